@@ -30,10 +30,13 @@ app = func.FunctionApp()
 @app.function_name(name="emit_sales")
 @app.timer_trigger(arg_name="timer", schedule="* * * * * *", use_monitor=False)
 @app.blob_input(arg_name="position", path="functions/emit_sales/position.json", connection="AzureWebJobsStorage")
-@app.blob_output(arg_name="next", path="functions/emit_sales/position.json", connection="AzureWebJobsStorage")
+@app.blob_output(arg_name="next_position", path="functions/emit_sales/position.json", connection="AzureWebJobsStorage")
 @app.event_hub_output(arg_name="events", event_hub_name="sales", connection="SALES_HUB")
 def emit_sales(
-    timer: func.TimerRequest, position: func.InputStream, next: func.Out[str], events: func.Out[List[str]]
+    timer: func.TimerRequest,
+    position: func.InputStream,
+    next_position: func.Out[str],
+    events: func.Out[List[str]],
 ) -> None:
     path = os.environ.get("SALES_FILE") or ""
     source = os.path.basename(path) or GENERATED
@@ -43,7 +46,7 @@ def emit_sales(
     if not rows:
         return
     events.set([_event(row, source, start + i) for i, row in enumerate(rows)])
-    next.set(json.dumps({"source": source, "position": start + len(rows)}))
+    next_position.set(json.dumps({"source": source, "position": start + len(rows)}))
     logging.info("sent %d sales lines of %s from position %d", len(rows), source, start)
 
 
