@@ -1,8 +1,9 @@
 /* ev -- the event loop: one thread owns all mutable state of a role, workers take what blocks.
  *
- * A thin layer on libuv. Everything here is called on the loop's own thread, except ev_post() and
- * ev_stop(), which any thread may call. Callbacks run on the loop thread. Order within one turn:
- * posted calls and finished work, sockets, then deferred calls (ev_defer), then timers. */
+ * A thin layer on libuv. Everything here is called on the loop's own thread, except ev_post(),
+ * ev_work() and ev_stop(), which any thread may call. Callbacks run on the loop thread. Order
+ * within one turn: posted calls, finished work and sockets, then deferred calls (ev_defer), then
+ * timers. SIGPIPE is ignored from the first loop on. */
 #ifndef PAYSTREAK_EV_EV_H
 #define PAYSTREAK_EV_EV_H
 #include "base/base.h"
@@ -14,9 +15,10 @@ struct ev_signal;
 typedef void (*ev_fn)(void *arg);
 
 struct ev_loop *ev_loop_new(const char *name);   /* caller owns; the thread that runs it owns its state */
-void ev_loop_free(struct ev_loop *loop);         /* after ev_run() returned; pending posts run first */
+void ev_loop_free(struct ev_loop *loop);         /* after ev_run() returned; pending posts and work end first */
 void ev_run(struct ev_loop *loop);               /* until ev_stop(); handles stay */
-int ev_run_once(struct ev_loop *loop, int64_t timeout_ms); /* one turn; for tests and nested waits */
+/* One turn, which sleeps at most `timeout_ms`; 1 if ev_stop() was called, else 0. Loops do not nest. */
+int ev_run_once(struct ev_loop *loop, int64_t timeout_ms);
 void ev_stop(struct ev_loop *loop);              /* any thread */
 bool ev_on_loop(const struct ev_loop *loop);     /* is this the loop's thread? */
 bool ev_on_any_loop(void);                       /* blocking calls assert !ev_on_any_loop() */
