@@ -5,9 +5,18 @@
 #include "base/time.h"
 
 enum cron_dialect { CRON_NCRONTAB, CRON_QUARTZ };
-struct cron { uint64_t seconds, minutes; uint32_t hours, days, months; uint8_t weekdays;
-              bool any_day, any_weekday; uint8_t last_day, nearest_weekday, nth_weekday, last_weekday;
-              uint16_t year_from, year_to; };
+enum { CRON_YEAR_MIN = 1970, CRON_YEAR_MAX = 2099 };
+
+/* Bit n of a field: the value n fits. Weekdays count from Sunday, 0. */
+struct cron {
+    uint64_t seconds, minutes, hours, days, months, weekdays;
+    uint64_t years[3];    /* bit n: CRON_YEAR_MIN + n */
+    bool last_day;        /* L: days from the month's end, `days_before_last` of them */
+    int days_before_last; /* L-n */
+    bool nearest_weekday; /* W: the Monday to Friday nearest to the one day in `days`, or to L */
+    int nth_weekday;      /* #n: only the n-th such weekday of the month; 0: any */
+    bool last_weekday;    /* nL: only the last such weekday of the month */
+};
 /* Errors: ERR_INPUT names the field and what it may hold. */
 int cron_parse(struct cron *c, enum cron_dialect dialect, struct str text, struct err *err) MUST_CHECK;
 /* The first instant after `after` that fits; false if there is none within 10 years. */

@@ -12,6 +12,7 @@
 #include "base/str.h"
 
 enum { DOC_MAX_DEPTH = 200, DOC_MAX_BYTES = 64 << 20, DOC_MAX_NODES = 4 << 20 };
+enum { DOC_MAX_TREE_DEPTH = 1000 }; /* built trees may be deeper; past this writers and doc_equal abort */
 enum doc_kind { DOC_NULL, DOC_BOOL, DOC_INT, DOC_FLOAT, DOC_STRING, DOC_ARRAY, DOC_OBJECT };
 
 struct doc {
@@ -19,6 +20,7 @@ struct doc {
     int line, col;            /* 1-based place of the value's first byte; 0: built, not read */
     const char *file;         /* as given to the reader; NULL: built */
     bool boolean;             /* DOC_BOOL */
+    uint32_t room;            /* doc_push's and doc_set's own */
     struct str text;          /* DOC_STRING: its value; DOC_INT, DOC_FLOAT: the number's text */
     size_t count;             /* DOC_ARRAY, DOC_OBJECT */
     struct doc **items;       /* count values */

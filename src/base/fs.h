@@ -45,7 +45,10 @@ struct str path_dir(struct str path);
 char *path_below(struct arena *a, const char *root, struct str rel);
 
 /* Faults, for tests. Counted over mutating calls (open for write, write, sync, rename, link, unlink,
- * truncate, mkdir) whose path holds `path_part` (NULL: all). */
+ * truncate, mkdir) whose path holds `path_part` (NULL: all). The `nth` call, from 1: FAIL fails with
+ * `errnum` (0: EIO) and does nothing; SHORT does so after writing half of its bytes; EXIT is carried
+ * out, then the process ends at once with FS_FAULT_EXIT_STATUS. Later calls go on as always. */
+enum { FS_FAULT_EXIT_STATUS = 86 };
 enum fs_fault_kind { FS_FAULT_NONE, FS_FAULT_FAIL, FS_FAULT_SHORT, FS_FAULT_EXIT };
 struct fs_fault { enum fs_fault_kind kind; int64_t nth; int errnum; const char *path_part; };
 void fs_fault_set(const struct fs_fault *f);  /* NULL: off */

@@ -1,0 +1,417 @@
+/* fs.c -- see fs.h.
+ *
+ * Every call that changes something passes enter() with its path first, which counts it and says
+ * what the fault set by a test asks for: go on, fail, write half and fail, or go on and end the
+ * process. Without a fault that is one relaxed load. A call on a descriptor finds its path through
+ * /proc/self/fd, only while a fault is set.
+ *
+ * Atomic writing: a file ".<name>.<random>.tmp" beside the target, fdatasync, rename (or link, to be
+ * the first), fsync of the folder. Temporary files that a crash leaves start with a dot and end in
+ * ".tmp": readers of folders skip dot files. */
+#define _GNU_SOURCE 1
+#include "base/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/code.h"
+
+enum { TEMP_NAME_MAX = 200, READ_STEP = 64 << 10 };
+
+static atomic_bool fault_on;
+static pthread_mutex_t fault_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct fs_fault fault;
+static char fault_path_part[256];
+static int64_t fault_calls;
+
+void fs_fault_set(const struct fs_fault *f)
+{
+    pthread_mutex_lock(&fault_lock);
+    fault = f ? *f : (struct fs_fault){0};
+    fault_calls = 0;
+    fault_path_part[0] = '\0';
+    if (f && f->path_part)
+        snprintf(fault_path_part, sizeof fault_path_part, "%s", f->path_part);
+    pthread_mutex_unlock(&fault_lock);
+    atomic_store(&fault_on, f != NULL);
+}
+
+int64_t fs_fault_calls(void)
+{
+    pthread_mutex_lock(&fault_lock);
+    int64_t n = fault_calls;
+    pthread_mutex_unlock(&fault_lock);
+    return n;
+}
+
+/* Counts one mutating call; returns what to do with it. FS_FAULT_FAIL and _SHORT set errno. */
+static enum fs_fault_kind enter(const char *path)
+{
+    enum fs_fault_kind kind = FS_FAULT_NONE;
+    int errnum = 0;
+    if (!atomic_load_explicit(&fault_on, memory_order_relaxed))
+        return FS_FAULT_NONE;
+    pthread_mutex_lock(&fault_lock);
+    if (fault_path_part[0] == '\0' || strstr(path, fault_path_part)) {
+        if (++fault_calls == fault.nth) {
+            kind = fault.kind;
+            errnum = fault.errnum ? fault.errnum : EIO;
+        }
+    }
+    pthread_mutex_unlock(&fault_lock);
+    if (kind == FS_FAULT_FAIL || kind == FS_FAULT_SHORT)
+        errno = errnum;
+    return kind;
+}
+
+static enum fs_fault_kind enter_fd(int fd)
+{
+    char link[64], path[PATH_MAX];
+    if (!atomic_load_explicit(&fault_on, memory_order_relaxed))
+        return FS_FAULT_NONE;
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof path - 1);
+    path[n > 0 ? n : 0] = '\0';
+    return enter(path);
+}
+
+/* After the call: ends the process if the fault says so, without any cleanup, as a crash does. */
+static void leave(enum fs_fault_kind kind)
+{
+    if (kind == FS_FAULT_EXIT)
+        _exit(FS_FAULT_EXIT_STATUS);
+}
+
+/* Where a call that takes no bytes fails on FAIL and SHORT alike. */
+static bool refused(enum fs_fault_kind kind)
+{
+    return kind == FS_FAULT_FAIL || kind == FS_FAULT_SHORT;
+}
+
+int fs_open(const char *path, int flags, struct err *err)
+{
+    static const struct {
+        int ours, system;
+    } table[] = {{FS_CREATE, O_CREAT}, {FS_EXCL, O_EXCL},  {FS_APPEND, O_APPEND},
+                 {FS_TRUNC, O_TRUNC},  {FS_DIR, O_DIRECTORY}};
+    bool writes = flags & FS_WRITE;
+    int mode = writes ? (flags & FS_READ ? O_RDWR : O_WRONLY) : O_RDONLY, fd = -1;
+    for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
+        if (flags & table[i].ours)
+            mode |= table[i].system;
+    enum fs_fault_kind kind = writes ? enter(path) : FS_FAULT_NONE;
+    if (!refused(kind)) {
+        do
+            fd = open(path, mode | O_CLOEXEC, 0600);
+        while (fd < 0 && errno == EINTR);
+    }
+    leave(kind);
+    if (fd < 0)
+        return err_errno(err, errno, "cannot open '%s'", path);
+    return fd;
+}
+
+int fs_close(int fd)
+{
+    return close(fd);
+}
+
+int fs_writev_all(int fd, struct iovec *iov, int count, struct err *err)
+{
+    enum fs_fault_kind kind = enter_fd(fd);
+    if (kind == FS_FAULT_FAIL)
+        return err_errno(err, errno, "cannot write");
+    if (kind == FS_FAULT_SHORT) {
+        int errnum = errno;
+        ssize_t half = write(fd, iov[0].iov_base, iov[0].iov_len / 2);
+        return err_errno(err, errnum, "cannot write after %zd bytes", half);
+    }
+    while (count > 0) {
+        if (iov->iov_len == 0) {
+            iov++;
+            count--;
+            continue;
+        }
+        ssize_t n = writev(fd, iov, count < IOV_MAX ? count : IOV_MAX);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_errno(err, errno, "cannot write");
+        for (size_t left = (size_t)n; left > 0;) {
+            size_t step = left < iov->iov_len ? left : iov->iov_len;
+            iov->iov_base = (char *)iov->iov_base + step;
+            iov->iov_len -= step;
+            left -= step;
+            if (iov->iov_len == 0) {
+                iov++;
+                count--;
+            }
+        }
+    }
+    leave(kind);
+    return 0;
+}
+
+int fs_write_all(int fd, const void *bytes, size_t n, struct err *err)
+{
+    struct iovec one = {(void *)bytes, n};
+    return fs_writev_all(fd, &one, 1, err);
+}
+
+int fs_pwrite_all(int fd, const void *bytes, size_t n, int64_t at, struct err *err)
+{
+    const char *p = bytes;
+    enum fs_fault_kind kind = enter_fd(fd);
+    int errnum = errno;
+    if (kind == FS_FAULT_FAIL)
+        return err_errno(err, errnum, "cannot write");
+    size_t left = kind == FS_FAULT_SHORT ? n / 2 : n;
+    while (left > 0) {
+        ssize_t wrote = pwrite(fd, p, left, at);
+        if (wrote < 0 && errno == EINTR)
+            continue;
+        if (wrote < 0)
+            return err_errno(err, errno, "cannot write");
+        p += wrote;
+        at += wrote;
+        left -= (size_t)wrote;
+    }
+    leave(kind);
+    if (kind == FS_FAULT_SHORT)
+        return err_errno(err, errnum, "cannot write after %zu bytes", n / 2);
+    return 0;
+}
+
+int64_t fs_pread(int fd, void *out, size_t n, int64_t at, struct err *err)
+{
+    char *to = out;
+    size_t got = 0;
+    while (got < n) {
+        ssize_t step = pread(fd, to + got, n - got, at + (int64_t)got);
+        if (step < 0 && errno == EINTR)
+            continue;
+        if (step < 0)
+            return err_errno(err, errno, "cannot read");
+        if (step == 0)
+            break;
+        got += (size_t)step;
+    }
+    return (int64_t)got;
+}
+
+int fs_sync(int fd, struct err *err)
+{
+    enum fs_fault_kind kind = enter_fd(fd);
+    int rc = refused(kind) ? -1 : fdatasync(fd);
+    leave(kind);
+    return rc ? err_errno(err, errno, "cannot sync") : 0;
+}
+
+int fs_sync_dir(const char *dir, struct err *err)
+{
+    int fd = fs_open(*dir ? dir : ".", FS_READ | FS_DIR, err);
+    if (fd < 0)
+        return -1;
+    enum fs_fault_kind kind = enter(dir);
+    int rc = refused(kind) ? -1 : fsync(fd);
+    int errnum = errno;
+    leave(kind);
+    fs_close(fd);
+    return rc ? err_errno(err, errnum, "cannot sync the folder '%s'", dir) : 0;
+}
+
+int fs_truncate(int fd, int64_t size, struct err *err)
+{
+    enum fs_fault_kind kind = enter_fd(fd);
+    int rc = refused(kind) ? -1 : ftruncate(fd, size);
+    leave(kind);
+    return rc ? err_errno(err, errno, "cannot cut to %lld bytes", (long long)size) : 0;
+}
+
+int fs_stat(const char *path, struct fs_stat *out, struct err *err)
+{
+    struct stat st;
+    if (stat(path, &st))
+        return err_errno(err, errno, "cannot find '%s'", path);
+    *out = (struct fs_stat){
+        .size = st.st_size,
+        .mtime_us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000,
+        .is_dir = S_ISDIR(st.st_mode),
+        .is_file = S_ISREG(st.st_mode),
+    };
+    return 0;
+}
+
+bool fs_exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+static int make_dir(const char *path, struct err *err)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return 0;
+    enum fs_fault_kind kind = enter(path);
+    int rc = refused(kind) ? -1 : mkdir(path, 0700);
+    int errnum = errno;
+    leave(kind);
+    if (rc == 0 || (errnum == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+        return 0;
+    return err_errno(err, errnum, "cannot make the folder '%s'", path);
+}
+
+int fs_mkdirs(const char *path, struct err *err)
+{
+    char part[PATH_MAX];
+    size_t len = strlen(path);
+    if (len == 0 || len >= sizeof part)
+        return err_set(err, ERR_LIMIT, "cannot make a folder of %zu bytes of name", len);
+    for (size_t i = 1; i <= len; i++) {
+        if (path[i] != '/' && path[i] != '\0')
+            continue;
+        memcpy(part, path, i);
+        part[i] = '\0';
+        if (make_dir(part, err))
+            return -1;
+    }
+    return 0;
+}
+
+int fs_unlink(const char *path, struct err *err)
+{
+    enum fs_fault_kind kind = enter(path);
+    int rc = refused(kind) ? -1 : unlink(path);
+    int errnum = errno;
+    leave(kind);
+    if (rc == 0 || errnum == ENOENT)
+        return 0;
+    return err_errno(err, errnum, "cannot remove '%s'", path);
+}
+
+int fs_rename(const char *from, const char *to, struct err *err)
+{
+    enum fs_fault_kind kind = enter(to);
+    int rc = refused(kind) ? -1 : rename(from, to);
+    leave(kind);
+    return rc ? err_errno(err, errno, "cannot rename '%s' to '%s'", from, to) : 0;
+}
+
+int fs_link(const char *from, const char *to, struct err *err)
+{
+    enum fs_fault_kind kind = enter(to);
+    int rc = refused(kind) ? -1 : link(from, to);
+    leave(kind);
+    return rc ? err_errno(err, errno, "cannot create '%s'", to) : 0;
+}
+
+static int read_fd(int fd, size_t max_bytes, struct buf *out, struct err *err)
+{
+    size_t total = 0;
+    for (;;) {
+        char *to = buf_room(out, READ_STEP);
+        size_t room = READ_STEP;
+        char small[256];
+        if (!to) { /* near the buffer's own maximum */
+            out->overflow = false;
+            to = small;
+            room = sizeof small;
+        }
+        ssize_t n = read(fd, to, room);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_errno(err, errno, "cannot read");
+        if (n == 0)
+            return 0;
+        total += (size_t)n;
+        if (total > max_bytes)
+            return err_set(err, ERR_LIMIT, "larger than %zu bytes", max_bytes);
+        if (to == small)
+            buf_add(out, small, (size_t)n);
+        else
+            buf_took(out, (size_t)n);
+        if (buf_check(out, "the text read", err))
+            return -1;
+    }
+}
+
+/* Makes room at once for what a file is said to hold; too much is left to read_fd() to refuse. */
+static void reserve(struct buf *out, size_t n)
+{
+    if (n <= out->max && out->len <= out->max - n)
+        (void)buf_room(out, n);
+}
+
+int fs_read_file(const char *path, size_t max_bytes, struct buf *out, struct err *err)
+{
+    struct stat st;
+    int fd = fs_open(path, FS_READ, err);
+    if (fd < 0)
+        return -1;
+    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size <= max_bytes)
+        reserve(out, (size_t)st.st_size + 1);
+    int rc = read_fd(fd, max_bytes, out, err);
+    fs_close(fd);
+    return rc ? err_wrap(err, "file '%s'", path) : 0;
+}
+
+/* "<dir>/.<name>.<random>.tmp" beside `path`. */
+static void temp_name(const char *path, char out[PATH_MAX])
+{
+    struct str dir = path_dir(str_z(path)), base = str_sub(path_base(str_z(path)), 0, TEMP_NAME_MAX);
+    const char *slash = dir.len && dir.ptr[dir.len - 1] != '/' ? "/" : "";
+    snprintf(out, PATH_MAX, "%.*s%s.%.*s.%016llx.tmp", STR_ARGS(dir), slash, STR_ARGS(base),
+             (unsigned long long)random_u64());
+}
+
+static int write_temp(const char *temp, struct str bytes, struct err *err)
+{
+    int fd = fs_open(temp, FS_WRITE | FS_CREATE | FS_EXCL, err);
+    if (fd < 0)
+        return -1;
+    int rc = fs_write_all(fd, bytes.ptr, bytes.len, err);
+    if (rc == 0)
+        rc = fs_sync(fd, err);
+    fs_close(fd);
+    return rc;
+}
+
+static int write_atomic(const char *path, struct str bytes, bool must_be_new, struct err *err)
+{
+    char temp[PATH_MAX], dir[PATH_MAX];
+    struct err ignored;
+    struct str d = path_dir(str_z(path));
+    if (strlen(path) + 64 > PATH_MAX)
+        return err_set(err, ERR_LIMIT, "the path '%.100s...' is too long", path);
+    temp_name(path, temp);
+    snprintf(dir, sizeof dir, "%.*s", STR_ARGS(d));
+    int rc = write_temp(temp, bytes, err);
+    if (rc == 0)
+        rc = must_be_new ? fs_link(temp, path, err) : fs_rename(temp, path, err);
+    if ((rc || must_be_new) && fs_unlink(temp, &ignored))
+        return rc ? -1 : err_set(err, ignored.code, "%s", ignored.msg);
+    return rc ? -1 : fs_sync_dir(dir, err);
+}
+
+int fs_write_file(const char *path, struct str bytes, struct err *err)
+{
+    if (write_atomic(path, bytes, false, err))
+        return err_wrap(err, "cannot write the file '%s'", path);
+    return 0;
+}
+
+int fs_write_file_new(const char *path, struct str bytes, struct err *err)
+{
+    if (write_atomic(path, bytes, true, err))
+        return err_wrap(err, "cannot write the new file '%s'", path);
+    return 0;
+}
