@@ -24,7 +24,8 @@ void duck_interrupt(struct duck_conn *c);        /* any thread: the running quer
 /* Runs one or more statements, results dropped. */
 int duck_exec(struct duck_conn *c, struct str sql, struct err *err) MUST_CHECK;
 int duck_execf(struct duck_conn *c, struct err *err, const char *fmt, ...) PRINTF_LIKE(3, 4) MUST_CHECK;
-/* Runs one statement. NULL on error. The result is streamed chunk by chunk unless small. */
+/* Runs one statement. NULL on error. The result is streamed chunk by chunk unless small; while a
+ * streamed one is read, another statement on the connection ends it and duck_next() fails. */
 struct duck_result *duck_query(struct duck_conn *c, struct str sql, struct err *err) MUST_CHECK;
 void duck_result_free(struct duck_result *r);    /* NULL is allowed */
 /* Names and types of a statement's columns without running it: binds only. */
@@ -76,6 +77,7 @@ int duck_source_register(struct duck *db, const char *function_name, struct err 
 int64_t duck_handle_put(struct duck *db, const struct duck_source *src); /* src must outlive the handle */
 void duck_handle_drop(struct duck *db, int64_t handle);
 size_t duck_out_capacity(const struct duck_out *o);
+bool duck_out_wanted(const struct duck_out *o, size_t col); /* false: the query does not read it, writes are dropped */
 void duck_out_rows(struct duck_out *o, size_t rows);
 void duck_out_null(struct duck_out *o, size_t col, size_t row);
 void duck_out_i64(struct duck_out *o, size_t col, size_t row, int64_t v); /* narrowed to the column's type */
