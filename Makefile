@@ -155,3 +155,18 @@ format:
 	@clang-format -i $$(git ls-files 'src/*.c' 'src/*.h' 'tests/*.c' 'tests/*.h')
 clean:
 	rm -rf build/release build/debug build/asan build/tsan build/gen
+
+# ---------------------------------------------------------------- fuzz targets
+# Each is a file tests/fuzz/fuzz_<name>.c with LLVMFuzzerTestOneInput; `make fuzz-replay` runs the
+# corpora tests/fuzz/corpus/<name>/ under ASan and UBSan through a small main; `make fuzz` builds
+# them with clang's libFuzzer and runs each for FUZZ_SECONDS.
+FUZZ := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+build/asan/fuzz/%: build/asan/obj/tests/fuzz/%.o build/asan/obj/tests/fuzz/replay_main.o $(MODULES:%=build/asan/lib%.a) $(GEN_OBJS:%=build/asan/obj/gen/%.o)
+	@mkdir -p $(@D)
+	@$(CC) $(LDFLAGS_asan) -o $@ $(filter %.o,$(filter-out build/asan/obj/gen/%,$^)) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+	    $(GEN_OBJS:%=build/asan/obj/gen/%.o) $(DUCK_LIBS) $(SYS_LIBS)
+.PHONY: fuzz-replay
+fuzz-replay: $(FUZZ:%=build/asan/fuzz/%)
+	@tests/fuzz/replay $(FUZZ)
+fuzz:
+	@tests/fuzz/run $(FUZZ)

@@ -12,6 +12,10 @@ enum type_kind { TYPE_NULL /* void */, TYPE_BOOLEAN, TYPE_BYTE, TYPE_SHORT, TYPE
     TYPE_TIMESTAMP /* instant, LTZ */, TYPE_TIMESTAMP_NTZ, TYPE_INTERVAL_YM, TYPE_INTERVAL_DT,
     TYPE_INTERVAL /* calendar */, TYPE_ARRAY, TYPE_MAP, TYPE_STRUCT, TYPE_VARIANT, TYPE_UNKNOWN };
 
+/* Key in a field's metadata: the column is there by name but no part of `*` nor of a relation's
+ * visible output, as `_metadata` of file sources. */
+#define TYPE_FIELD_HIDDEN "hidden"
+
 struct type;
 struct type_field { struct str name; const struct type *type; bool nullable; struct str comment;
                     const struct doc *metadata; /* object or NULL */ };
@@ -30,7 +34,10 @@ const struct type *type_decimal(struct arena *a, int precision, int scale);
 const struct type *type_array(struct arena *a, const struct type *element, bool contains_null);
 const struct type *type_map(struct arena *a, const struct type *key, const struct type *value, bool contains_null);
 const struct type *type_struct(struct arena *a, const struct type_field *fields, size_t count); /* copies */
-bool type_equal(const struct type *a, const struct type *b);         /* ignores nullability, comments */
+/* INTERVAL_YM and INTERVAL_DT carry their range: start field in `precision`, end field in `scale`
+ * (YEAR 0, MONTH 1; DAY 0, HOUR 1, MINUTE 2, SECOND 3). type_of() gives the full range. */
+const struct type *type_interval(struct arena *a, enum type_kind kind, int start, int end);
+bool type_equal(const struct type *a, const struct type *b);         /* ignores nullability, comments, interval ranges */
 bool type_is_numeric(const struct type *t);
 bool type_is_integral(const struct type *t);
 bool type_is_orderable(const struct type *t);
@@ -44,9 +51,19 @@ const struct type *type_read_json(struct arena *a, const struct doc *d, struct e
 const struct type *type_read_duck(struct arena *a, struct str text, struct err *err) MUST_CHECK;
 /* DDL of one type, or of a column list "a INT, b STRING NOT NULL COMMENT 'x'" → struct. */
 const struct type *type_read_ddl(struct arena *a, struct str text, struct err *err) MUST_CHECK;
+/* DDL of one type at the front of `text`, blanks and comments skipped; `*used` is the bytes it takes
+ * or, on error, where it goes wrong. For parsers that meet a type inside their own text. */
+const struct type *type_read_ddl_front(struct arena *a, struct str text, size_t *used, struct err *err) MUST_CHECK;
+enum { TYPE_MAX_DEPTH = 100, TYPE_MAX_FIELDS = 100000, DECIMAL_MAX_PRECISION = 38 };
+#define TYPE_CHAR_KEY "__CHAR_VARCHAR_TYPE_STRING" /* field metadata: the declared CHAR or VARCHAR type */
+const char *type_kind_name(enum type_kind kind); /* "int", "struct": DDL's word without parameters */
 
-/* Spark's least common type of two (ANSI off/on `ansi`); NULL if there is none. */
+/* Spark's tightest common type of two, as coalesce, CASE, UNION and array() find it: NULL yields to
+ * all, numbers widen (decimals keep range, then scale), dates to timestamps, a string yields to what
+ * it meets (BIGINT or DOUBLE if that is a number); nested types field by field. NULL: there is none.
+ * The first is ANSI mode, Spark 4's default; the second ANSI off, where a string wins. */
 const struct type *type_common(struct arena *a, const struct type *x, const struct type *y);
+const struct type *type_common_legacy(struct arena *a, const struct type *x, const struct type *y);
 /* Can a value of `from` be cast to `to` (explicit CAST)? */
 bool type_can_cast(const struct type *from, const struct type *to);
 #endif

@@ -1,0 +1,65 @@
+/* cli -- the commands: a table of them, their options, and how they print.
+ *
+ * A command is a row: name, arguments, one line of help, examples, options, and a function that
+ * returns a process exit status (0 good, 1 the user's work failed, 2 wrong usage, 3 our fault).
+ * Options are parsed by the row's own table into one `struct cli_args`; what a command does not
+ * list is refused with its usage. Everything else of the module is wiring: the one place that
+ * knows all the parts. */
+#ifndef PAYSTREAK_CLI_CLI_H
+#define PAYSTREAK_CLI_CLI_H
+#include "base/base.h"
+
+enum { CLI_MAX_ARGS = 64, CLI_MAX_BINDS = 64 };
+
+struct cli_args {
+    const char *project;       /* --project, default "." */
+    const char *state;         /* --state, default PROJECT/.paystreak */
+    const char *target;        /* --target, default the bundle's default target */
+    const char *output;        /* "text" or "json" */
+    const char *listen;        /* --listen HOST:PORT */
+    const char *binds[CLI_MAX_BINDS];
+    size_t bind_count;
+    int64_t port_base;         /* 0: free ports are chosen by the system */
+    int64_t events;            /* --events, with --once */
+    int64_t partitions;
+    bool once, insecure_local, auto_create, help, json, verbose, continue_on_error;
+    const char *file;          /* --file */
+    const char *format;
+    const char *words[CLI_MAX_ARGS]; /* what is no option */
+    size_t word_count;
+};
+
+struct cli_option {
+    const char *name;          /* "--state" */
+    const char *value;         /* "DIR", or NULL for a flag */
+    const char *help;
+};
+
+struct cli_command {
+    const char *name;          /* "run", "hub start" */
+    const char *words;         /* "'STATEMENT'", "" if it takes none */
+    size_t min_words, max_words;
+    const char *summary;
+    const char *examples;      /* lines, NULL if none */
+    const char *const *options;/* names into the option table, NULL-terminated */
+    int (*run)(const struct cli_args *args);
+};
+extern const struct cli_command CLI_COMMANDS[];
+extern const size_t CLI_COMMAND_COUNT;
+
+/* The program: parses argv, finds the command, runs it. Returns the exit status. */
+int cli_main(int argc, char **argv);
+/* Prints "paystreak: where: message" (or {"error":…} with --output json) and returns the exit status. */
+int cli_fail(const struct cli_args *args, const struct err *err);
+/* The state folder of these arguments, absolute, in the arena. */
+char *cli_state_dir(struct arena *a, const struct cli_args *args);
+char *cli_project_dir(struct arena *a, const struct cli_args *args);
+
+int cmd_run(const struct cli_args *args);
+int cmd_sql(const struct cli_args *args);
+int cmd_hub_start(const struct cli_args *args);
+int cmd_keys(const struct cli_args *args);
+int cmd_lake(const struct cli_args *args);
+int cmd_check(const struct cli_args *args);
+int cmd_factory_eval(const struct cli_args *args);
+#endif
