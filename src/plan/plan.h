@@ -23,7 +23,7 @@ struct rels { struct rel **items; size_t count, cap; };
 enum expr_kind {
     EXPR_LITERAL,      /* lit, type */
     EXPR_COLUMN,       /* name: a.b.c not yet split into qualifier, column, fields */
-    EXPR_STAR,         /* name: qualifier or empty; except list in `args` (EXPR_COLUMN), replace in `named` as aliases */
+    EXPR_STAR,         /* name: qualifier or empty; except list in `args` (EXPR_COLUMN), REPLACE in `partition` (ALIAS) */
     EXPR_CALL,         /* func, args; distinct, ignore_nulls, filter, order (WITHIN GROUP) */
     EXPR_CAST,         /* args[0], type; try */
     EXPR_ALIAS,        /* args[0]; names (several for generators) */
@@ -73,6 +73,7 @@ struct expr {
     /* Filled by resolution: */
     int input;                   /* COLUMN: ordinal in the input's output, -1 unresolved; outer references: see resolve.h */
     int outer_depth;
+    uint16_t height;             /* of the tree below, 1 for a leaf: how front ends hold PLAN_MAX_DEPTH */
 };
 
 enum rel_kind {
@@ -97,9 +98,13 @@ enum rel_kind {
     REL_DROP,           /* input, columns */
     REL_RENAME,         /* input, columns → new_columns (toDF: columns empty) */
     REL_SAMPLE,         /* input, fraction, seed */
-    REL_PIVOT,          /* input, groups, pivot expr cond, values exprs … */
+    REL_PIVOT,          /* input, groups (empty: all other columns), cond: pivot column or struct() of several,
+                           args: its values (may be ALIAS), exprs: aggregates (may be ALIAS) */
     REL_LOCAL,          /* rows given as a DuckDB-readable handle by the front end: sql text in `text` */
-    REL_TAIL, REL_HINT
+    REL_TAIL,
+    REL_HINT,           /* input, func: "distribute_by" with exprs (no effect on the rows), or a hint's name with args */
+    REL_UNPIVOT         /* input, exprs (ALIAS of a column or of a struct() of several; no name: the column's),
+                           columns: value column names, text: name column, outer: INCLUDE NULLS */
 };
 enum join_type { JOIN_INNER, JOIN_LEFT, JOIN_RIGHT, JOIN_FULL, JOIN_CROSS, JOIN_SEMI, JOIN_ANTI };
 enum setop { SETOP_UNION, SETOP_INTERSECT, SETOP_EXCEPT };
@@ -128,6 +133,9 @@ struct rel {
     struct rel **ctes; struct str *cte_names; size_t cte_count; bool recursive;
     struct lit delay; bool outer, within_watermark, distinct /* PROJECT: SELECT DISTINCT */;
     double fraction; int64_t seed;
+    bool having, qualify;              /* FILTER: HAVING over an AGGREGATE, QUALIFY over a PROJECT or AGGREGATE */
+    bool has_seed, with_replacement;   /* SAMPLE */
+    uint16_t height;                   /* as expr.height */
     /* Filled by resolution: */
     const struct type *output;         /* struct of the output columns */
     void *bound;                       /* leaf: what the name callback gave */
@@ -144,5 +152,12 @@ struct expr *expr_int(struct arena *a, struct place at, int64_t v);
 void rel_visit(const struct rel *r, void (*fn)(void *ctx, const struct rel *r), void *ctx);
 /* Does the plan read a streaming source? */
 bool rel_is_streaming(const struct rel *r);
+/* Same shape and values, names compared without case; places and types are not looked at. For
+ * unresolved trees: GROUP BY expressions against the select list. */
+bool expr_equal(const struct expr *x, const struct expr *y);
+/* Height of a node from its direct children's; front ends call it when a node is complete. */
+uint16_t expr_measure(const struct expr *e);
+uint16_t rel_measure(const struct rel *r);
+void expr_dump(struct buf *out, const struct expr *e); /* one line; subqueries as {…} */
 void plan_dump(struct buf *out, const struct rel *r);   /* indented text, for tests */
 #endif
