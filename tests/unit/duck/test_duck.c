@@ -196,7 +196,7 @@ static void test_errors(void **state)
         {"SELECT error('boom')", ERR_USER, "boom"},
         {"SELECT * FROM read_parquet('/nonexistent/x.parquet')", ERR_IO, "No files found"},
         {"SELECT 1::BIT", ERR_UNSUPPORTED, "BIT"},
-        {"INSTALL httpfs; SELECT 1", ERR_INPUT, ""},
+        {"LOAD httpfs", ERR_IO, "httpfs"},
         {"SELECT CASE WHEN i = 150000 THEN 'x' ELSE '1' END::INT FROM range(200000) t(i)", ERR_USER, "Could not convert"},
     };
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
