@@ -4,7 +4,6 @@
  * by tables, eight bytes a step ("slicing by 8"): table k holds the sum of a byte followed by k
  * zero bytes, so the eight bytes of a word are looked up independently. CRC-32 (IEEE) has tables
  * only. The sums are reflected, start from ~seed and end inverted, so they chain. */
-#define _GNU_SOURCE 1
 #include "base/code.h"
 #include "base/code_int.h"
 

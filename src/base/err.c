@@ -1,6 +1,5 @@
 /* err.c -- see err.h. Messages are formatted into a local buffer first, so that a caller may pass
  * parts of the very error it fills as arguments. A message cut to fit ends on a whole character. */
-#define _GNU_SOURCE 1
 #include "base/err.h"
 
 #include <errno.h>

@@ -8,7 +8,6 @@
  * Atomic writing: a file ".<name>.<random>.tmp" beside the target, fdatasync, rename (or link, to be
  * the first), fsync of the folder. Temporary files that a crash leaves start with a dot and end in
  * ".tmp": readers of folders skip dot files. */
-#define _GNU_SOURCE 1
 #include "base/fs.h"
 
 #include <errno.h>

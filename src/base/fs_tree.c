@@ -1,6 +1,5 @@
 /* fs_tree.c -- folders and paths of fs.h. A walk does not follow links to folders, so it cannot
  * run in circles or leave its root; links to regular files count as files. */
-#define _GNU_SOURCE 1
 #include "base/fs.h"
 
 #include <dirent.h>

@@ -1,5 +1,4 @@
 /* str.c -- see str.h. */
-#define _GNU_SOURCE 1
 #include "base/str.h"
 
 #include <locale.h>
