@@ -87,8 +87,13 @@ static size_t break_bytes(const struct reader *r, size_t at)
     return rest.len && (rest.ptr[0] == '\n' || rest.ptr[0] == '\r');
 }
 
-/* The 1-based byte column of a mark. */
-static int byte_col(struct reader *r, const yaml_mark_t *mark)
+struct place {
+    int line, col;
+};
+
+/* The 1-based place of a mark, its column in bytes. libyaml marks the end of a text that has no
+ * line break at its end as a line of its own: that is drawn back to the end of the last line. */
+static struct place place_of(struct reader *r, const yaml_mark_t *mark)
 {
     if (mark->line < r->line || (mark->line == r->line && mark->column < r->col))
         r->line = r->col = r->at = r->line_at = 0; /* a mark behind: only errors ask so */
@@ -101,9 +106,9 @@ static int byte_col(struct reader *r, const yaml_mark_t *mark)
             r->col = 0;
         }
     }
-    for (; r->at < r->text.len && r->col < mark->column; r->col++)
+    for (; r->line == mark->line && r->at < r->text.len && r->col < mark->column; r->col++)
         r->at += char_bytes(r, r->at);
-    return (int)(r->at - r->line_at) + 1;
+    return (struct place){(int)r->line + 1, (int)(r->at - r->line_at) + 1};
 }
 
 static int fail_mark(struct reader *r, enum err_code code, yaml_mark_t mark, const char *fmt, ...)
@@ -116,7 +121,29 @@ static int fail_mark(struct reader *r, enum err_code code, yaml_mark_t mark, con
     va_start(ap, fmt);
     vsnprintf(msg, sizeof msg, fmt, ap);
     va_end(ap);
-    return err_at(r->err, code, r->file, (int)mark.line + 1, byte_col(r, &mark), "%s", msg);
+    struct place at = place_of(r, &mark);
+    return err_at(r->err, code, r->file, at.line, at.col, "%s", msg);
+}
+
+static int fail_byte(struct reader *r, size_t at, const char *fmt, ...) PRINTF_LIKE(3, 4);
+
+/* The error at byte `at` of the text. */
+static int fail_byte(struct reader *r, size_t at, const char *fmt, ...)
+{
+    char msg[sizeof r->err->msg];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(msg, sizeof msg, fmt, ap);
+    va_end(ap);
+    int line = 1;
+    size_t line_at = 0;
+    for (size_t i = 0; i < at && i < r->text.len; i++) {
+        if (r->text.ptr[i] == '\n') {
+            line++;
+            line_at = i + 1;
+        }
+    }
+    return err_at(r->err, ERR_INPUT, r->file, line, (int)(at - line_at) + 1, "%s", msg);
 }
 
 /* libyaml's own words, with a hint for what people meet most. */
@@ -125,14 +152,18 @@ static int fail_scanner(struct reader *r)
     const char *problem = r->parser.problem ? r->parser.problem : "malformed YAML";
     const char *context = r->parser.context ? r->parser.context : "";
     const char *hint = "";
-    if (strstr(problem, "found character that cannot start any token"))
-        hint = ": YAML is indented with blanks, not tabs; text that starts with %, @ or ` is quoted";
+    if (strstr(problem, "found a tab character"))
+        hint = ": YAML is indented with blanks, not tabs";
+    else if (strstr(problem, "found character that cannot start any token"))
+        hint = ": indent with blanks, not tabs, and quote text that starts with %, @ or `";
     else if (strstr(problem, "mapping values are not allowed"))
         hint = ": check the indentation, and quote text that holds ': '";
     else if (strstr(problem, "did not find expected key"))
         hint = ": check the indentation";
     if (r->parser.error == YAML_MEMORY_ERROR)
         check_failed(__FILE__, __LINE__, "out of memory in libyaml");
+    if (r->parser.error == YAML_READER_ERROR)
+        return fail_byte(r, r->parser.problem_offset, "%s", problem);
     return fail_mark(r, ERR_INPUT, r->parser.problem_mark, "%s%s%s%s", problem,
                      *context ? " " : "", context, hint);
 }
@@ -151,8 +182,9 @@ static struct doc *new_node(struct reader *r, enum doc_kind kind)
     struct doc *d = ARENA_NEW(r->arena, struct doc);
     d->kind = kind;
     d->file = r->file;
-    d->line = (int)r->event.start_mark.line + 1;
-    d->col = byte_col(r, &r->event.start_mark);
+    struct place at = place_of(r, &r->event.start_mark);
+    d->line = at.line;
+    d->col = at.col;
     return d;
 }
 
@@ -248,9 +280,10 @@ static bool decimal_text(struct reader *r, struct str s, struct str *out)
     while (zeros + 1 < whole && s.ptr[zeros] == '0')
         zeros++;
     struct str whole_text = whole ? str_sub(s, zeros, whole - zeros) : STR("0");
-    struct str fraction_text = fraction ? str_sub(s, whole + 1, fraction) : STR("0");
+    const char *point = exponent_at > whole ? "." : "";
+    struct str fraction_text = fraction ? str_sub(s, whole + 1, fraction) : *point ? STR("0") : STR_NONE;
     struct str exponent_text = str_from(s, exponent_at);
-    *out = str_fmt(r->arena, "%s%.*s.%.*s%.*s", minus ? "-" : "", STR_ARGS(whole_text),
+    *out = str_fmt(r->arena, "%s%.*s%s%.*s%.*s", minus ? "-" : "", STR_ARGS(whole_text), point,
                    STR_ARGS(fraction_text), STR_ARGS(exponent_text));
     return true;
 }
@@ -596,17 +629,8 @@ static int check_text(struct reader *r)
                       DOC_MAX_BYTES);
     if (bad < 0)
         return 0;
-    int line = 1;
-    size_t line_at = 0;
-    for (size_t i = 0; i < (size_t)bad; i++) {
-        if (r->text.ptr[i] == '\n') {
-            line++;
-            line_at = i + 1;
-        }
-    }
-    return err_at(r->err, ERR_INPUT, r->file, line, (int)((size_t)bad - line_at) + 1,
-                  "the byte 0x%02x is not UTF-8: save the file as UTF-8",
-                  (unsigned char)r->text.ptr[bad]);
+    return fail_byte(r, (size_t)bad, "the byte 0x%02x is not UTF-8: save the file as UTF-8",
+                     (unsigned char)r->text.ptr[bad]);
 }
 
 struct doc *doc_yaml(struct arena *a, const char *file, struct str text, struct err *err)
