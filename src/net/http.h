@@ -65,7 +65,8 @@ struct http_server_opts {
      * NULL; ".x.y" allows every name below x.y; NULL: no more. Ports are not compared. */
     const char *const *names;
     bool any_host;                       /* no Host check (a Unix socket, a proxy in front) */
-    /* Runs before every handler, also 404s; false: it has answered. NULL allowed. Authentication. */
+    /* Runs when the head is there, before the body is read and before a 404 is said; false: it has
+     * answered with http_respond…(). NULL allowed. The place for authentication. */
     bool (*before)(struct http_req *r);
     void *ctx;
 };
