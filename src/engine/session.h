@@ -14,20 +14,25 @@
 #include "plan/resolve.h"
 #include "sparksql/sparksql.h"
 
-struct catalog;        /* lake/catalog.h */
+struct lake_catalog;    /* lake/catalog.h */
 struct resolver_names;  /* resolve/resolve.h */
-struct lake_cache;     /* engine/tables.h: open lake tables, shared by sessions */
+enum { SESSION_MAX_VIEW_DEPTH = 50, SESSION_MAX_COLUMNS = 10000 };
 struct engine {
     struct duck *db;
-    struct catalog *catalog;
+    struct lake_catalog *catalog;
     struct resolver_names *names;
-    struct lake_cache *tables;
     const char *state_dir, *project_dir;
     /* Told after a commit of ours to a table, from the thread that made it; NULL allowed. */
     void (*on_commit)(void *ctx, struct str table_dir, int64_t version);
     void *on_commit_ctx;
     bool read_only;    /* another process owns the state: statements that write are refused */
 };
+
+/* Opens the parts on a state folder: database, catalog, registered functions. `names` stays the
+ * caller's. engine_close() frees what it made. */
+struct engine *engine_open(const char *state_dir, const char *project_dir, struct resolver_names *names,
+                           const struct duck_opts *opts, struct err *err) MUST_CHECK;
+void engine_close(struct engine *e);             /* NULL is allowed; after all sessions */
 
 struct session;
 struct session *session_new(struct engine *e, struct err *err) MUST_CHECK;
@@ -42,6 +47,12 @@ void session_search_path(struct session *s, struct str csv);
 void session_set(struct session *s, struct str key, struct str value);
 struct str session_get(const struct session *s, struct str key); /* NONE if unset */
 bool session_ansi(const struct session *s);      /* spark.sql.ansi.enabled, default true */
+struct arena *session_arena(struct session *s);  /* lives as long as the session */
+/* Names a plan for this session; `plan` lives in session_arena(). ERR_EXISTS unless `replace`. */
+int session_temp_view(struct session *s, struct str name, const struct rel *plan, bool replace, struct err *err) MUST_CHECK;
+bool session_drop_temp_view(struct session *s, struct str name);
+/* The folder of a table by name, or of a `delta.`path``: where its Delta log is or would be. */
+int session_table_dir(struct session *s, struct arena *a, const struct names *name, char **dir, struct err *err) MUST_CHECK;
 
 /* Leaves of a caller's own. Both return 1: handled, 0: not mine, -1: error. */
 struct session_hook {

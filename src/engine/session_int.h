@@ -1,0 +1,59 @@
+/* session_int -- what the files of the session share: its struct, leaves, statement handlers. */
+#ifndef PAYSTREAK_ENGINE_SESSION_INT_H
+#define PAYSTREAK_ENGINE_SESSION_INT_H
+#include "engine/files.h"
+#include "engine/session.h"
+#include "lake/catalog.h"
+#include "lake/scan.h"
+#include "lake/write.h"
+#include "resolve/resolve.h"
+#include <string.h>
+
+struct session {
+    struct engine *engine;
+    struct duck_conn *conn;
+    struct arena *arena;
+    struct lake_scope scope;
+    struct str search_path;       /* "a,b,c" */
+    struct map *settings;         /* key → C string, owned */
+    struct map *views;            /* temporary: name → struct rel * in the arena */
+};
+
+/* Snapshots that a plan reads, held until it is released. */
+struct held { struct lake_snapshot **items; size_t count, cap; struct str *tables; size_t table_count, table_cap; };
+
+/* A planning run: names resolve in `scope`; views get one of their own with the same `shared`. */
+struct planning {
+    struct session *s;
+    const struct session_hook *hook;
+    struct held *held;
+    struct lake_scope scope;
+    int depth;
+};
+int leaf_resolve(void *ctx, struct arena *a, const struct rel *leaf, struct leaf_info *out, struct err *err);
+int leaf_print(void *ctx, const struct rel *leaf, struct buf *out, struct err *err);
+int session_localize(void *ctx, struct arena *a, struct str location, char **dir, struct err *err); /* ctx: struct engine */
+/* Is `word` the name of a format in format.`path`? */
+bool leaf_is_format(struct str word);
+
+/* A statement's handler fills *out (tag is preset from the table). */
+typedef int (*stmt_fn)(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook,
+                       struct session_result *out, struct err *err);
+int exec_query(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
+int exec_explain(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
+int exec_create_table(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
+int exec_create_view(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
+int exec_create_schema(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
+int exec_drop(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
+int exec_insert(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
+int exec_alter(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
+int exec_show(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
+int exec_describe(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
+int stmt_err(const struct stmt *st, enum err_code code, struct err *err, const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/* Rows that a command returns: text cells collected, then read back as a query's result. */
+struct cells { struct arena *a; const char *const *names; size_t cols; struct buf values; size_t rows; };
+void cells_init(struct cells *c, struct arena *a, const char *const *names, size_t cols);
+void cells_add(struct cells *c, const struct str *row);  /* ptr NULL: SQL NULL */
+int cells_result(struct cells *c, struct session *s, struct session_result *out, struct err *err);
+#endif
