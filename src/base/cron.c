@@ -9,7 +9,7 @@
  *   names        any beginning of the English name     three letters
  *   b < a        the two are exchanged                 the range goes around
  *   `?`          no                                    in exactly one of day and weekday
- *   L W #        no                                    L, L-n, LW, nW; nL, n#k, alone in their field
+ *   L W #        no                                    L, L-n, LW, nW; nL, n#k; alone in it
  *   days         day and weekday must both fit         the one that is not `?`
  *
  * The next time is found by days: at most ten years of them are tried, then the time of day by
@@ -28,9 +28,9 @@ struct field {
     int name_count;
 };
 
-static const char *const month_names[] = {"January", "February", "March",     "April",
-                                          "May",     "June",     "July",      "August",
-                                          "September", "October", "November", "December"};
+static const char *const month_names[] = {"January",   "February", "March",    "April",
+                                          "May",       "June",     "July",     "August",
+                                          "September", "October",  "November", "December"};
 static const char *const weekday_names[] = {"Sunday",   "Monday", "Tuesday", "Wednesday",
                                             "Thursday", "Friday", "Saturday"};
 
@@ -64,8 +64,8 @@ static int fail(const struct parser *p, const char *why)
 {
     const struct field *f = p->field;
     const char *names = f->names == month_names ? " or JAN-DEC" : f->names ? " or SUN-SAT" : "";
-    return err_set(p->err, ERR_INPUT, "schedule: %s in the field '%s', '%.*s': it holds %d-%d%s", why,
-                   f->name, STR_ARGS(p->text), f->min, f->max, names);
+    return err_set(p->err, ERR_INPUT, "schedule: %s in the field '%s', '%.*s': it holds %d-%d%s",
+                   why, f->name, STR_ARGS(p->text), f->min, f->max, names);
 }
 
 /* A name of the field, as its dialect abbreviates it; -1 if it is none. */
@@ -251,7 +251,8 @@ static int take_question_mark(struct str parts[FIELDS_MAX], struct err *err)
 {
     bool day = str_eqz(parts[F_DAY], "?"), weekday = str_eqz(parts[F_WEEKDAY], "?");
     if (day == weekday)
-        return err_set(err, ERR_INPUT, "schedule: exactly one of the fields 'day-of-month' and "
+        return err_set(err, ERR_INPUT,
+                       "schedule: exactly one of the fields 'day-of-month' and "
                        "'day-of-week' must be '?', as in '0 0 12 * * ?'");
     parts[day ? F_DAY : F_WEEKDAY] = STR("*");
     return 0;
@@ -287,9 +288,11 @@ int cron_parse(struct cron *c, enum cron_dialect dialect, struct str text, struc
         count = 6;
     }
     if (count != 6 && !(quartz && count == 7))
-        return err_set(err, ERR_INPUT, "schedule '%.*s' has %s fields: write {second} {minute} {hour} "
-                       "{day} {month} {day of week}%s", STR_ARGS(text),
-                       count < 6 ? "too few" : "too many", quartz ? " [{year}]" : "");
+        return err_set(err, ERR_INPUT,
+                       "schedule '%.*s' has %s fields: write {second} {minute} {hour} "
+                       "{day} {month} {day of week}%s",
+                       STR_ARGS(text), count < 6 ? "too few" : "too many",
+                       quartz ? " [{year}]" : "");
     if (quartz && take_question_mark(parts, err))
         return -1;
     if (count == 6)

@@ -8,8 +8,8 @@
 #include <string.h>
 
 static const char *const kind_names[] = {
-    [DOC_NULL] = "null",     [DOC_BOOL] = "a boolean", [DOC_INT] = "an integer",
-    [DOC_FLOAT] = "a number", [DOC_STRING] = "a string", [DOC_ARRAY] = "an array",
+    [DOC_NULL] = "null",       [DOC_BOOL] = "a boolean",  [DOC_INT] = "an integer",
+    [DOC_FLOAT] = "a number",  [DOC_STRING] = "a string", [DOC_ARRAY] = "an array",
     [DOC_OBJECT] = "an object"};
 
 const char *doc_kind_name(enum doc_kind kind)

@@ -8,8 +8,8 @@
  *   - UTF-8 is checked over the whole text before, by words while it is ASCII.
  *   - Lines are counted only where a line break may stand, in the blanks between tokens; a column
  *     is the distance from the line's start.
- *   - Values under construction wait on one stack (keys on another, beside it) and are copied to the
- *     arena when their array or object closes, so each node has exactly the room it needs.
+ *   - Values under construction wait on one stack (keys on another, beside it) and are copied to
+ * the arena when their array or object closes, so each node has exactly the room it needs.
  * Recursion is bounded by DOC_MAX_DEPTH.
  *
  * Doubled keys: the last value wins and stands where the first stood. Halves of surrogate pairs,
@@ -277,10 +277,17 @@ static struct doc *read_number(struct reader *r)
 static const struct {
     const char *word, *advice;
 } foreign_words[] = {
-    {"None", "write null"},     {"nil", "write null"},    {"NULL", "write null"},
-    {"Null", "write null"},     {"True", "write true"},   {"TRUE", "write true"},
-    {"False", "write false"},   {"FALSE", "write false"}, {"undefined", "write null"},
-    {"NaN", "JSON has no NaN"}, {"Infinity", "JSON has no infinity"},
+    {"None", "write null"},
+    {"nil", "write null"},
+    {"NULL", "write null"},
+    {"Null", "write null"},
+    {"True", "write true"},
+    {"TRUE", "write true"},
+    {"False", "write false"},
+    {"FALSE", "write false"},
+    {"undefined", "write null"},
+    {"NaN", "JSON has no NaN"},
+    {"Infinity", "JSON has no infinity"},
 };
 
 static struct doc *unexpected(struct reader *r, const char *wanted)
@@ -374,9 +381,10 @@ static size_t drop_doubles(struct doc **vals, struct doc_key *keys, size_t n)
         return drop_doubles_by_hash(vals, keys, n);
     for (size_t i = 0; i < n; i++) {
         struct str k = keys[i].name;
-        uint64_t h = k.len ? k.len * 131 + (unsigned char)k.ptr[0] * 31 +
-                                 (unsigned char)k.ptr[k.len / 2] * 7 +
-                                 (unsigned char)k.ptr[k.len - 1] : 0;
+        uint64_t h = k.len
+                         ? k.len * 131 + (unsigned char)k.ptr[0] * 31 +
+                               (unsigned char)k.ptr[k.len / 2] * 7 + (unsigned char)k.ptr[k.len - 1]
+                         : 0;
         uint64_t bit = 1ull << (h * 0x9E3779B97F4A7C15u >> 58);
         if (seen & bit)
             return drop_doubles_slowly(vals, keys, n);
@@ -478,8 +486,8 @@ static struct doc *read_entries(struct reader *r, enum doc_kind kind, int depth)
 
 static struct doc *over_limit(struct reader *r, const char *what, long max)
 {
-    err_at(r->err, ERR_LIMIT, r->file, r->line, (int)(r->p - r->line_start) + 1,
-           "more than %ld %s", max, what);
+    err_at(r->err, ERR_LIMIT, r->file, r->line, (int)(r->p - r->line_start) + 1, "more than %ld %s",
+           max, what);
     return NULL;
 }
 
@@ -499,8 +507,16 @@ static struct doc *read_value(struct reader *r, int depth)
             return over_limit(r, "levels of brackets", DOC_MAX_DEPTH);
         return read_entries(r, *r->p == '{' ? DOC_OBJECT : DOC_ARRAY, depth);
     case '-':
-    case '0': case '1': case '2': case '3': case '4':
-    case '5': case '6': case '7': case '8': case '9':
+    case '0':
+    case '1':
+    case '2':
+    case '3':
+    case '4':
+    case '5':
+    case '6':
+    case '7':
+    case '8':
+    case '9':
         return read_number(r);
     case 't':
         return read_word(r, "true", 4, DOC_BOOL);

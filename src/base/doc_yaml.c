@@ -1,17 +1,14 @@
 /* doc_yaml.c -- the YAML reader of doc.h, on libyaml's events.
  *
- * libyaml is the scanner that go-yaml is a port of; on top of it this file decides as the Databricks
- * CLI's loader does (go-yaml v3, then its own rules):
- *   - Plain scalars: null is empty, ~, null, Null, NULL; booleans are true and false in three
- *     spellings each, while yes, no, on and off are strings; integers are decimal, 0x or 0o
- *     (written into the tree as decimal text); floats have a point or an exponent, or are .inf and
- *     .nan, whose text in the tree is Infinity, -Infinity, NaN; everything else, dates too, is a
- *     string. 1_000 and 0b1, which the CLI takes for integers and then refuses, are refused.
+ * libyaml is the scanner that go-yaml is a port of; on top of it this file decides as the
+ * Databricks CLI's loader does (go-yaml v3, then its own rules):
+ *   - What a plain scalar is, doc_scalar.c knows.
  *   - Keys are strings; a key that reads as a number, boolean or null is refused: quote it. A
  *     doubled key: the last value wins.
  *   - An alias stands for the very node of its anchor, with the anchor's place. Nodes are shared,
  *     so the tree is a graph that may unfold to much more than it holds: its unfolded size counts
- *     against DOC_MAX_NODES, its unfolded depth against DOC_MAX_DEPTH.
+ *     against DOC_MAX_NODES, where a text weighs one more for each TEXT_WEIGHT bytes, and its
+ *     unfolded depth against DOC_MAX_DEPTH.
  *   - `<<` merges a mapping by alias or a sequence of mappings; what stands in the mapping itself
  *     wins, then the later of a sequence (as the CLI, unlike YAML 1.1's proposal).
  *   - One document; an empty one behind it is let pass.
@@ -21,10 +18,10 @@
 #include "base/doc.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <yaml.h>
 
+#include "base/doc_int.h"
 #include "base/map.h"
 
 /* A node, what it unfolds to, and its levels. */
@@ -48,15 +45,17 @@ struct reader {
     size_t line, col, at, line_at;
 };
 
+enum { TEXT_WEIGHT = 64 };
 enum { TAG_NONE, TAG_STR, TAG_INT, TAG_FLOAT, TAG_BOOL, TAG_NULL, TAG_SEQ, TAG_MAP, TAG_UNKNOWN };
 
 static const struct {
     const char *name;
     int tag;
 } tags[] = {
-    {YAML_STR_TAG, TAG_STR},   {YAML_INT_TAG, TAG_INT},   {YAML_FLOAT_TAG, TAG_FLOAT},
-    {YAML_BOOL_TAG, TAG_BOOL}, {YAML_NULL_TAG, TAG_NULL}, {YAML_SEQ_TAG, TAG_SEQ},
-    {YAML_MAP_TAG, TAG_MAP},   {"!", TAG_STR},
+    {YAML_STR_TAG, TAG_STR},     {YAML_INT_TAG, TAG_INT},
+    {YAML_FLOAT_TAG, TAG_FLOAT}, {YAML_BOOL_TAG, TAG_BOOL},
+    {YAML_NULL_TAG, TAG_NULL},   {YAML_SEQ_TAG, TAG_SEQ},
+    {YAML_MAP_TAG, TAG_MAP},     {"!", TAG_STR},
 };
 
 static int tag_of(const yaml_char_t *name)
@@ -164,8 +163,8 @@ static int fail_scanner(struct reader *r)
         check_failed(__FILE__, __LINE__, "out of memory in libyaml");
     if (r->parser.error == YAML_READER_ERROR)
         return fail_byte(r, r->parser.problem_offset, "%s", problem);
-    return fail_mark(r, ERR_INPUT, r->parser.problem_mark, "%s%s%s%s", problem,
-                     *context ? " " : "", context, hint);
+    return fail_mark(r, ERR_INPUT, r->parser.problem_mark, "%s%s%s%s", problem, *context ? " " : "",
+                     context, hint);
 }
 
 /* Reads the next event into r->event. */
@@ -198,141 +197,6 @@ static int count_nodes(struct reader *r, size_t nodes)
                      "more than %d values, aliases and merge keys unfolded", DOC_MAX_NODES);
 }
 
-static bool one_of(struct str s, const char *a, const char *b, const char *c)
-{
-    return str_eqz(s, a) || str_eqz(s, b) || str_eqz(s, c);
-}
-
-static bool all_digits(struct str s, const char *digits)
-{
-    for (size_t i = 0; i < s.len; i++)
-        if (!s.ptr[i] || !strchr(digits, s.ptr[i]))
-            return false;
-    return s.len > 0;
-}
-
-/* The number in `s` to the base 8 or 16; false if it does not fit. */
-static bool based_u64(struct str s, int base, uint64_t *out)
-{
-    char text[32];
-    char *end;
-    while (s.len > 1 && s.ptr[0] == '0')
-        s = str_from(s, 1);
-    if (s.len > 22 || (base == 16 && s.len > 16))
-        return false;
-    snprintf(text, sizeof text, "%.*s", STR_ARGS(s));
-    uint64_t v = strtoull(text, &end, base);
-    if (base == 8 && (s.len > 22 || (s.len == 22 && s.ptr[0] > '1')))
-        return false;
-    *out = v;
-    return true;
-}
-
-/* An integer's text for the tree: decimal, no plus, no leading zeros. False: not an integer. */
-static bool int_text(struct reader *r, struct str s, struct str *out)
-{
-    uint64_t v;
-    bool minus = s.len && s.ptr[0] == '-';
-    struct str body = s.len && (minus || s.ptr[0] == '+') ? str_from(s, 1) : s;
-    struct str digits = str_from(body, 2);
-    int base = str_starts_z(body, "0x") && all_digits(digits, "0123456789abcdefABCDEF") ? 16
-             : str_starts_z(body, "0o") && all_digits(digits, "01234567") ? 8 : 10;
-    if (base != 10) {
-        if (!based_u64(digits, base, &v))
-            return false;
-        *out = str_fmt(r->arena, "%s%llu", minus && v ? "-" : "", (unsigned long long)v);
-        return true;
-    }
-    if (!all_digits(body, "0123456789"))
-        return false;
-    while (body.len > 1 && body.ptr[0] == '0')
-        body = str_from(body, 1);
-    *out = str_fmt(r->arena, "%s%.*s", minus && !str_eqz(body, "0") ? "-" : "", STR_ARGS(body));
-    return true;
-}
-
-/* [-+]? ( .digits | digits [. digits?] ) ( [eE] [-+]? digits )? written so that it is JSON. */
-static bool decimal_text(struct reader *r, struct str s, struct str *out)
-{
-    bool minus = s.len && s.ptr[0] == '-';
-    if (s.len && (minus || s.ptr[0] == '+'))
-        s = str_from(s, 1);
-    size_t whole = 0, fraction = 0, at, exponent_at;
-    while (whole < s.len && s.ptr[whole] >= '0' && s.ptr[whole] <= '9')
-        whole++;
-    at = whole;
-    if (at < s.len && s.ptr[at] == '.')
-        for (at++; at < s.len && s.ptr[at] >= '0' && s.ptr[at] <= '9'; at++)
-            fraction++;
-    if (whole + fraction == 0)
-        return false;
-    exponent_at = at;
-    if (at < s.len) {
-        struct str exponent = str_from(s, at + 1);
-        if (s.ptr[at] != 'e' && s.ptr[at] != 'E')
-            return false;
-        if (exponent.len && (exponent.ptr[0] == '-' || exponent.ptr[0] == '+'))
-            exponent = str_from(exponent, 1);
-        if (!all_digits(exponent, "0123456789"))
-            return false;
-    }
-    size_t zeros = 0;
-    while (zeros + 1 < whole && s.ptr[zeros] == '0')
-        zeros++;
-    struct str whole_text = whole ? str_sub(s, zeros, whole - zeros) : STR("0");
-    const char *point = exponent_at > whole ? "." : "";
-    struct str fraction_text = fraction ? str_sub(s, whole + 1, fraction) : *point ? STR("0") : STR_NONE;
-    struct str exponent_text = str_from(s, exponent_at);
-    *out = str_fmt(r->arena, "%s%.*s%s%.*s%.*s", minus ? "-" : "", STR_ARGS(whole_text), point,
-                   STR_ARGS(fraction_text), STR_ARGS(exponent_text));
-    return true;
-}
-
-static bool float_text(struct reader *r, struct str s, struct str *out)
-{
-    struct str body = s.len && (s.ptr[0] == '+' || s.ptr[0] == '-') ? str_from(s, 1) : s;
-    if (one_of(body, ".inf", ".Inf", ".INF")) {
-        *out = s.ptr[0] == '-' ? STR("-Infinity") : STR("Infinity");
-        return true;
-    }
-    if (one_of(s, ".nan", ".NaN", ".NAN")) {
-        *out = STR("NaN");
-        return true;
-    }
-    return decimal_text(r, s, out);
-}
-
-/* What go-yaml reads as an integer and the Databricks CLI then refuses: digits with underscores,
- * binary numbers. */
-static bool refused_int(struct str s)
-{
-    struct str body = s.len && (s.ptr[0] == '-' || s.ptr[0] == '+') ? str_from(s, 1) : s;
-    if (str_starts_z(body, "0b"))
-        return all_digits(str_from(body, 2), "01_");
-    return body.len && body.ptr[0] >= '0' && body.ptr[0] <= '9' && str_chr(body, '_') > 0 &&
-           all_digits(body, "0123456789_");
-}
-
-/* What a plain scalar is: sets kind, boolean and text (of numbers). */
-static void resolve_plain(struct reader *r, struct doc *d, struct str s)
-{
-    struct str text;
-    if (s.len == 0 || str_eqz(s, "~") || one_of(s, "null", "Null", "NULL")) {
-        d->kind = DOC_NULL;
-    } else if (one_of(s, "true", "True", "TRUE") || one_of(s, "false", "False", "FALSE")) {
-        d->kind = DOC_BOOL;
-        d->boolean = s.ptr[0] == 't' || s.ptr[0] == 'T';
-    } else if (int_text(r, s, &text)) {
-        d->kind = DOC_INT;
-        d->text = text;
-    } else if (float_text(r, s, &text)) {
-        d->kind = DOC_FLOAT;
-        d->text = text;
-    } else {
-        d->kind = DOC_STRING;
-    }
-}
-
 static const struct {
     enum doc_kind kind;
     const char *name;
@@ -353,12 +217,12 @@ static int scalar(struct reader *r, struct doc *d)
     if (tag == TAG_UNKNOWN || tag == TAG_SEQ || tag == TAG_MAP)
         return fail_mark(r, ERR_UNSUPPORTED, r->event.start_mark, "the tag '%s' of a scalar",
                          (char *)r->event.data.scalar.tag);
-    if (tag == TAG_NONE && plain && refused_int(s))
+    if (tag == TAG_NONE && plain && yaml_int_refused(s))
         return fail_mark(r, ERR_INPUT, r->event.start_mark,
                          "'%.*s' is no integer: write its decimal digits, or quote it as text",
                          STR_ARGS(s));
     if ((tag == TAG_NONE && plain) || (tag != TAG_NONE && tag != TAG_STR))
-        resolve_plain(r, d, s);
+        yaml_plain(r->arena, d, s);
     if (tag == TAG_FLOAT && d->kind == DOC_INT) {
         d->kind = DOC_FLOAT;
         d->text = str_fmt(r->arena, "%.*s.0", STR_ARGS(d->text));
@@ -368,7 +232,7 @@ static int scalar(struct reader *r, struct doc *d)
                          STR_ARGS(s), tag_kinds[tag].name);
     if (d->kind == DOC_STRING)
         d->text = str_copy(r->arena, s);
-    return 0;
+    return count_nodes(r, s.len / TEXT_WEIGHT);
 }
 
 static int read_node(struct reader *r, int depth, struct unfolded *out);
@@ -456,8 +320,9 @@ static int read_key(struct reader *r, struct doc_key *key, bool *merge)
     if (scalar(r, d))
         return -1;
     if (d->kind != DOC_STRING)
-        return fail_mark(r, ERR_INPUT, mark, "the key '%.*s' reads as %s, keys are strings: quote it",
-                         STR_ARGS(raw), doc_kind_name(d->kind));
+        return fail_mark(r, ERR_INPUT, mark,
+                         "the key '%.*s' reads as %s, keys are strings: quote it", STR_ARGS(raw),
+                         doc_kind_name(d->kind));
     *key = (struct doc_key){d->text, d->line, d->col};
     return advance(r);
 }
@@ -465,8 +330,10 @@ static int read_key(struct reader *r, struct doc_key *key, bool *merge)
 static int merge_one(struct reader *r, struct entries *e, const struct doc *from, yaml_mark_t mark)
 {
     if (from->kind != DOC_OBJECT)
-        return fail_mark(r, ERR_INPUT, mark, "'<<' merges a mapping or a sequence of mappings, "
-                         "found %s", doc_kind_name(from->kind));
+        return fail_mark(r, ERR_INPUT, mark,
+                         "'<<' merges a mapping or a sequence of mappings, "
+                         "found %s",
+                         doc_kind_name(from->kind));
     if (count_nodes(r, from->count))
         return -1;
     for (size_t i = 0; i < from->count; i++)
@@ -506,7 +373,8 @@ static int mapping_entries(struct reader *r, struct entries *e, int depth, int *
         if (read_key(r, &key, &merge))
             return -1;
         if (merge && merged.doc)
-            return fail_mark(r, ERR_INPUT, mark, "a second '<<' in one mapping: "
+            return fail_mark(r, ERR_INPUT, mark,
+                             "a second '<<' in one mapping: "
                              "merge a sequence, '<<: [*a, *b]'");
         if (read_node(r, depth + 1, &v))
             return -1;
@@ -554,9 +422,11 @@ static void properties(const yaml_event_t *e, const yaml_char_t **anchor, const 
 {
     bool is_scalar = e->type == YAML_SCALAR_EVENT, is_seq = e->type == YAML_SEQUENCE_START_EVENT;
     *anchor = is_scalar ? e->data.scalar.anchor
-            : is_seq ? e->data.sequence_start.anchor : e->data.mapping_start.anchor;
+              : is_seq  ? e->data.sequence_start.anchor
+                        : e->data.mapping_start.anchor;
     *tag = is_scalar ? e->data.scalar.tag
-         : is_seq ? e->data.sequence_start.tag : e->data.mapping_start.tag;
+           : is_seq  ? e->data.sequence_start.tag
+                     : e->data.mapping_start.tag;
 }
 
 static int contents(struct reader *r, struct doc *d, int depth, int *levels)

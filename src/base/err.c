@@ -27,10 +27,10 @@ static const char *const code_names[ERR_CODE_COUNT] = {
 };
 
 static const int exit_statuses[ERR_CODE_COUNT] = {
-    [ERR_OK] = 0,        [ERR_USAGE] = 2,     [ERR_INPUT] = 1,    [ERR_UNSUPPORTED] = 1,
-    [ERR_NOT_FOUND] = 1, [ERR_EXISTS] = 1,    [ERR_CONFLICT] = 1, [ERR_LIMIT] = 1,
-    [ERR_CORRUPT] = 3,   [ERR_IO] = 3,        [ERR_TIMEOUT] = 1,  [ERR_CANCELED] = 1,
-    [ERR_AUTH] = 1,      [ERR_DENIED] = 1,    [ERR_USER] = 1,     [ERR_INTERNAL] = 3,
+    [ERR_OK] = 0,        [ERR_USAGE] = 2,  [ERR_INPUT] = 1,    [ERR_UNSUPPORTED] = 1,
+    [ERR_NOT_FOUND] = 1, [ERR_EXISTS] = 1, [ERR_CONFLICT] = 1, [ERR_LIMIT] = 1,
+    [ERR_CORRUPT] = 3,   [ERR_IO] = 3,     [ERR_TIMEOUT] = 1,  [ERR_CANCELED] = 1,
+    [ERR_AUTH] = 1,      [ERR_DENIED] = 1, [ERR_USER] = 1,     [ERR_INTERNAL] = 3,
 };
 
 static bool is_continuation(char c)

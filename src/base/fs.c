@@ -1,20 +1,16 @@
 /* fs.c -- see fs.h.
  *
- * Every call that changes something passes enter() with its path first, which counts it and says
- * what the fault set by a test asks for: go on, fail, write half and fail, or go on and end the
- * process. Without a fault that is one relaxed load. A call on a descriptor finds its path through
- * /proc/self/fd, only while a fault is set.
+ * Every call that changes something asks the seam of fs_fault.c first whether to go on, and tells
+ * it afterwards.
  *
- * Atomic writing: a file ".<name>.<random>.tmp" beside the target, fdatasync, rename (or link, to be
- * the first), fsync of the folder. Temporary files that a crash leaves start with a dot and end in
- * ".tmp": readers of folders skip dot files. */
+ * Atomic writing: a file ".<name>.<random>.tmp" beside the target, fdatasync, rename (or link, to
+ * be the first), fsync of the folder. A crash may leave such a file: readers of folders skip names
+ * that start with a dot. */
 #include "base/fs.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,97 +18,31 @@
 #include <unistd.h>
 
 #include "base/code.h"
+#include "base/fs_int.h"
 
 enum { TEMP_NAME_MAX = 200, READ_STEP = 64 << 10 };
-
-static atomic_bool fault_on;
-static pthread_mutex_t fault_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct fs_fault fault;
-static char fault_path_part[256];
-static int64_t fault_calls;
-
-void fs_fault_set(const struct fs_fault *f)
-{
-    pthread_mutex_lock(&fault_lock);
-    fault = f ? *f : (struct fs_fault){0};
-    fault_calls = 0;
-    fault_path_part[0] = '\0';
-    if (f && f->path_part)
-        snprintf(fault_path_part, sizeof fault_path_part, "%s", f->path_part);
-    pthread_mutex_unlock(&fault_lock);
-    atomic_store(&fault_on, f != NULL);
-}
-
-int64_t fs_fault_calls(void)
-{
-    pthread_mutex_lock(&fault_lock);
-    int64_t n = fault_calls;
-    pthread_mutex_unlock(&fault_lock);
-    return n;
-}
-
-/* Counts one mutating call; returns what to do with it. FS_FAULT_FAIL and _SHORT set errno. */
-static enum fs_fault_kind enter(const char *path)
-{
-    enum fs_fault_kind kind = FS_FAULT_NONE;
-    int errnum = 0;
-    if (!atomic_load_explicit(&fault_on, memory_order_relaxed))
-        return FS_FAULT_NONE;
-    pthread_mutex_lock(&fault_lock);
-    if (fault_path_part[0] == '\0' || strstr(path, fault_path_part)) {
-        if (++fault_calls == fault.nth) {
-            kind = fault.kind;
-            errnum = fault.errnum ? fault.errnum : EIO;
-        }
-    }
-    pthread_mutex_unlock(&fault_lock);
-    if (kind == FS_FAULT_FAIL || kind == FS_FAULT_SHORT)
-        errno = errnum;
-    return kind;
-}
-
-static enum fs_fault_kind enter_fd(int fd)
-{
-    char link[64], path[PATH_MAX];
-    if (!atomic_load_explicit(&fault_on, memory_order_relaxed))
-        return FS_FAULT_NONE;
-    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-    ssize_t n = readlink(link, path, sizeof path - 1);
-    path[n > 0 ? n : 0] = '\0';
-    return enter(path);
-}
-
-/* After the call: ends the process if the fault says so, without any cleanup, as a crash does. */
-static void leave(enum fs_fault_kind kind)
-{
-    if (kind == FS_FAULT_EXIT)
-        _exit(FS_FAULT_EXIT_STATUS);
-}
-
-/* Where a call that takes no bytes fails on FAIL and SHORT alike. */
-static bool refused(enum fs_fault_kind kind)
-{
-    return kind == FS_FAULT_FAIL || kind == FS_FAULT_SHORT;
-}
 
 int fs_open(const char *path, int flags, struct err *err)
 {
     static const struct {
         int ours, system;
-    } table[] = {{FS_CREATE, O_CREAT}, {FS_EXCL, O_EXCL},  {FS_APPEND, O_APPEND},
-                 {FS_TRUNC, O_TRUNC},  {FS_DIR, O_DIRECTORY}};
+    } table[] = {{FS_CREATE, O_CREAT},
+                 {FS_EXCL, O_EXCL},
+                 {FS_APPEND, O_APPEND},
+                 {FS_TRUNC, O_TRUNC},
+                 {FS_DIR, O_DIRECTORY}};
     bool writes = flags & FS_WRITE;
     int mode = writes ? (flags & FS_READ ? O_RDWR : O_WRONLY) : O_RDONLY, fd = -1;
     for (size_t i = 0; i < sizeof table / sizeof table[0]; i++)
         if (flags & table[i].ours)
             mode |= table[i].system;
-    enum fs_fault_kind kind = writes ? enter(path) : FS_FAULT_NONE;
-    if (!refused(kind)) {
+    enum fs_fault_kind kind = writes ? fs_enter(path) : FS_FAULT_NONE;
+    if (!fs_refused(kind)) {
         do
             fd = open(path, mode | O_CLOEXEC, 0600);
         while (fd < 0 && errno == EINTR);
     }
-    leave(kind);
+    fs_leave(kind);
     if (fd < 0)
         return err_errno(err, errno, "cannot open '%s'", path);
     return fd;
@@ -125,9 +55,10 @@ int fs_close(int fd)
 
 int fs_writev_all(int fd, struct iovec *iov, int count, struct err *err)
 {
-    enum fs_fault_kind kind = enter_fd(fd);
+    enum fs_fault_kind kind = fs_enter_fd(fd);
     if (kind == FS_FAULT_FAIL)
         return err_errno(err, errno, "cannot write");
+    fs_note_write(fd);
     if (kind == FS_FAULT_SHORT) {
         int errnum = errno;
         ssize_t half = write(fd, iov[0].iov_base, iov[0].iov_len / 2);
@@ -155,7 +86,7 @@ int fs_writev_all(int fd, struct iovec *iov, int count, struct err *err)
             }
         }
     }
-    leave(kind);
+    fs_leave(kind);
     return 0;
 }
 
@@ -168,10 +99,11 @@ int fs_write_all(int fd, const void *bytes, size_t n, struct err *err)
 int fs_pwrite_all(int fd, const void *bytes, size_t n, int64_t at, struct err *err)
 {
     const char *p = bytes;
-    enum fs_fault_kind kind = enter_fd(fd);
+    enum fs_fault_kind kind = fs_enter_fd(fd);
     int errnum = errno;
     if (kind == FS_FAULT_FAIL)
         return err_errno(err, errnum, "cannot write");
+    fs_note_write(fd);
     size_t left = kind == FS_FAULT_SHORT ? n / 2 : n;
     while (left > 0) {
         ssize_t wrote = pwrite(fd, p, left, at);
@@ -183,7 +115,7 @@ int fs_pwrite_all(int fd, const void *bytes, size_t n, int64_t at, struct err *e
         at += wrote;
         left -= (size_t)wrote;
     }
-    leave(kind);
+    fs_leave(kind);
     if (kind == FS_FAULT_SHORT)
         return err_errno(err, errnum, "cannot write after %zu bytes", n / 2);
     return 0;
@@ -208,9 +140,11 @@ int64_t fs_pread(int fd, void *out, size_t n, int64_t at, struct err *err)
 
 int fs_sync(int fd, struct err *err)
 {
-    enum fs_fault_kind kind = enter_fd(fd);
-    int rc = refused(kind) ? -1 : fdatasync(fd);
-    leave(kind);
+    enum fs_fault_kind kind = fs_enter_fd(fd);
+    int rc = fs_refused(kind) ? -1 : fdatasync(fd);
+    if (rc == 0)
+        fs_note_synced(fd);
+    fs_leave(kind);
     return rc ? err_errno(err, errno, "cannot sync") : 0;
 }
 
@@ -219,19 +153,19 @@ int fs_sync_dir(const char *dir, struct err *err)
     int fd = fs_open(*dir ? dir : ".", FS_READ | FS_DIR, err);
     if (fd < 0)
         return -1;
-    enum fs_fault_kind kind = enter(dir);
-    int rc = refused(kind) ? -1 : fsync(fd);
+    enum fs_fault_kind kind = fs_enter(dir);
+    int rc = fs_refused(kind) ? -1 : fsync(fd);
     int errnum = errno;
-    leave(kind);
+    fs_leave(kind);
     fs_close(fd);
     return rc ? err_errno(err, errnum, "cannot sync the folder '%s'", dir) : 0;
 }
 
 int fs_truncate(int fd, int64_t size, struct err *err)
 {
-    enum fs_fault_kind kind = enter_fd(fd);
-    int rc = refused(kind) ? -1 : ftruncate(fd, size);
-    leave(kind);
+    enum fs_fault_kind kind = fs_enter_fd(fd);
+    int rc = fs_refused(kind) ? -1 : ftruncate(fd, size);
+    fs_leave(kind);
     return rc ? err_errno(err, errno, "cannot cut to %lld bytes", (long long)size) : 0;
 }
 
@@ -259,10 +193,10 @@ static int make_dir(const char *path, struct err *err)
     struct stat st;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
         return 0;
-    enum fs_fault_kind kind = enter(path);
-    int rc = refused(kind) ? -1 : mkdir(path, 0700);
+    enum fs_fault_kind kind = fs_enter(path);
+    int rc = fs_refused(kind) ? -1 : mkdir(path, 0700);
     int errnum = errno;
-    leave(kind);
+    fs_leave(kind);
     if (rc == 0 || (errnum == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
         return 0;
     return err_errno(err, errnum, "cannot make the folder '%s'", path);
@@ -287,10 +221,10 @@ int fs_mkdirs(const char *path, struct err *err)
 
 int fs_unlink(const char *path, struct err *err)
 {
-    enum fs_fault_kind kind = enter(path);
-    int rc = refused(kind) ? -1 : unlink(path);
+    enum fs_fault_kind kind = fs_enter(path);
+    int rc = fs_refused(kind) ? -1 : unlink(path);
     int errnum = errno;
-    leave(kind);
+    fs_leave(kind);
     if (rc == 0 || errnum == ENOENT)
         return 0;
     return err_errno(err, errnum, "cannot remove '%s'", path);
@@ -298,17 +232,17 @@ int fs_unlink(const char *path, struct err *err)
 
 int fs_rename(const char *from, const char *to, struct err *err)
 {
-    enum fs_fault_kind kind = enter(to);
-    int rc = refused(kind) ? -1 : rename(from, to);
-    leave(kind);
+    enum fs_fault_kind kind = fs_enter(to);
+    int rc = fs_refused(kind) ? -1 : rename(from, to);
+    fs_leave(kind);
     return rc ? err_errno(err, errno, "cannot rename '%s' to '%s'", from, to) : 0;
 }
 
 int fs_link(const char *from, const char *to, struct err *err)
 {
-    enum fs_fault_kind kind = enter(to);
-    int rc = refused(kind) ? -1 : link(from, to);
-    leave(kind);
+    enum fs_fault_kind kind = fs_enter(to);
+    int rc = fs_refused(kind) ? -1 : link(from, to);
+    fs_leave(kind);
     return rc ? err_errno(err, errno, "cannot create '%s'", to) : 0;
 }
 
@@ -366,7 +300,8 @@ int fs_read_file(const char *path, size_t max_bytes, struct buf *out, struct err
 /* "<dir>/.<name>.<random>.tmp" beside `path`. */
 static void temp_name(const char *path, char out[PATH_MAX])
 {
-    struct str dir = path_dir(str_z(path)), base = str_sub(path_base(str_z(path)), 0, TEMP_NAME_MAX);
+    struct str dir = path_dir(str_z(path));
+    struct str base = str_sub(path_base(str_z(path)), 0, TEMP_NAME_MAX);
     const char *slash = dir.len && dir.ptr[dir.len - 1] != '/' ? "/" : "";
     snprintf(out, PATH_MAX, "%.*s%s.%.*s.%016llx.tmp", STR_ARGS(dir), slash, STR_ARGS(base),
              (unsigned long long)random_u64());

@@ -32,7 +32,7 @@ int fs_remove_tree(const char *path, struct err *err) MUST_CHECK;
 int fs_read_file(const char *path, size_t max_bytes, struct buf *out, struct err *err) MUST_CHECK;
 /* Atomic and durable: temporary file beside it, fsync, rename, fsync of the folder. */
 int fs_write_file(const char *path, struct str bytes, struct err *err) MUST_CHECK;
-/* The same, but ERR_EXISTS if the file is there already (link(2)): put-if-absent. */
+/* The same, but ERR_EXISTS if the file is there already (by a link): put-if-absent. */
 int fs_write_file_new(const char *path, struct str bytes, struct err *err) MUST_CHECK;
 /* Names in a folder, sorted, without . and ..; in the arena. Returns count or -1. */
 int64_t fs_list(struct arena *a, const char *dir, char ***names, struct err *err) MUST_CHECK;
@@ -47,9 +47,11 @@ char *path_below(struct arena *a, const char *root, struct str rel);
 /* Faults, for tests. Counted over mutating calls (open for write, write, sync, rename, link, unlink,
  * truncate, mkdir) whose path holds `path_part` (NULL: all). The `nth` call, from 1: FAIL fails with
  * `errnum` (0: EIO) and does nothing; SHORT does so after writing half of its bytes; EXIT is carried
- * out, then the process ends at once with FS_FAULT_EXIT_STATUS. Later calls go on as always. */
+ * out, then the process ends at once with FS_FAULT_EXIT_STATUS; LOSE and TEAR do as EXIT and cut
+ * unsynced bytes off the files written since fs_fault_set: all, or half. Later calls go on as always. */
 enum { FS_FAULT_EXIT_STATUS = 86 };
-enum fs_fault_kind { FS_FAULT_NONE, FS_FAULT_FAIL, FS_FAULT_SHORT, FS_FAULT_EXIT };
+enum fs_fault_kind { FS_FAULT_NONE, FS_FAULT_FAIL, FS_FAULT_SHORT, FS_FAULT_EXIT,
+                     FS_FAULT_LOSE, FS_FAULT_TEAR };
 struct fs_fault { enum fs_fault_kind kind; int64_t nth; int errnum; const char *path_part; };
 void fs_fault_set(const struct fs_fault *f);  /* NULL: off */
 int64_t fs_fault_calls(void);                 /* mutating calls seen since fs_fault_set */

@@ -98,6 +98,28 @@ void log_line(enum log_level level, const char *subject, const char *fmt, ...)
     buf_release(&line);
 }
 
+const char *log_value(struct str value, char out[LOG_VALUE_BYTES])
+{
+    bool quoted = value.len == 0;
+    for (size_t i = 0; i < value.len; i++)
+        quoted |= value.ptr[i] == ' ' || value.ptr[i] == '"' || value.ptr[i] == '=';
+    size_t n = 0, room = LOG_VALUE_BYTES - 2; /* the closing quote and NUL */
+    if (quoted)
+        out[n++] = '"';
+    for (size_t i = 0; i < value.len; i++) {
+        bool escape = quoted && (value.ptr[i] == '"' || value.ptr[i] == '\\');
+        if (n + 1 + escape > room)
+            break;
+        if (escape)
+            out[n++] = '\\';
+        out[n++] = value.ptr[i];
+    }
+    if (quoted)
+        out[n++] = '"';
+    out[n] = '\0';
+    return out;
+}
+
 void log_err(enum log_level level, const char *subject, const struct err *err)
 {
     char text[sizeof err->msg + sizeof err->where + 16];

@@ -17,5 +17,8 @@ void log_line(enum log_level level, const char *subject, const char *fmt, ...) P
 #define log_warn(subject, ...) log_line(LOG_WARN, subject, __VA_ARGS__)
 #define log_info(subject, ...) log_line(LOG_INFO, subject, __VA_ARGS__)
 #define log_debug(subject, ...) (log_on(LOG_DEBUG) ? log_line(LOG_DEBUG, subject, __VA_ARGS__) : (void)0)
+/* A value for a line: as it is, or in quotes if it holds blanks, quotes or nothing; cut to fit. */
+enum { LOG_VALUE_BYTES = 256 };
+const char *log_value(struct str value, char out[LOG_VALUE_BYTES]);
 void log_err(enum log_level level, const char *subject, const struct err *err); /* err_text as message */
 #endif

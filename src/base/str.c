@@ -205,12 +205,15 @@ bool str_f64(struct str s, double *out)
     return true;
 }
 
-/* Bytes of the well-formed sequence at `p`, 0 if there is none: table 3-7 of the Unicode standard. */
+/* Bytes of the well-formed sequence at `p`, 0 if there is none: table 3-7 of the Unicode standard.
+ */
 static size_t utf8_sequence(const unsigned char *p, size_t left)
 {
     unsigned char lead = p[0], low = 0x80, high = 0xBF;
-    size_t n = lead >= 0xC2 && lead <= 0xDF ? 2 : lead >= 0xE0 && lead <= 0xEF ? 3
-             : lead >= 0xF0 && lead <= 0xF4 ? 4 : 0;
+    size_t n = lead >= 0xC2 && lead <= 0xDF   ? 2
+               : lead >= 0xE0 && lead <= 0xEF ? 3
+               : lead >= 0xF0 && lead <= 0xF4 ? 4
+                                              : 0;
     if (n == 0 || left < n)
         return 0;
     if (lead == 0xE0)

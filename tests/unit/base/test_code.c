@@ -5,9 +5,13 @@
 
 static void base64(void **state)
 {
-    static const char *const cases[][2] = {{"", ""},         {"f", "Zg=="},     {"fo", "Zm8="},
-                                           {"foo", "Zm9v"},  {"foob", "Zm9vYg=="},
-                                           {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
+    static const char *const cases[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
+                                           {"foobar", "Zm9vYmFy"}};
     struct buf b;
     (void)state;
     buf_init(&b);
@@ -22,8 +26,8 @@ static void base64(void **state)
     buf_clear(&b);
     assert_true(base64_get(&b, STR("Zm8"))); /* padding is optional */
     assert_string_equal(b.ptr, "fo");
-    static const char *const bad[] = {"Z",    "Zg=",  "Zm9v=", "Zm9vZ===", "Zm=v", "Zm9 ", "Zh==",
-                                      "Zm9=", "====", "=",     "Zm9v====", "-_-_"};
+    static const char *const bad[] = {"Z",    "Zg=",  "Zm9v=", "Zm9vZ===", "Zm=v",     "Zm9 ",
+                                      "Zh==", "Zm9=", "====",  "=",        "Zm9v====", "-_-_"};
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         if (base64_get(&b, str_z(bad[i])))
             fail_msg("'%s' passed", bad[i]);

@@ -30,7 +30,8 @@ static const struct next_case next_cases[] = {
     {CRON_NCRONTAB, "0 0 0 13 * 5", "2024-01-01T00:00:00", "2024-09-13T00:00:00Z"}, /* both fit */
     {CRON_NCRONTAB, "0 5,10,50-52/2 * * * *", "2024-01-01T00:10:00", "2024-01-01T00:50:00Z"},
     {CRON_NCRONTAB, "0 5,10,50-52/2 * * * *", "2024-01-01T00:50:00", "2024-01-01T00:52:00Z"},
-    {CRON_NCRONTAB, "0 52-50 * * * *", "2024-01-01T00:00:00", "2024-01-01T00:50:00Z"}, /* exchanged */
+    {CRON_NCRONTAB, "0 52-50 * * * *", "2024-01-01T00:00:00",
+     "2024-01-01T00:50:00Z"}, /* exchanged */
     {CRON_NCRONTAB, "0 20/15 * * * *", "2024-01-01T00:35:00", "2024-01-01T00:50:00Z"},
     {CRON_NCRONTAB, "  0   0\t0 1 1 *  ", "2024-01-01T00:00:00", "2025-01-01T00:00:00Z"},
     {CRON_NCRONTAB, "59 59 23 31 12 *", "1969-06-01T00:00:00", "1970-12-31T23:59:59Z"},
@@ -40,7 +41,8 @@ static const struct next_case next_cases[] = {
     {CRON_QUARTZ, "0 15 10 ? * 1", "2024-01-05T10:15:00", "2024-01-07T10:15:00Z"}, /* Sunday */
     {CRON_QUARTZ, "0 15 10 ? * FRI-MON", "2024-01-05T10:15:00", "2024-01-06T10:15:00Z"},
     {CRON_QUARTZ, "0 0/5 14,18 * * ?", "2024-01-01T14:55:00", "2024-01-01T18:00:00Z"},
-    {CRON_QUARTZ, "0 0 22-2 * * ?", "2024-01-01T02:00:00", "2024-01-01T22:00:00Z"}, /* goes around */
+    {CRON_QUARTZ, "0 0 22-2 * * ?", "2024-01-01T02:00:00",
+     "2024-01-01T22:00:00Z"}, /* goes around */
     {CRON_QUARTZ, "0 0 22-2/2 * * ?", "2024-01-01T00:00:00", "2024-01-01T02:00:00Z"},
     {CRON_QUARTZ, "0 /20 * * * ?", "2024-01-01T00:20:00", "2024-01-01T00:40:00Z"},
     {CRON_QUARTZ, "0 0 0 L * ?", "2024-02-01T00:00:00", "2024-02-29T00:00:00Z"},
@@ -49,7 +51,7 @@ static const struct next_case next_cases[] = {
     {CRON_QUARTZ, "0 0 0 15W * ?", "2024-06-01T00:00:00", "2024-06-14T00:00:00Z"}, /* Saturday */
     {CRON_QUARTZ, "0 0 0 15W * ?", "2024-09-01T00:00:00", "2024-09-16T00:00:00Z"}, /* Sunday */
     {CRON_QUARTZ, "0 0 0 15W * ?", "2024-01-01T00:00:00", "2024-01-15T00:00:00Z"}, /* Monday */
-    {CRON_QUARTZ, "0 0 0 1W * ?", "2024-05-31T00:00:00", "2024-06-03T00:00:00Z"},  /* within month */
+    {CRON_QUARTZ, "0 0 0 1W * ?", "2024-05-31T00:00:00", "2024-06-03T00:00:00Z"}, /* within month */
     {CRON_QUARTZ, "0 0 0 31W * ?", "2024-03-01T00:00:00", "2024-03-29T00:00:00Z"},
     {CRON_QUARTZ, "0 0 0 31W * ?", "2024-04-01T00:00:00", "2024-05-31T00:00:00Z"},
     {CRON_QUARTZ, "0 0 0 ? * 6L", "2024-01-01T00:00:00", "2024-01-26T00:00:00Z"},
@@ -91,7 +93,8 @@ static void refusals(void **state)
         {CRON_NCRONTAB, "", "too few fields: write {second} {minute} {hour}"},
         {CRON_NCRONTAB, "* * * *", "too few fields"},
         {CRON_NCRONTAB, "* * * * * * *", "too many fields"},
-        {CRON_NCRONTAB, "60 * * * * *", "a value out of range in the field 'second', '60': it holds 0-59"},
+        {CRON_NCRONTAB, "60 * * * * *",
+         "a value out of range in the field 'second', '60': it holds 0-59"},
         {CRON_NCRONTAB, "* * 24 * * *", "'hour', '24': it holds 0-23"},
         {CRON_NCRONTAB, "* * * 0 * *", "'day', '0': it holds 1-31"},
         {CRON_NCRONTAB, "* * * * 13 *", "'month', '13': it holds 1-12 or JAN-DEC"},
@@ -136,8 +139,9 @@ static void against_a_walk(void **state)
     struct tp t = at("2024-01-01T00:00:00"), next = t;
     for (int64_t s = 1; s < 9 * 86400; s++) {
         struct civil v = civil_of((struct tp){t.us + s * 1000000});
-        bool fits = (v.second == 7 || v.second == 33) && v.minute >= 1 && (v.minute - 1) % 13 == 0 &&
-                    v.hour % 5 == 0 && (v.weekday == 0 || v.weekday == 2);
+        bool fits = (v.second == 7 || v.second == 33) && v.minute >= 1 &&
+                    (v.minute - 1) % 13 == 0 && v.hour % 5 == 0 &&
+                    (v.weekday == 0 || v.weekday == 2);
         if (!fits)
             continue;
         assert_true(cron_next(&c, next, &next));

@@ -29,7 +29,8 @@ static struct doc *json(const char *text)
 
 static void accessing(void **state)
 {
-    struct doc *d = json("{\"a\":{\"b\":{\"c\":7}},\"Name\":\"x\",\"t\":true,\"f\":1.5,\"n\":null}");
+    struct doc *d =
+        json("{\"a\":{\"b\":{\"c\":7}},\"Name\":\"x\",\"t\":true,\"f\":1.5,\"n\":null}");
     int64_t i = 0;
     double f = 0;
     (void)state;
@@ -128,9 +129,15 @@ static void floats_read_back(void **state)
     static const struct {
         double v;
         const char *text;
-    } cases[] = {{0, "0.0"},         {1, "1.0"},       {-0.0, "-0.0"},     {0.1, "0.1"},
-                 {1e100, "1e+100"},  {1.0 / 3, "0.3333333333333333"},      {100000, "100000.0"},
-                 {5e-324, "4.94065645841247e-324"}, {0.1 + 0.2, "0.30000000000000004"}};
+    } cases[] = {{0, "0.0"},
+                 {1, "1.0"},
+                 {-0.0, "-0.0"},
+                 {0.1, "0.1"},
+                 {1e100, "1e+100"},
+                 {1.0 / 3, "0.3333333333333333"},
+                 {100000, "100000.0"},
+                 {5e-324, "4.94065645841247e-324"},
+                 {0.1 + 0.2, "0.30000000000000004"}};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {
         struct doc *d = doc_new_f64(arena, cases[i].v);

@@ -21,8 +21,10 @@ static void text_shows_known_parts(void **state)
         const char *file;
         int line, col;
         const char *text;
-    } cases[] = {{"a.yml", 3, 7, "a.yml:3:7: bad"}, {"a.yml", 3, 0, "a.yml:3: bad"},
-                 {"a.yml", 0, 0, "a.yml: bad"},     {NULL, 3, 7, "3:7: bad"},
+    } cases[] = {{"a.yml", 3, 7, "a.yml:3:7: bad"},
+                 {"a.yml", 3, 0, "a.yml:3: bad"},
+                 {"a.yml", 0, 0, "a.yml: bad"},
+                 {NULL, 3, 7, "3:7: bad"},
                  {NULL, 0, 0, "bad"}};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(cases); i++) {

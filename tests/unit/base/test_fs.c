@@ -160,7 +160,7 @@ static void folders(void **state)
     assert_int_equal(fs_list(arena, in_root("x"), &names, &err), 3);
     assert_string_equal(names[0], "a");
     assert_string_equal(names[2], "y");
-    assert_int_equal(symlink("..", in_root("x/y/up")), 0);    /* a circle */
+    assert_int_equal(symlink("..", in_root("x/y/up")), 0);     /* a circle */
     assert_int_equal(symlink("../a", in_root("x/y/link")), 0); /* a file */
     assert_int_equal(fs_walk(arena, in_root("x"), &names, &err), 4);
     assert_string_equal(names[0], "a");
@@ -187,10 +187,10 @@ static void folders(void **state)
 static void paths(void **state)
 {
     static const char *const below[][2] = {
-        {"a/b", "/r/a/b"},      {"/a", "/r/a"},       {"a//b/./c", "/r/a/b/c"}, {"", "/r"},
-        {".", "/r"},            {"a/..", "/r"},       {"a/../b", "/r/b"},       {"..", NULL},
-        {"a/../../b", NULL},    {"../r/x", NULL},     {"a/b/../../..", NULL},   {"...", "/r/..."},
-        {"a/..b", "/r/a/..b"},  {"%2e%2e", "/r/%2e%2e"}};
+        {"a/b", "/r/a/b"},     {"/a", "/r/a"},         {"a//b/./c", "/r/a/b/c"}, {"", "/r"},
+        {".", "/r"},           {"a/..", "/r"},         {"a/../b", "/r/b"},       {"..", NULL},
+        {"a/../../b", NULL},   {"../r/x", NULL},       {"a/b/../../..", NULL},   {"...", "/r/..."},
+        {"a/..b", "/r/a/..b"}, {"%2e%2e", "/r/%2e%2e"}};
     (void)state;
     for (size_t i = 0; i < COUNT_OF(below); i++) {
         char *got = path_below(arena, "/r/", str_z(below[i][0]));
@@ -205,8 +205,9 @@ static void paths(void **state)
     assert_string_equal(path_join(arena, "a/", "/b"), "a/b");
     assert_string_equal(path_join(arena, "", "b"), "b");
     assert_string_equal(path_join(arena, "/", "b"), "/b");
-    static const char *const parts[][3] = {{"/a/b", "b", "/a"}, {"a", "a", "."},    {"/a", "a", "/"},
-                                           {"/", "/", "/"},     {"a/b/", "b", "a"}, {"a//b", "b", "a"}};
+    static const char *const parts[][3] = {{"/a/b", "b", "/a"}, {"a", "a", "."},
+                                           {"/a", "a", "/"},    {"/", "/", "/"},
+                                           {"a/b/", "b", "a"},  {"a//b", "b", "a"}};
     for (size_t i = 0; i < COUNT_OF(parts); i++) {
         assert_str(path_base(str_z(parts[i][0])), parts[i][1]);
         assert_str(path_dir(str_z(parts[i][0])), parts[i][2]);
@@ -295,6 +296,38 @@ static void faults_count_by_path(void **state)
     assert_holds("torn", "ab234");
 }
 
+/* Appends "synced" and syncs, then "unsynced", and dies of `kind` at that write. */
+static void die_with_unsynced_bytes(enum fs_fault_kind kind)
+{
+    struct err err;
+    int status;
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid == 0) {
+        int fd = fs_open(in_root("log"), FS_WRITE | FS_APPEND, &err);
+        fs_fault_set(&(struct fs_fault){kind, 3, 0, NULL});
+        int rc = fs_write_all(fd, "synced", 6, &err) || fs_sync(fd, &err) ||
+                 fs_write_all(fd, "unsynced", 8, &err);
+        _exit(rc ? 2 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == FS_FAULT_EXIT_STATUS);
+}
+
+static void unsynced_bytes_may_be_lost(void **state)
+{
+    (void)state;
+    write_ok("log", "old,");
+    die_with_unsynced_bytes(FS_FAULT_EXIT);
+    assert_holds("log", "old,syncedunsynced");
+    write_ok("log", "old,");
+    die_with_unsynced_bytes(FS_FAULT_LOSE);
+    assert_holds("log", "old,synced");
+    write_ok("log", "old,");
+    die_with_unsynced_bytes(FS_FAULT_TEAR);
+    assert_holds("log", "old,syncedunsy");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -307,6 +340,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(any_call_may_fail, begin, end),
         cmocka_unit_test_setup_teardown(any_call_may_be_the_last, begin, end),
         cmocka_unit_test_setup_teardown(faults_count_by_path, begin, end),
+        cmocka_unit_test_setup_teardown(unsynced_bytes_may_be_lost, begin, end),
     };
     return cmocka_run_group_tests_name("base/fs", tests, NULL, NULL);
 }

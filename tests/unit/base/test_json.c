@@ -231,7 +231,8 @@ static void many_entries(void **state)
         int64_t v;
         snprintf(key, sizeof key, "key%d", i);
         assert_str(d->keys[i].name, key); /* the place of the first */
-        assert_true(doc_i64(doc_get(d, key)->items[0], &v) && v == i + N); /* the value of the last */
+        assert_true(doc_i64(doc_get(d, key)->items[0], &v) &&
+                    v == i + N); /* the value of the last */
     }
     buf_release(&b);
 }

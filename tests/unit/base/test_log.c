@@ -75,6 +75,22 @@ static void long_lines_are_cut(void **state)
     assert_true(lines.len > 4000 && lines.len < 5000);
 }
 
+static void values_are_quoted_if_need_be(void **state)
+{
+    static const char *const cases[][2] = {{"plain-1.2/x", "plain-1.2/x"},
+                                           {"", "\"\""},
+                                           {"two words", "\"two words\""},
+                                           {"a\"b\\", "\"a\\\"b\\\\\""},
+                                           {"k=v", "\"k=v\""}};
+    char out[LOG_VALUE_BYTES], big[1000];
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++)
+        assert_string_equal(log_value(str_z(cases[i][0]), out), cases[i][1]);
+    memset(big, '"', sizeof big);
+    size_t n = strlen(log_value(str_of(big, sizeof big), out));
+    assert_true(n >= LOG_VALUE_BYTES - 2 && n < LOG_VALUE_BYTES && out[n - 1] == '"');
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -83,6 +99,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(lines_cannot_be_forged, begin, end),
         cmocka_unit_test_setup_teardown(errors_with_their_place, begin, end),
         cmocka_unit_test_setup_teardown(long_lines_are_cut, begin, end),
+        cmocka_unit_test(values_are_quoted_if_need_be),
     };
     return cmocka_run_group_tests_name("base/log", tests, NULL, NULL);
 }

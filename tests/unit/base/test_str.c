@@ -98,7 +98,8 @@ static void floats(void **state)
     assert_true(str_f64(STR("1e999"), &v) && isinf(v));
     assert_true(str_f64(STR("-Infinity"), &v) && isinf(v) && v < 0);
     assert_true(str_f64(STR("NaN"), &v) && isnan(v));
-    static const char *const bad[] = {"", "-", ".", "e5", "0x10", " 1", "1 ", "1e", "nan(1)", "1.2.3"};
+    static const char *const bad[] = {"",   "-",  ".",  "e5",     "0x10",
+                                      " 1", "1 ", "1e", "nan(1)", "1.2.3"};
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         assert_false(str_f64(str_z(bad[i]), &v));
     assert_false(str_f64(str_of("1\0", 2), &v));
@@ -116,14 +117,14 @@ static void utf8(void **state)
         {"\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80", -1},
         {"\xEF\xBF\xBF\xED\x9F\xBF\xEE\x80\x80\xF4\x8F\xBF\xBF", -1},
         {"01234567\x80", 8},
-        {"a\xC0\x80", 1},          /* overlong */
-        {"\xC1\xBF", 0},           /* overlong */
-        {"\xE0\x9F\xBF", 0},       /* overlong */
-        {"\xF0\x8F\xBF\xBF", 0},   /* overlong */
-        {"\xED\xA0\x80", 0},       /* surrogate */
-        {"\xF4\x90\x80\x80", 0},   /* beyond U+10FFFF */
+        {"a\xC0\x80", 1},        /* overlong */
+        {"\xC1\xBF", 0},         /* overlong */
+        {"\xE0\x9F\xBF", 0},     /* overlong */
+        {"\xF0\x8F\xBF\xBF", 0}, /* overlong */
+        {"\xED\xA0\x80", 0},     /* surrogate */
+        {"\xF4\x90\x80\x80", 0}, /* beyond U+10FFFF */
         {"\xF5\x80\x80\x80", 0},
-        {"ab\xE2\x82", 2},         /* cut */
+        {"ab\xE2\x82", 2}, /* cut */
         {"\xE2\x82\x41", 0},
         {"\xFF", 0},
     };

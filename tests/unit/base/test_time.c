@@ -17,8 +17,10 @@ static void every_day_of_800_years(void **state)
         assert_true(civil_valid(c.year, c.month, c.day));
         assert_int_equal(days_from_civil(c.year, c.month, c.day), day);
         if (day > first) {
-            bool next = c.day == before.day + 1 || (c.day == 1 && (c.month == before.month + 1 ||
-                        (c.month == 1 && before.month == 12 && c.year == before.year + 1)));
+            bool next =
+                c.day == before.day + 1 ||
+                (c.day == 1 && (c.month == before.month + 1 ||
+                                (c.month == 1 && before.month == 12 && c.year == before.year + 1)));
             assert_true(next);
             assert_int_equal(c.weekday, (before.weekday + 1) % 7);
         }

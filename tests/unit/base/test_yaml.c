@@ -35,7 +35,9 @@ static void as_json(void **state)
         {"---\n", "null"},
         {"---\na: 1\n...\n", "{\"a\":1}"},
         {"---\na: 1\n---\n", "{\"a\":1}"},
-        {"\xEF\xBB\xBF" "a: 1", "{\"a\":1}"},
+        {"\xEF\xBB\xBF"
+         "a: 1",
+         "{\"a\":1}"},
         {"%YAML 1.1\n---\na: yes", "{\"a\":\"yes\"}"},
         {"a: [1, two, \"3\", '4', 5.0]", "{\"a\":[1,\"two\",\"3\",\"4\",5.0]}"},
         {"{a: {b: []}, c: {}}", "{\"a\":{\"b\":[]},\"c\":{}}"},
@@ -45,8 +47,7 @@ static void as_json(void **state)
         {"a:\nb: ''\n", "{\"a\":null,\"b\":\"\"}"},
         {"[true, True, TRUE, tRUE, false, False, FALSE]",
          "[true,true,true,\"tRUE\",false,false,false]"},
-        {"[yes, Yes, no, on, OFF, y, n]",
-         "[\"yes\",\"Yes\",\"no\",\"on\",\"OFF\",\"y\",\"n\"]"},
+        {"[yes, Yes, no, on, OFF, y, n]", "[\"yes\",\"Yes\",\"no\",\"on\",\"OFF\",\"y\",\"n\"]"},
         {"on: push", "{\"on\":\"push\"}"},
         /* integers */
         {"[0, -0, +5, 0077, -12, 0x1F, 0XF, 0o17, 0o8, 0x, 0o]",
@@ -65,7 +66,8 @@ static void as_json(void **state)
          "[\"1.2.3\",\"1e\",\"e5\",\".\",\"-\",\"1-2\",\"12:30\",\"2024-01-02\"]"},
         /* strings */
         {"a: |\n  x\n   y\n\nb: >-\n  x\n  y\n", "{\"a\":\"x\\n y\\n\",\"b\":\"x y\"}"},
-        {"\"\\u00e4\\x41\\n\"", "\"\xC3\xA4" "A\\n\""},
+        {"\"\\u00e4\\x41\\n\"", "\"\xC3\xA4"
+                                "A\\n\""},
         {"a: b # c\nd: 'it''s'", "{\"a\":\"b\",\"d\":\"it's\"}"},
         {"a: ${var.x}\nb: '{{x}}'", "{\"a\":\"${var.x}\",\"b\":\"{{x}}\"}"},
         {"a: multi\n  line", "{\"a\":\"multi line\"}"},
@@ -85,7 +87,7 @@ static void as_json(void **state)
         {"- &a {x: 1, y: 1}\n- &b {x: 2}\n- <<: [*a, *b]\n  z: 0",
          "[{\"x\":1,\"y\":1},{\"x\":2},{\"x\":2,\"y\":1,\"z\":0}]"},
         {"- &a {x: 1}\n- &b\n  <<: *a\n  y: 2\n- <<: *b", "[{\"x\":1},{\"x\":1,\"y\":2},"
-                                                         "{\"x\":1,\"y\":2}]"},
+                                                          "{\"x\":1,\"y\":2}]"},
         {"'<<': 1", "{\"<<\":1}"},
     };
     (void)state;
@@ -174,8 +176,8 @@ static void refusals(void **state)
             err.where.line != cases[i].line || err.where.col != cases[i].col ||
             !strstr(err.msg, cases[i].words))
             fail_msg("'%s': %s %d:%d: %s, expected %d:%d: %s", cases[i].text,
-                     err_code_name(err.code), err.where.line, err.where.col, err.msg,
-                     cases[i].line, cases[i].col, cases[i].words);
+                     err_code_name(err.code), err.where.line, err.where.col, err.msg, cases[i].line,
+                     cases[i].col, cases[i].words);
     }
 }
 
@@ -259,8 +261,9 @@ static void many_keys(void **state)
 
 static void every_cut_is_safe(void **state)
 {
-    static const char text[] = "a: &x [1, \"b\\n\", 'c']\nd:\n  <<: {p: 1}\n  e: |\n    f\n  g: *x\n"
-                               "h: !!str 5\n\xC3\xA4: {i: {j: [~, .inf]}}\n";
+    static const char text[] =
+        "a: &x [1, \"b\\n\", 'c']\nd:\n  <<: {p: 1}\n  e: |\n    f\n  g: *x\n"
+        "h: !!str 5\n\xC3\xA4: {i: {j: [~, .inf]}}\n";
     (void)state;
     for (size_t n = 0; n < sizeof text; n++) {
         struct err err = {0};
