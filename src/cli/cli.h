@@ -53,6 +53,9 @@ int cli_main(int argc, char **argv);
 int cli_fail(const struct cli_args *args, const struct err *err);
 /* The state folder of these arguments, absolute, in the arena. */
 char *cli_state_dir(struct arena *a, const struct cli_args *args);
+struct resolver_names;
+/* Adds the bindings of the project's paystreak.yml (if it has one), then those of the command line. */
+int cli_bind_all(struct resolver_names *names, struct arena *a, const struct cli_args *args, struct err *err) MUST_CHECK;
 char *cli_project_dir(struct arena *a, const struct cli_args *args);
 
 int cmd_run(const struct cli_args *args);

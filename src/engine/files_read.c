@@ -200,7 +200,8 @@ static void csv_params(const struct file_source *f, struct buf *out)
     const char *sep = file_source_option(f, "delimiter").ptr ? "delimiter" : "sep";
     text_param(out, f, sep, "delim", ",");
     text_param(out, f, "quote", "quote", "\"");
-    text_param(out, f, "escape", "escape", file_source_option(f, "quote").ptr && !file_source_option(f, "quote").len ? "" : "\"");
+    bool quoted = !file_source_option(f, "quote").ptr || file_source_option(f, "quote").len;
+    text_param(out, f, "escape", "escape", quoted ? "\\" : "");
     text_param(out, f, "nullValue", "nullstr", NULL);
     text_param(out, f, "comment", "comment", NULL);
     buf_printf(out, ", header = %s", file_source_flag(f, "header", false) ? "true" : "false");
