@@ -409,17 +409,17 @@ static bool accept_head(struct request *q)
         return false;
     }
     buf_init(&allow);
-    r->route = find_route(q, &allow);
+    const struct http_route *route = r->route = find_route(q, &allow);
     if (s->opts.before && !s->opts.before(r)) {
         buf_release(&allow);
         return false;
     }
-    if (!r->route)
-        no_route(q, &allow);
+    if (!route)
+        no_route(q, &allow); /* and q is gone */
     buf_release(&allow);
-    if (!r->route)
+    if (!route)
         return false;
-    size_t max = r->route->max_body ? r->route->max_body : HTTP_MAX_BODY;
+    size_t max = route->max_body ? route->max_body : HTTP_MAX_BODY;
     if (q->head.content_length > (int64_t)max) {
         http_respond_error(r, 413, "CONTENT_TOO_LARGE", "the body is larger than %zu bytes", max);
         return false;
