@@ -58,7 +58,7 @@ $(foreach m,$(LAYER_6),$(eval below_$(m) := $(below_6)))
 
 DUCKDB_DIR ?= build/deps/duckdb
 PKGS := libuv openssl libnghttp2 libcurl libprotobuf-c yaml-0.1 sqlite3 libpcre2-8 libgit2 \
-        rdkafka zlib liblz4 libzstd
+        rdkafka zlib liblz4 libzstd libxml-2.0
 WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 \
         -Wpointer-arith -Wvla -Wundef -Wno-format-truncation -Werror
 CPPFLAGS = -Isrc -Ibuild/gen -D_GNU_SOURCE
