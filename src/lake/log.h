@@ -21,7 +21,7 @@ struct lake_dv { char storage; /* 'u', 'p', 'i' */ struct str path_or_inline; in
 /* One data file: an add action, a remove, or a change data file (cdc). */
 struct lake_file {
     struct str path;              /* as logged: a URI, percent-encoded, relative or absolute */
-    struct lake_pairs partition;  /* in the order of the partition columns; text as logged */
+    struct lake_pairs partition;  /* by physical column name; text as logged */
     int64_t size, modified_ms;
     bool data_change;
     int64_t rows;                 /* numRecords of the stats less deleted ones; -1 unknown */
@@ -80,6 +80,10 @@ bool lake_property_bool(const struct lake_snapshot *s, const char *key, bool oth
 /* The last version that `app_id` committed; false if none: its batch is new. */
 bool lake_app_version(const struct lake_snapshot *s, struct str app_id, int64_t *version);
 bool lake_is_partition(const struct lake_snapshot *s, struct str column);
+/* Its value of a partition column (by physical name), NULL if it has none. */
+const struct lake_pair *lake_partition_value(const struct lake_file *f, struct str physical);
+/* The name of a column in data files and partitionValues: differs with column mapping. */
+struct str lake_physical_name(const struct lake_snapshot *s, const struct type_field *f);
 /* The local path of a logged one: percent-decoded, made absolute below `dir`. */
 char *lake_file_path(struct arena *a, const char *dir, struct str logged);
 

@@ -1,0 +1,169 @@
+/* checkpoint.c -- reading a checkpoint: Parquet through DuckDB, V2 with sidecars.
+ *
+ * A checkpoint's rows are actions, a column each, all but one NULL. DuckDB turns the members that we
+ * know, as far as the file has them, into the JSON of a commit's line, and replay.c applies those as
+ * it does commits. Two queries keep the text small: one for the adds, one for the rest. A checkpoint
+ * written with delta.checkpoint.writeStatsAsJson=false has only stats_parsed: its JSON is as good.
+ * A V2 checkpoint's `sidecar` rows name files in _sidecars/ that hold the adds and removes; its top
+ * file may be JSON lines. A classic name may hold V2 content. */
+#include "lake/log_int.h"
+#include <string.h>
+
+static const char *const add_members[] = {"path", "partitionValues", "size", "modificationTime", "dataChange", "stats",
+                                          "deletionVector", "tags", "baseRowId", "defaultRowCommitVersion",
+                                          "clusteringProvider"};
+static const char *const remove_members[] = {"path", "partitionValues", "size", "deletionTimestamp", "dataChange",
+                                             "deletionVector", "baseRowId", "defaultRowCommitVersion"};
+static const char *const others[] = {"metaData", "protocol", "txn", "domainMetadata", "sidecar"};
+
+struct sidecars { struct arena *arena; char **files; size_t count, cap; };
+
+static void put_members(struct buf *sql, const char *column, const struct type *t, const char *const *members,
+                        size_t count)
+{
+    bool any = false;
+    buf_char(sql, '{');
+    for (size_t i = 0; i < count; i++) {
+        if (!type_field_find(t, str_z(members[i])))
+            continue;
+        buf_printf(sql, "%s'%s': %s.%s", any ? ", " : "", members[i], column, members[i]);
+        any = true;
+    }
+    if (str_eqz(str_z(column), "add") && type_field_find(t, STR("stats_parsed"))) {
+        bool json = type_field_find(t, STR("stats")) != NULL;
+        buf_printf(sql, ", 'stats%s': CASE WHEN add.stats_parsed IS NULL THEN NULL ELSE to_json(add.stats_parsed)::VARCHAR END",
+                   json ? "_parsed" : "");
+    }
+    buf_char(sql, '}');
+}
+
+static void put_from(struct buf *sql, char *const *files, size_t count)
+{
+    buf_z(sql, " FROM read_parquet([");
+    for (size_t i = 0; i < count; i++) {
+        buf_z(sql, i ? ", " : "");
+        duck_quote_text(sql, str_z(files[i]));
+    }
+    buf_z(sql, count > 1 ? "], union_by_name = true)" : "])");
+}
+
+static int note_sidecar(struct replay *r, struct sidecars *sc, const struct doc *line)
+{
+    struct str path = doc_str(doc_get(doc_get(line, "sidecar"), "path"), STR_NONE);
+    if (!path.len)
+        return 0;
+    sc->files = arena_grow(sc->arena, sc->files, &sc->cap, sc->count + 1, sizeof *sc->files);
+    char *dir = arena_printf(sc->arena, "%s/" LAKE_LOG_DIR "/_sidecars", r->dir);
+    sc->files[sc->count++] = lake_file_path(sc->arena, str_chr(path, '/') < 0 ? dir : r->dir, path);
+    return 0;
+}
+
+static int apply_line(struct replay *r, struct sidecars *sc, struct arena *scratch, struct str line, struct err *err)
+{
+    arena_reset(scratch);
+    struct doc *d = doc_json(scratch, NULL, line, err);
+    if (!d || replay_apply(r, d, -1, err))
+        return -1;
+    return note_sidecar(r, sc, d);
+}
+
+static int apply_query(struct replay *r, struct sidecars *sc, struct duck_conn *c, struct str sql, struct err *err)
+{
+    struct duck_result *q = duck_query(c, sql, err);
+    if (!q)
+        return -1;
+    struct arena *scratch = arena_new();
+    int got;
+    while ((got = duck_next(q, err)) > 0) {
+        for (size_t i = 0; i < duck_rows(q) && got > 0; i++)
+            if (!duck_is_null(q, 0, i) && apply_line(r, sc, scratch, duck_text(q, 0, i), err))
+                got = -1;
+        if (got < 0)
+            break;
+    }
+    arena_free(scratch);
+    duck_result_free(q);
+    return got;
+}
+
+/* The struct type of a checkpoint's column; NULL if the file has no such column. */
+static const struct type *column_type(struct arena *a, const struct duck_result *q, const char *name, struct err *err)
+{
+    for (size_t i = 0; i < duck_cols(q); i++)
+        if (str_ieqz(duck_col_name(q, i), name))
+            return type_read_duck(a, duck_col_type_text(q, i), err);
+    return NULL;
+}
+
+static int read_parquet_files(struct replay *r, struct sidecars *sc, char *const *files, size_t count,
+                              struct duck_conn *c, struct err *err)
+{
+    struct buf sql;
+    buf_init(&sql);
+    buf_z(&sql, "SELECT *");
+    put_from(&sql, files, count);
+    struct duck_result *q = duck_describe(c, buf_view(&sql), err);
+    if (!q) {
+        buf_release(&sql);
+        return -1;
+    }
+    const struct type *add = column_type(sc->arena, q, "add", err);
+    const struct type *removed = column_type(sc->arena, q, "remove", err);
+    int rc = 0;
+    if (add) {
+        buf_clear(&sql);
+        buf_z(&sql, "SELECT to_json({'add': ");
+        put_members(&sql, "add", add, add_members, COUNT_OF(add_members));
+        buf_z(&sql, "})::VARCHAR");
+        put_from(&sql, files, count);
+        buf_z(&sql, " WHERE add.path IS NOT NULL");
+        rc = apply_query(r, sc, c, buf_view(&sql), err);
+    }
+    buf_clear(&sql);
+    buf_z(&sql, "SELECT to_json({'x': 0");
+    if (removed) {
+        buf_z(&sql, ", 'remove': ");
+        put_members(&sql, "\"remove\"", removed, remove_members, COUNT_OF(remove_members));
+    }
+    for (size_t i = 0; i < COUNT_OF(others); i++)
+        if (column_type(sc->arena, q, others[i], err))
+            buf_printf(&sql, ", '%s': \"%s\"", others[i], others[i]);
+    buf_z(&sql, "})::VARCHAR");
+    put_from(&sql, files, count);
+    if (add)
+        buf_z(&sql, " WHERE add.path IS NULL");
+    if (rc == 0)
+        rc = apply_query(r, sc, c, buf_view(&sql), err);
+    duck_result_free(q);
+    buf_release(&sql);
+    return rc;
+}
+
+static int read_json_file(struct replay *r, struct sidecars *sc, const char *file, struct err *err)
+{
+    struct buf text;
+    buf_init_max(&text, LAKE_COMMIT_MAX_BYTES);
+    struct arena *scratch = arena_new();
+    int rc = fs_read_file(file, LAKE_COMMIT_MAX_BYTES, &text, err);
+    struct str rest = buf_view(&text), line;
+    while (rc == 0 && str_split(&rest, '\n', &line))
+        if (str_trim(line).len)
+            rc = apply_line(r, sc, scratch, line, err);
+    arena_free(scratch);
+    buf_release(&text);
+    return rc;
+}
+
+int checkpoint_read(struct replay *r, const struct checkpoint *k, struct duck_conn *c, struct err *err)
+{
+    struct sidecars sc = {.arena = arena_new()};
+    int rc = k->json ? read_json_file(r, &sc, k->files[0], err)
+                     : read_parquet_files(r, &sc, k->files, k->count, c, err);
+    if (rc == 0 && sc.count)
+        rc = read_parquet_files(r, &sc, sc.files, sc.count, c, err);
+    if (rc)
+        err_wrap(err, "checkpoint %jd of '%s'", (intmax_t)k->version, r->dir);
+    arena_free(sc.arena);
+    r->checkpoint_version = k->version;
+    return rc;
+}

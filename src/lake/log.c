@@ -1,0 +1,315 @@
+/* log.c -- handles on tables: loading, cheap refresh, time travel, changes.
+ *
+ * Refresh. A handle that has replayed version v tries to read commit v+1, v+2 … until one is absent:
+ * with nothing new that is one failed open. Commits are never overwritten and versions have no gaps,
+ * so what was replayed stays right. Only if the log was cleaned while a handle slept can v+1 be
+ * gone though newer versions exist: then _last_checkpoint has changed (its mtime is looked at), and
+ * the table is loaded anew.
+ *
+ * Timestamps. A version's is its inCommitTimestamp, else its file's mtime, and at least one
+ * millisecond after its predecessor's. */
+#include "lake/log_int.h"
+#include <string.h>
+
+struct lake_table *lake_table_open(const char *dir)
+{
+    struct lake_table *t = NEW(struct lake_table);
+    size_t n = strlen(dir);
+    while (n > 1 && dir[n - 1] == '/')
+        n--;
+    t->dir = mem_strndup(dir, n);
+    pthread_mutex_init(&t->lock, NULL);
+    replay_init(&t->replay, t->dir);
+    return t;
+}
+
+void lake_table_close(struct lake_table *t)
+{
+    if (!t)
+        return;
+    lake_snapshot_unref(t->latest);
+    replay_release(&t->replay);
+    pthread_mutex_destroy(&t->lock);
+    mem_free(t->dir);
+    mem_free(t);
+}
+
+const char *lake_table_dir(const struct lake_table *t)
+{
+    return t->dir;
+}
+
+static int64_t file_mtime_us(const char *path)
+{
+    struct fs_stat st;
+    struct err err;
+    return fs_stat(path, &st, &err) ? -1 : st.mtime_us;
+}
+
+/* Applies commit `version`: 1 done, 0 there is none, -1 error. */
+static int apply_commit(struct replay *r, struct arena *a, int64_t version, struct err *err)
+{
+    struct buf text;
+    struct err read_err;
+    char *path = commit_path(a, r->dir, version);
+    buf_init_max(&text, LAKE_COMMIT_MAX_BYTES);
+    if (fs_read_file(path, LAKE_COMMIT_MAX_BYTES, &text, &read_err)) {
+        buf_release(&text);
+        if (read_err.code == ERR_NOT_FOUND)
+            return 0;
+        *err = read_err;
+        return -1;
+    }
+    int64_t ict_ms;
+    int rc = replay_apply_text(r, buf_view(&text), version, &ict_ms, err);
+    buf_release(&text);
+    if (rc)
+        return err_wrap(err, "commit %jd of '%s'", (intmax_t)version, r->dir);
+    int64_t ms = ict_ms >= 0 ? ict_ms : file_mtime_us(path) / 1000;
+    r->timestamp_ms = ms > r->timestamp_ms ? ms : r->timestamp_ms + 1;
+    r->version = version;
+    return 1;
+}
+
+static int load(struct replay *r, int64_t target, struct duck_conn *c, struct err *err)
+{
+    struct segment seg;
+    struct arena *a = arena_new();
+    int rc = segment_find(a, r->dir, target, &seg, err);
+    if (rc == 0 && seg.checkpoint.version >= 0) {
+        rc = checkpoint_read(r, &seg.checkpoint, c, err);
+        r->version = seg.checkpoint.version;
+        const char *commit = commit_path(a, r->dir, r->version);
+        int64_t us = file_mtime_us(commit);
+        if (us < 0)
+            us = file_mtime_us(seg.checkpoint.files[0]);
+        r->timestamp_ms = us / 1000;
+    }
+    for (int64_t v = seg.first_commit; rc == 0 && v <= seg.last_commit; v++) {
+        int got = apply_commit(r, a, v, err);
+        if (got == 0)
+            err_set(err, ERR_CORRUPT, "commit %jd of '%s' vanished", (intmax_t)v, r->dir);
+        rc = got > 0 ? 0 : -1;
+    }
+    arena_free(a);
+    return rc;
+}
+
+static int reload(struct lake_table *t, struct duck_conn *c, struct err *err)
+{
+    replay_release(&t->replay);
+    replay_init(&t->replay, t->dir);
+    lake_snapshot_unref(t->latest);
+    t->latest = NULL;
+    t->loaded = load(&t->replay, -1, c, err) == 0;
+    return t->loaded ? 0 : -1;
+}
+
+/* Brings the replay up to the newest commit. */
+static int refresh(struct lake_table *t, struct duck_conn *c, struct err *err)
+{
+    struct arena *a = arena_new();
+    char *hint = arena_printf(a, "%s/" LAKE_LOG_DIR "/_last_checkpoint", t->dir);
+    int got = 0, rc = 0;
+    if (t->loaded) {
+        do {
+            got = apply_commit(&t->replay, a, t->replay.version + 1, err);
+            if (got > 0 && t->latest) {
+                lake_snapshot_unref(t->latest);
+                t->latest = NULL;
+            }
+        } while (got > 0);
+        if (got < 0)
+            t->loaded = false; /* half applied: the next call starts anew */
+        rc = got;
+    }
+    if (rc == 0) {
+        int64_t mtime_us = file_mtime_us(hint);
+        bool behind = !t->loaded;
+        if (!behind && mtime_us != t->hint_mtime_us) {
+            struct segment seg;
+            behind = segment_find(a, t->dir, -1, &seg, err) == 0 && seg.last_commit > t->replay.version;
+        }
+        t->hint_mtime_us = mtime_us;
+        if (behind)
+            rc = reload(t, c, err);
+    }
+    arena_free(a);
+    return rc;
+}
+
+struct lake_snapshot *lake_table_latest(struct lake_table *t, struct duck_conn *c, struct err *err)
+{
+    struct lake_snapshot *s = NULL;
+    pthread_mutex_lock(&t->lock);
+    if (refresh(t, c, err) == 0) {
+        if (!t->latest) {
+            replay_compact(&t->replay);
+            t->latest = replay_snapshot(&t->replay, err);
+        }
+        if (t->latest)
+            s = lake_snapshot_ref(t->latest);
+    }
+    pthread_mutex_unlock(&t->lock);
+    return s;
+}
+
+struct lake_snapshot *lake_table_at(struct lake_table *t, struct duck_conn *c, int64_t version, struct err *err)
+{
+    pthread_mutex_lock(&t->lock);
+    struct lake_snapshot *s = t->latest && t->latest->version == version ? lake_snapshot_ref(t->latest) : NULL;
+    pthread_mutex_unlock(&t->lock);
+    if (s)
+        return s;
+    if (version < 0) {
+        err_set(err, ERR_INPUT, "%jd is no table version", (intmax_t)version);
+        return NULL;
+    }
+    struct replay r;
+    replay_init(&r, t->dir);
+    if (load(&r, version, c, err) == 0)
+        s = replay_snapshot(&r, err);
+    replay_release(&r);
+    return s;
+}
+
+/* inCommitTimestamp of a commit, or its mtime. */
+static int64_t commit_time_ms(struct arena *a, const char *dir, int64_t version)
+{
+    struct err err;
+    struct buf text;
+    struct str line = STR_NONE, rest;
+    int64_t ms = -1;
+    char *path = commit_path(a, dir, version);
+    buf_init(&text);
+    if (fs_read_file(path, LAKE_COMMIT_MAX_BYTES, &text, &err) == 0) {
+        rest = buf_view(&text);
+        str_split(&rest, '\n', &line);
+        struct doc *d = str_find(line, STR("inCommitTimestamp")) >= 0 ? doc_json(a, NULL, line, &err) : NULL;
+        doc_i64(doc_get(doc_get(d, "commitInfo"), "inCommitTimestamp"), &ms);
+    }
+    buf_release(&text);
+    return ms >= 0 ? ms : file_mtime_us(path) / 1000;
+}
+
+struct lake_snapshot *lake_table_at_time(struct lake_table *t, struct duck_conn *c, struct tp when, struct err *err)
+{
+    struct arena *a = arena_new();
+    int64_t *versions, found = -1, last_ms = INT64_MIN, earliest_ms = 0;
+    int64_t n = lake_versions(a, t->dir, &versions, err);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t ms = commit_time_ms(a, t->dir, versions[i]);
+        last_ms = ms > last_ms ? ms : last_ms + 1;
+        if (i == 0)
+            earliest_ms = last_ms;
+        if (last_ms > when.us / 1000)
+            break;
+        found = versions[i];
+    }
+    arena_free(a);
+    if (n < 0)
+        return NULL;
+    if (found < 0) {
+        char text[40], first[40];
+        err_set(err, ERR_NOT_FOUND, "the table '%s' has no version at %s, its earliest is of %s", t->dir,
+                time_iso(when, 3, text), time_iso((struct tp){earliest_ms * 1000}, 3, first));
+        return NULL;
+    }
+    return lake_table_at(t, c, found, err);
+}
+
+/* ---- changes */
+
+static int push_file(struct arena *a, const struct doc *d, int64_t version, struct lake_file **list, size_t *count,
+                     size_t *cap, struct err *err)
+{
+    *list = arena_grow(a, *list, cap, *count + 1, sizeof **list);
+    return action_file(a, d, version, &(*list)[(*count)++], err);
+}
+
+struct change_caps { size_t adds, removes, cdc, txns; };
+
+static int change_line(struct arena *a, struct lake_change *ch, struct change_caps *caps, const struct doc *d, struct err *err)
+{
+    const struct doc *v;
+    if ((v = doc_get(d, "add")))
+        return push_file(a, v, ch->version, &ch->adds, &ch->add_count, &caps->adds, err);
+    if ((v = doc_get(d, "remove")))
+        return push_file(a, v, ch->version, &ch->removes, &ch->remove_count, &caps->removes, err);
+    if ((v = doc_get(d, "cdc")))
+        return push_file(a, v, ch->version, &ch->cdc, &ch->cdc_count, &caps->cdc, err);
+    if ((v = doc_get(d, "txn"))) {
+        ch->txns = arena_grow(a, ch->txns, &caps->txns, ch->txn_count + 1, sizeof *ch->txns);
+        return action_txn(a, v, &ch->txns[ch->txn_count++], err);
+    }
+    if ((v = doc_get(d, "commitInfo")))
+        ch->info = v;
+    if ((v = doc_get(d, "metaData"))) {
+        ch->sets_metadata = true;
+        ch->metadata = v;
+    }
+    if (doc_get(d, "protocol"))
+        ch->sets_protocol = true;
+    return 0;
+}
+
+/* 1 read, 0 absent, -1 error */
+static int read_change(struct arena *a, const char *dir, int64_t version, struct lake_change *ch, struct err *err)
+{
+    struct buf text;
+    struct err read_err;
+    struct change_caps caps = {};
+    char *path = commit_path(a, dir, version);
+    *ch = (struct lake_change){.version = version};
+    buf_init_max(&text, LAKE_COMMIT_MAX_BYTES);
+    int rc = fs_read_file(path, LAKE_COMMIT_MAX_BYTES, &text, &read_err);
+    if (rc) {
+        buf_release(&text);
+        if (read_err.code == ERR_NOT_FOUND)
+            return 0;
+        *err = read_err;
+        return -1;
+    }
+    struct str rest = buf_view(&text), line;
+    while (rc == 0 && str_split(&rest, '\n', &line)) {
+        if (!str_trim(line).len)
+            continue;
+        struct doc *d = doc_json(a, NULL, line, err);
+        rc = d ? change_line(a, ch, &caps, d, err) : -1;
+    }
+    buf_release(&text);
+    if (rc)
+        return err_wrap(err, "commit %jd of '%s'", (intmax_t)version, dir);
+    int64_t ict = -1;
+    doc_i64(doc_get(ch->info, "inCommitTimestamp"), &ict);
+    ch->timestamp_ms = ict >= 0 ? ict : file_mtime_us(path) / 1000;
+    return 1;
+}
+
+int64_t lake_changes(struct arena *a, const char *dir, int64_t from, int64_t to, struct lake_change **out,
+                     struct err *err)
+{
+    size_t count = 0, cap = 0;
+    *out = NULL;
+    for (int64_t v = from; v <= to; v++) {
+        struct lake_change ch;
+        int got = read_change(a, dir, v, &ch, err);
+        if (got < 0)
+            return -1;
+        if (got == 0)
+            break;
+        *out = arena_grow(a, *out, &cap, count + 1, sizeof **out);
+        (*out)[count++] = ch;
+    }
+    if (count || from > to)
+        return (int64_t)count;
+    /* Nothing at `from`: at the head of the log that is no news, below it a hole. */
+    struct segment seg;
+    if (segment_find(a, dir, -1, &seg, err))
+        return -1;
+    if (from <= seg.last_commit)
+        return err_set(err, ERR_NOT_FOUND,
+                       "commit %jd of '%s' was removed from the log, the newest is %jd: read the table anew", (intmax_t)from,
+                       dir, (intmax_t)seg.last_commit);
+    return 0;
+}

@@ -1,0 +1,433 @@
+/* scan.c -- table files as text of a DuckDB relation.
+ *
+ * Every data column is read through read_parquet's `schema` map, keyed by the column's name in the
+ * files: that casts files of an older, narrower type, gives NULL where a file lacks a column or a
+ * nested field, and needs no look at the files to bind. Inside, columns are called c0, c1 …, so that
+ * no column of the table can hide DuckDB's virtual `filename` and `file_row_number`.
+ *
+ *     (SELECT c0 AS "id", CAST('7' AS INTEGER) AS "p"
+ *      FROM read_parquet(['/t/p=7/a.parquet'], schema = MAP {'id': {name: 'c0', type: 'BIGINT', default_value: NULL}})
+ *      UNION ALL … )
+ *
+ * Files of the same values of the wanted partition columns form one arm, whose constants DuckDB
+ * prunes by. Past MAX_ARMS values the files are joined by name with a list of their values instead.
+ * Files with a deletion vector are always read that way, with the vector's key in the list: the
+ * function lake_dv(key, row) says whether a row is deleted (dv.c).
+ * A path is given to DuckDB with its glob characters in brackets. */
+#include "lake/scan.h"
+#include "lake/dv.h"
+#include "lake/log_int.h"
+#include <string.h>
+
+enum { MAX_ARMS = 64, MAX_DEPTH = 100 };
+
+struct out_col {
+    const struct type_field *field;
+    struct str physical;
+    bool partition, is_void;
+};
+
+struct plan {
+    struct arena *arena;
+    const struct lake_snapshot *snap;
+    const struct lake_scan *opts;
+    struct out_col *cols;
+    size_t count;
+    bool mapped;
+    struct buf *sql;
+};
+
+struct group { struct str key; const struct lake_file **files; size_t count, cap; };
+
+/* ---- types and names */
+
+static bool renamed(const struct plan *p, const struct type *t, int depth)
+{
+    if (!p->mapped || depth > MAX_DEPTH)
+        return false;
+    for (size_t i = 0; i < t->field_count; i++)
+        if (!str_eq(lake_physical_name(p->snap, &t->fields[i]), t->fields[i].name) ||
+            renamed(p, t->fields[i].type, depth + 1))
+            return true;
+    return (t->element && renamed(p, t->element, depth + 1)) || (t->key && renamed(p, t->key, depth + 1));
+}
+
+/* The type with the names that files use. */
+static void put_physical_type(const struct plan *p, struct buf *out, const struct type *t)
+{
+    if (!renamed(p, t, 0)) {
+        type_write_duck(out, t);
+        return;
+    }
+    if (t->kind == TYPE_STRUCT) {
+        buf_z(out, "STRUCT(");
+        for (size_t i = 0; i < t->field_count; i++) {
+            buf_z(out, i ? ", " : "");
+            duck_quote_ident(out, lake_physical_name(p->snap, &t->fields[i]));
+            buf_char(out, ' ');
+            put_physical_type(p, out, t->fields[i].type);
+        }
+        buf_char(out, ')');
+    } else if (t->kind == TYPE_MAP) {
+        buf_z(out, "MAP(");
+        put_physical_type(p, out, t->key);
+        buf_z(out, ", ");
+        put_physical_type(p, out, t->element);
+        buf_char(out, ')');
+    } else {
+        put_physical_type(p, out, t->element);
+        buf_z(out, "[]");
+    }
+}
+
+/* `expr` of the physical type as an expression of the logical one. */
+static void put_renamed(const struct plan *p, struct buf *out, const struct type *t, const char *expr, int depth)
+{
+    if (!renamed(p, t, 0)) {
+        buf_z(out, expr);
+        return;
+    }
+    char *var = arena_printf(p->arena, "x%d", depth);
+    if (t->kind == TYPE_STRUCT) {
+        buf_printf(out, "CASE WHEN %s IS NULL THEN NULL ELSE struct_pack(", expr);
+        for (size_t i = 0; i < t->field_count; i++) {
+            struct buf inner;
+            buf_init(&inner);
+            buf_printf(&inner, "(%s).", expr);
+            duck_quote_ident(&inner, lake_physical_name(p->snap, &t->fields[i]));
+            buf_z(out, i ? ", " : "");
+            duck_quote_ident(out, t->fields[i].name);
+            buf_z(out, " := ");
+            put_renamed(p, out, t->fields[i].type, arena_strdup(p->arena, inner.ptr), depth + 1);
+            buf_release(&inner);
+        }
+        buf_z(out, ") END");
+    } else if (t->kind == TYPE_MAP) {
+        buf_printf(out, "map_from_entries(list_transform(map_entries(%s), lambda %s: struct_pack(k := ", expr, var);
+        put_renamed(p, out, t->key, arena_printf(p->arena, "%s.key", var), depth + 1);
+        buf_z(out, ", v := ");
+        put_renamed(p, out, t->element, arena_printf(p->arena, "%s.value", var), depth + 1);
+        buf_z(out, ")))");
+    } else {
+        buf_printf(out, "list_transform(%s, lambda %s: ", expr, var);
+        put_renamed(p, out, t->element, var, depth + 1);
+        buf_char(out, ')');
+    }
+}
+
+static void put_path(struct buf *out, struct str path)
+{
+    struct buf b;
+    buf_init(&b);
+    for (size_t i = 0; i < path.len; i++) {
+        if (strchr("*?[", path.ptr[i]) && path.ptr[i])
+            buf_printf(&b, "[%c]", path.ptr[i]);
+        else
+            buf_char(&b, path.ptr[i]);
+    }
+    duck_quote_text(out, buf_view(&b));
+    buf_release(&b);
+}
+
+/* ---- partition values */
+
+/* A logged partition value as SQL text, NULL for none. */
+static void put_value(struct buf *out, const struct lake_file *f, const struct out_col *c)
+{
+    const struct lake_pair *v = lake_partition_value(f, c->physical);
+    if (!v || v->is_null || !v->value.len)
+        buf_z(out, "NULL");
+    else
+        duck_quote_text(out, v->value);
+}
+
+/* `text_expr` (a VARCHAR expression) as the column's type. */
+static void put_cast(struct buf *out, const char *text_expr, const struct type *t)
+{
+    if (t->kind == TYPE_BINARY) {
+        buf_printf(out, "encode(%s)", text_expr);
+    } else if (t->kind == TYPE_STRING || t->kind == TYPE_CHAR || t->kind == TYPE_VARCHAR) {
+        buf_printf(out, "CAST(%s AS VARCHAR)", text_expr);
+    } else {
+        buf_printf(out, "CAST(%s AS ", text_expr);
+        type_write_duck(out, t);
+        buf_char(out, ')');
+    }
+}
+
+static void put_null(struct buf *out, const struct type *t)
+{
+    buf_z(out, "CAST(NULL AS ");
+    type_write_duck(out, t);
+    buf_char(out, ')');
+}
+
+/* ---- arms */
+
+static void put_files(const struct plan *p, const struct lake_file *const *files, size_t count)
+{
+    bool any = false;
+    struct buf *sql = p->sql;
+    buf_z(sql, "read_parquet([");
+    for (size_t i = 0; i < count; i++) {
+        buf_z(sql, i ? ", " : "");
+        put_path(sql, str_z(lake_file_path(p->arena, p->snap->dir, files[i]->path)));
+    }
+    buf_z(sql, "], schema = MAP {");
+    for (size_t i = 0; i < p->count; i++) {
+        if (p->cols[i].partition || p->cols[i].is_void)
+            continue;
+        struct buf type;
+        buf_init(&type);
+        put_physical_type(p, &type, p->cols[i].field->type);
+        buf_z(sql, any ? ", " : "");
+        duck_quote_text(sql, p->cols[i].physical);
+        buf_printf(sql, ": {name: 'c%zu', type: ", i);
+        duck_quote_text(sql, buf_view(&type));
+        buf_z(sql, ", default_value: NULL}");
+        buf_release(&type);
+        any = true;
+    }
+    if (!any) /* the map cannot be empty */
+        buf_z(sql, "'__none': {name: '__none', type: 'BOOLEAN', default_value: NULL}");
+    buf_z(sql, "})");
+}
+
+/* The select list. `f`: partition values are constants of this file; NULL: columns v0, v1 … */
+static void put_list(const struct plan *p, const struct lake_file *f)
+{
+    struct buf *sql = p->sql;
+    for (size_t i = 0; i < p->count; i++) {
+        const struct out_col *c = &p->cols[i];
+        buf_z(sql, i ? ", " : "");
+        if (c->is_void) {
+            put_null(sql, c->field->type);
+        } else if (c->partition && f) {
+            struct buf v;
+            buf_init(&v);
+            put_value(&v, f, c);
+            put_cast(sql, v.ptr, c->field->type);
+            buf_release(&v);
+        } else if (c->partition) {
+            put_cast(sql, arena_printf(p->arena, "v.v%zu", i), c->field->type);
+        } else {
+            put_renamed(p, sql, c->field->type, arena_printf(p->arena, "c%zu", i), 0);
+        }
+        buf_z(sql, " AS ");
+        duck_quote_ident(sql, c->field->name);
+    }
+    const char *comma = p->count ? ", " : "";
+    if (p->opts && p->opts->file_path) {
+        buf_printf(sql, "%sr.filename AS _file", comma);
+        comma = ", ";
+    }
+    if (p->opts && p->opts->row_number) {
+        buf_printf(sql, "%sr.file_row_number AS _row", comma);
+        comma = ", ";
+    }
+    if (p->opts && p->opts->commit_version)
+        buf_printf(sql, f ? "%s%jd::BIGINT AS _commit_version" : "%sv.version AS _commit_version", comma,
+                   f ? (intmax_t)f->version : 0);
+}
+
+static void put_plain_arm(const struct plan *p, const struct lake_file *const *files, size_t count)
+{
+    buf_z(p->sql, "SELECT ");
+    put_list(p, files[0]);
+    buf_z(p->sql, " FROM ");
+    put_files(p, files, count);
+    buf_z(p->sql, " r");
+}
+
+/* Files joined with what differs between them: name, version, deletion vector, partition values. */
+static int put_joined_arm(const struct plan *p, const struct lake_file *const *files, size_t count, bool dvs,
+                          struct err *err)
+{
+    struct buf *sql = p->sql;
+    buf_z(sql, "SELECT ");
+    put_list(p, NULL);
+    buf_z(sql, " FROM ");
+    put_files(p, files, count);
+    buf_z(sql, " r JOIN (VALUES ");
+    for (size_t i = 0; i < count; i++) {
+        buf_z(sql, i ? ", (" : "(");
+        duck_quote_text(sql, str_z(lake_file_path(p->arena, p->snap->dir, files[i]->path)));
+        buf_printf(sql, ", %jd::BIGINT, ", (intmax_t)files[i]->version);
+        if (dvs) {
+            struct buf key;
+            buf_init(&key);
+            int rc = lake_dv_key(&key, p->snap->dir, &files[i]->dv, err);
+            duck_quote_text(sql, buf_view(&key));
+            buf_release(&key);
+            if (rc)
+                return -1;
+        } else {
+            buf_z(sql, "NULL::VARCHAR");
+        }
+        for (size_t k = 0; k < p->count; k++) {
+            if (!p->cols[k].partition)
+                continue;
+            buf_z(sql, ", ");
+            put_value(sql, files[i], &p->cols[k]);
+        }
+        buf_char(sql, ')');
+    }
+    buf_z(sql, ") v(file, version, dv");
+    for (size_t k = 0; k < p->count; k++)
+        if (p->cols[k].partition)
+            buf_printf(sql, ", v%zu", k);
+    buf_z(sql, ") ON r.filename = v.file");
+    if (dvs)
+        buf_z(sql, " WHERE NOT " LAKE_DV_FUNCTION "(v.dv, r.file_row_number)");
+    return 0;
+}
+
+static void group_key(const struct plan *p, const struct lake_file *f, struct buf *key)
+{
+    buf_clear(key);
+    for (size_t i = 0; i < p->count; i++) {
+        if (!p->cols[i].partition)
+            continue;
+        put_value(key, f, &p->cols[i]);
+        buf_char(key, ',');
+    }
+    if (p->opts && p->opts->commit_version)
+        buf_printf(key, "%jd", (intmax_t)f->version);
+}
+
+static size_t group_files(const struct plan *p, const struct lake_file *const *files, size_t count, struct group **out)
+{
+    struct map *by_key = map_new();
+    struct buf key;
+    size_t groups = 0, cap = 0;
+    *out = NULL;
+    buf_init(&key);
+    for (size_t i = 0; i < count; i++) {
+        group_key(p, files[i], &key);
+        size_t at = (size_t)(uintptr_t)map_get(by_key, buf_view(&key));
+        if (!at) {
+            *out = arena_grow(p->arena, *out, &cap, groups + 1, sizeof **out);
+            at = ++groups;
+            map_put(by_key, buf_view(&key), (void *)(uintptr_t)at);
+        }
+        struct group *g = &(*out)[at - 1];
+        g->files = arena_grow(p->arena, g->files, &g->cap, g->count + 1, sizeof *g->files);
+        g->files[g->count++] = files[i];
+    }
+    buf_release(&key);
+    map_free(by_key);
+    return groups;
+}
+
+static int put_arms(const struct plan *p, const struct lake_file *const *files, size_t count, struct err *err)
+{
+    const struct lake_file **plain = ARENA_ARRAY(p->arena, const struct lake_file *, count);
+    const struct lake_file **with_dv = ARENA_ARRAY(p->arena, const struct lake_file *, count);
+    size_t plain_count = 0, dv_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        if (files[i]->dv.storage)
+            with_dv[dv_count++] = files[i];
+        else
+            plain[plain_count++] = files[i];
+    }
+    struct group *groups;
+    size_t n = group_files(p, plain, plain_count, &groups);
+    if (n > MAX_ARMS) {
+        if (put_joined_arm(p, plain, plain_count, false, err))
+            return -1;
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            buf_z(p->sql, i ? " UNION ALL " : "");
+            put_plain_arm(p, groups[i].files, groups[i].count);
+        }
+    }
+    if (!dv_count)
+        return 0;
+    buf_z(p->sql, plain_count ? " UNION ALL " : "");
+    return put_joined_arm(p, with_dv, dv_count, true, err);
+}
+
+/* ---- the relation */
+
+static int choose_columns(struct plan *p, struct err *err)
+{
+    const struct type *schema = p->snap->schema;
+    bool all = !p->opts || !p->opts->columns;
+    p->count = all ? schema->field_count : p->opts->column_count;
+    p->cols = ARENA_ARRAY(p->arena, struct out_col, p->count);
+    p->mapped = p->snap->mapping != LAKE_MAP_NONE;
+    for (size_t i = 0; i < p->count; i++) {
+        struct out_col *c = &p->cols[i];
+        c->field = all ? &schema->fields[i] : type_field_find(schema, p->opts->columns[i]);
+        if (!c->field)
+            return err_set(err, ERR_INPUT, "the table '%s' has no column '%.*s'", p->snap->dir,
+                           STR_ARGS(p->opts->columns[i]));
+        c->physical = lake_physical_name(p->snap, c->field);
+        c->partition = lake_is_partition(p->snap, c->field->name);
+        c->is_void = c->field->type->kind == TYPE_NULL;
+    }
+    return 0;
+}
+
+static void put_empty(const struct plan *p)
+{
+    buf_z(p->sql, "SELECT ");
+    for (size_t i = 0; i < p->count; i++) {
+        buf_z(p->sql, i ? ", " : "");
+        put_null(p->sql, p->cols[i].field->type);
+        buf_z(p->sql, " AS ");
+        duck_quote_ident(p->sql, p->cols[i].field->name);
+    }
+    const char *comma = p->count ? ", " : "";
+    const struct { bool on; const char *text; } extras[] = {
+        {p->opts && p->opts->file_path, "NULL::VARCHAR AS _file"},
+        {p->opts && p->opts->row_number, "NULL::BIGINT AS _row"},
+        {p->opts && p->opts->commit_version, "NULL::BIGINT AS _commit_version"},
+    };
+    for (size_t i = 0; i < COUNT_OF(extras); i++) {
+        if (!extras[i].on)
+            continue;
+        buf_printf(p->sql, "%s%s", comma, extras[i].text);
+        comma = ", ";
+    }
+    buf_z(p->sql, " WHERE false");
+}
+
+int lake_scan_files_sql(const struct lake_snapshot *s, const struct lake_file *const *files, size_t count,
+                        const struct lake_scan *o, struct buf *sql, struct err *err)
+{
+    struct plan p = {.arena = arena_new(), .snap = s, .opts = o, .sql = sql};
+    int rc = choose_columns(&p, err);
+    if (rc == 0) {
+        buf_char(sql, '(');
+        if (count)
+            rc = put_arms(&p, files, count, err);
+        else
+            put_empty(&p);
+        buf_char(sql, ')');
+    }
+    arena_free(p.arena);
+    return rc ? -1 : buf_check(sql, "a scan's text", err);
+}
+
+int lake_scan_sql(const struct lake_snapshot *s, const struct lake_scan *o, struct buf *sql, struct err *err)
+{
+    return lake_scan_files_sql(s, (const struct lake_file *const *)s->files, s->file_count, o, sql, err);
+}
+
+void lake_empty_sql(const struct type *schema, struct buf *sql)
+{
+    buf_z(sql, "(SELECT ");
+    for (size_t i = 0; i < schema->field_count; i++) {
+        buf_z(sql, i ? ", " : "");
+        put_null(sql, schema->fields[i].type);
+        buf_z(sql, " AS ");
+        duck_quote_ident(sql, schema->fields[i].name);
+    }
+    buf_z(sql, " WHERE false)");
+}
+
+int lake_register(struct duck *db, struct err *err)
+{
+    return lake_dv_register(db, err);
+}
