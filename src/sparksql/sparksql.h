@@ -62,6 +62,12 @@ struct stmt {
     struct stmt *inner;
     struct exprs args;
     struct str action;               /* ALTER TABLE …: "ADD COLUMNS", "SET TBLPROPERTIES", … */
+    struct names rename_to;          /* ALTER … RENAME TO; CREATE TABLE … LIKE / CLONE: the table copied */
+    bool schema_evolution;           /* INSERT, MERGE … WITH SCHEMA EVOLUTION */
+    const struct type *returns;      /* CREATE FUNCTION: of the scalar in args[0] */
+    bool full, dry_run;              /* REFRESH … FULL, OPTIMIZE … FULL; VACUUM … DRY RUN */
+    struct expr *version, *timestamp;/* RESTORE … TO VERSION | TIMESTAMP AS OF */
+    struct str position;             /* ALTER … ADD | ALTER COLUMN: "FIRST" or "AFTER name" */
 };
 struct stmts { struct stmt **items; size_t count, cap; };
 

@@ -1,0 +1,189 @@
+/* dml.c -- INSERT, UPDATE, DELETE, MERGE. */
+#include "sparksql/parse_int.h"
+
+static bool schema_evolution(struct parser *p)
+{
+    if (!is_kw(p, KW_WITH) || !peek_kw(p, 1, KW_SCHEMA))
+        return false;
+    p->at += 2;
+    if (!accept_word(p, "EVOLUTION"))
+        syntax_error(p, "EVOLUTION");
+    return true;
+}
+
+/* PARTITION (a = 1, b): a key without a value is a dynamic one. */
+static void partition(struct parser *p, struct stmt *s)
+{
+    if (accept_kw(p, KW_PARTITION))
+        properties(p, &s->partition_spec);
+    if (is_kw(p, KW_IF) && peek_kw(p, 1, KW_NOT)) {
+        p->at += 2;
+        expect_kw(p, KW_EXISTS);
+        s->if_not_exists = true;
+    }
+}
+
+static void insert_columns(struct parser *p, struct stmt *s)
+{
+    struct str *items;
+    size_t count;
+    if (accept_kws(p, KW_BY, KW_NAME)) {
+        s->by_name = true;
+        return;
+    }
+    if (!is_op(p, OP_LPAREN) || query_follows(p, 1))
+        return;
+    struct place at = here(p);
+    name_list(p, &items, &count);
+    s->columns = ARENA_ARRAY(p->a, struct column_def, count);
+    s->column_count = count;
+    for (size_t i = 0; i < count; i++)
+        s->columns[i] = (struct column_def){.name = items[i], .at = at};
+}
+
+/* INSERT {INTO | OVERWRITE} [TABLE] t [PARTITION (…)] [(columns) | BY NAME | REPLACE WHERE cond] query. */
+void insert(struct parser *p, struct stmt *s, struct rel *with)
+{
+    s->schema_evolution = schema_evolution(p);
+    s->overwrite = accept_kw(p, KW_OVERWRITE);
+    if (!s->overwrite)
+        expect_kw(p, KW_INTO);
+    if (is_word(p, "DIRECTORY") || is_word(p, "LOCAL"))
+        refuse(p, s->at, "INSERT OVERWRITE DIRECTORY", "write into a table");
+    if (s->overwrite)
+        (void)accept_kw(p, KW_INTO);
+    (void)accept_kw(p, KW_TABLE);
+    s->target = table_name(p);
+    s->name = s->target->name;
+    if (s->target->kind == REL_FUNCTION)
+        syntax_error(p, "a table"); /* t(a, b) reads as a function: below */
+    partition(p, s);
+    insert_columns(p, s);
+    if (accept_kw(p, KW_REPLACE)) {
+        if (is_kw(p, KW_USING) || is_kw(p, KW_ON))
+            refuse(p, s->at, "INSERT … REPLACE USING or REPLACE ON", "use MERGE");
+        expect_kw(p, KW_WHERE);
+        s->where = expression(p);
+        s->overwrite = true;
+    }
+    size_t from = p->at;
+    s->query = with_ctes(p, with, query(p));
+    s->query_text = text_since(p, from);
+}
+
+/* a.b = expr, …; DEFAULT stands as a column of that name. */
+static void assignments(struct parser *p, struct exprs *to, struct exprs *value)
+{
+    do {
+        struct expr *c = expr_new(p->a, EXPR_COLUMN, here(p));
+        c->name = names(p, "a column");
+        exprs_push(p->a, to, c);
+        expect_op(p, OP_EQ);
+        exprs_push(p->a, value, expression(p));
+    } while (accept_op(p, OP_COMMA));
+}
+
+static struct rel *target(struct parser *p, struct stmt *s)
+{
+    struct rel *r = table_name(p);
+    s->name = r->name;
+    return is_kw(p, KW_SET) ? r : table_alias(p, r, false);
+}
+
+void update(struct parser *p, struct stmt *s)
+{
+    s->target = target(p, s);
+    expect_kw(p, KW_SET);
+    assignments(p, &s->assignments_to, &s->assignments_value);
+    if (accept_kw(p, KW_WHERE))
+        s->where = expression(p);
+}
+
+void delete_from(struct parser *p, struct stmt *s)
+{
+    expect_kw(p, KW_FROM);
+    s->target = target(p, s);
+    if (accept_kw(p, KW_WHERE))
+        s->where = expression(p);
+}
+
+static void merge_insert(struct parser *p, struct merge_action *m)
+{
+    m->op = 2;
+    if (accept_op(p, OP_STAR)) {
+        m->star = true;
+        return;
+    }
+    if (is_op(p, OP_LPAREN)) {
+        struct str *items;
+        size_t count;
+        struct place at = here(p);
+        name_list(p, &items, &count);
+        for (size_t i = 0; i < count; i++)
+            exprs_push(p->a, &m->columns, expr_column(p->a, at, items[i]));
+    }
+    expect_kw(p, KW_VALUES);
+    struct place at = here(p);
+    exprs_list(p, &m->values);
+    if (m->columns.count && m->columns.count != m->values.count)
+        fail_at(p, at, ERR_INPUT, "[INSERT_COLUMN_ARITY_MISMATCH] INSERT names %zu columns and gives %zu values",
+                m->columns.count, m->values.count);
+}
+
+static void merge_update(struct parser *p, struct merge_action *m)
+{
+    m->op = 0;
+    expect_kw(p, KW_SET);
+    if (is_op(p, OP_STAR)) {
+        advance(p);
+        m->star = true;
+        return;
+    }
+    assignments(p, &m->columns, &m->values);
+}
+
+/* WHEN [NOT] MATCHED [BY TARGET | BY SOURCE] [AND cond] THEN …. */
+static void merge_when(struct parser *p, struct merge_action *m)
+{
+    bool not = accept_kw(p, KW_NOT);
+    if (!accept_word(p, "MATCHED"))
+        syntax_error(p, "MATCHED or NOT MATCHED");
+    if (accept_kw(p, KW_BY)) {
+        bool source = accept_word(p, "SOURCE");
+        if (!not || (!source && !accept_word(p, "TARGET")))
+            syntax_error(p, "NOT MATCHED BY SOURCE or BY TARGET");
+        m->when = source ? 2 : 1;
+    } else {
+        m->when = not;
+    }
+    if (accept_kw(p, KW_AND))
+        m->cond = expression(p);
+    expect_kw(p, KW_THEN);
+    if (m->when == 1) {
+        expect_kw(p, KW_INSERT);
+        merge_insert(p, m);
+    } else if (accept_kw(p, KW_DELETE)) {
+        m->op = 1;
+    } else {
+        expect_kw(p, KW_UPDATE);
+        merge_update(p, m);
+    }
+}
+
+void merge(struct parser *p, struct stmt *s)
+{
+    size_t cap = 0;
+    s->schema_evolution = schema_evolution(p);
+    expect_kw(p, KW_INTO);
+    s->target = target(p, s);
+    expect_kw(p, KW_USING);
+    s->source = relation_primary(p);
+    expect_kw(p, KW_ON);
+    s->on = expression(p);
+    while (accept_kw(p, KW_WHEN)) {
+        s->actions = arena_grow(p->a, s->actions, &cap, s->action_count + 1, sizeof *s->actions);
+        merge_when(p, &s->actions[s->action_count++]);
+    }
+    if (!s->action_count)
+        syntax_error(p, "WHEN MATCHED or WHEN NOT MATCHED");
+}
