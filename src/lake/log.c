@@ -19,6 +19,7 @@ struct lake_table *lake_table_open(const char *dir)
         n--;
     t->dir = mem_strndup(dir, n);
     pthread_mutex_init(&t->lock, NULL);
+    pthread_mutex_init(&t->commit_lock, NULL);
     replay_init(&t->replay, t->dir);
     return t;
 }
@@ -30,6 +31,7 @@ void lake_table_close(struct lake_table *t)
     lake_snapshot_unref(t->latest);
     replay_release(&t->replay);
     pthread_mutex_destroy(&t->lock);
+    pthread_mutex_destroy(&t->commit_lock);
     mem_free(t->dir);
     mem_free(t);
 }

@@ -115,5 +115,6 @@ struct lake_table {
     bool loaded;
     struct lake_snapshot *latest;         /* of `replay`, one reference; NULL: stale */
     int64_t hint_mtime_us;                /* of _last_checkpoint when we last listed the log */
+    pthread_mutex_t commit_lock;          /* commits of this process through this handle take turns */
 };
 #endif

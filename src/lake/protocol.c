@@ -1,19 +1,22 @@
 /* protocol.c -- which tables we read and write.
  *
  * Reader versions 1 to 3, writer versions 1 to 7. One row of `features` is one table feature: whether
- * we read and write tables that list it. A feature without a row is unknown, and refused by name. */
+ * we read and write tables that list it. A feature without a row is unknown, and refused by name.
+ * Change data feed needs no change files of ours: without them a reader derives a commit's changes
+ * from its added and removed files, which is what the protocol says. A table with deletion vectors
+ * is written copy-on-write; the vectors of removed files are named in their remove actions. */
 #include "lake/log_int.h"
 
 static const struct feature { const char *name; bool read, write; } features[] = {
     {"appendOnly", true, true},
     {"invariants", true, true},
     {"checkConstraints", true, false},
-    {"changeDataFeed", true, false},
+    {"changeDataFeed", true, true},
     {"generatedColumns", true, false},
     {"allowColumnDefaults", true, false},
     {"identityColumns", true, false},
     {"columnMapping", true, false},
-    {"deletionVectors", true, false},
+    {"deletionVectors", true, true},
     {"timestampNtz", true, true},
     {"typeWidening", true, false},
     {"typeWidening-preview", true, false},
@@ -59,7 +62,6 @@ int protocol_can_read(const struct lake_protocol *p, const struct lake_meta *m, 
 /* Writer versions 3 to 6 stand for features; what the table does not use does not bind. */
 static const struct legacy { int version; const char *feature; const char *property; } legacies[] = {
     {3, "checkConstraints", "delta.constraints."},
-    {4, "changeDataFeed", "delta.enableChangeDataFeed"},
     {5, "columnMapping", "delta.columnMapping.mode"},
 };
 
@@ -96,7 +98,6 @@ int protocol_can_write(const struct lake_snapshot *s, struct err *err)
             continue;
         /* Listed but dormant: its property decides. */
         bool dormant = (str_eqz(s->writer_features[i], "checkConstraints") && !uses(s, "delta.constraints.")) ||
-                       (str_eqz(s->writer_features[i], "changeDataFeed") && !uses(s, "delta.enableChangeDataFeed")) ||
                        (str_eqz(s->writer_features[i], "generatedColumns") && !column_has(s->schema, "delta.generationExpression")) ||
                        (str_eqz(s->writer_features[i], "identityColumns") && !column_has(s->schema, "delta.identity.start")) ||
                        (str_eqz(s->writer_features[i], "allowColumnDefaults") && !column_has(s->schema, "CURRENT_DEFAULT")) ||
@@ -108,6 +109,8 @@ int protocol_can_write(const struct lake_snapshot *s, struct err *err)
     for (size_t i = 0; i < COUNT_OF(legacies); i++)
         if (s->min_writer < 7 && s->min_writer >= legacies[i].version && uses(s, legacies[i].property))
             return refuse(s, legacies[i].feature, err);
+    if (column_has(s->schema, "delta.invariants"))
+        return refuse(s, "invariants", err);
     if (s->min_writer < 7 && column_has(s->schema, "delta.generationExpression"))
         return refuse(s, "generatedColumns", err);
     if (s->min_writer < 7 && column_has(s->schema, "delta.identity.start"))

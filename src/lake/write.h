@@ -14,7 +14,7 @@
 #define PAYSTREAK_LAKE_WRITE_H
 #include "lake/log.h"
 
-enum { LAKE_COMMIT_TRIES = 100, LAKE_CHECKPOINT_INTERVAL = 10 };
+enum { LAKE_COMMIT_TRIES = 100, LAKE_CHECKPOINT_INTERVAL = 100 };
 
 struct lake_txn;                  /* opaque */
 struct lake_txn *lake_txn_begin(struct lake_table *t, struct duck_conn *c, struct err *err) MUST_CHECK;
@@ -47,8 +47,8 @@ struct lake_write_opts {
     int64_t target_file_bytes;    /* 0: delta.targetFileSize or 128 MiB */
 };
 /* Writes the rows of `select_sql` (a SELECT). Its columns are matched to the table's by name,
- * ignoring case, cast to their types; missing ones are NULL. NOT NULL columns and
- * delta.invariants are checked, ERR_USER names the column. A table without a schema yet (new,
+ * ignoring case, cast to their types; missing ones are NULL. NOT NULL columns are checked, ERR_USER
+ * names the column. A table without a schema yet (new,
  * lake_txn_create not called) takes the SELECT's. Returns the number of rows, or -1. */
 int64_t lake_txn_write(struct lake_txn *x, struct str select_sql, const struct lake_write_opts *o,
                        struct err *err) MUST_CHECK;

@@ -1,0 +1,223 @@
+/* checkpoint_write.c -- writing a classic checkpoint, and cleaning the log behind it.
+ *
+ * The live actions go as JSON lines into a hidden temporary file, and DuckDB turns those into
+ * Parquet by read_json with the checkpoint's schema spelled out (a column per action, as other
+ * readers expect it). The Parquet file appears by rename, after the commit it stands for, then
+ * _last_checkpoint. Tombstones older than delta.deletedFileRetentionDuration are left out.
+ *
+ * Cleaning deletes commits and checkpoints that are older than delta.logRetentionDuration and lie
+ * before the newest checkpoint; that one and its commit stay. */
+#include "lake/txn_int.h"
+#include <stdio.h>
+#include <string.h>
+
+enum { DAY_MS = 86400000, TOMB_DAYS = 7, LOG_DAYS = 30, MIN_LINE_BYTES = 64 << 10 };
+
+static const char checkpoint_columns[] =
+    "{txn: 'STRUCT(appId VARCHAR, version BIGINT, lastUpdated BIGINT)', "
+    "add: 'STRUCT(path VARCHAR, partitionValues MAP(VARCHAR, VARCHAR), size BIGINT, modificationTime BIGINT, dataChange BOOLEAN, "
+    "tags MAP(VARCHAR, VARCHAR), deletionVector STRUCT(storageType VARCHAR, pathOrInlineDv VARCHAR, \"offset\" INTEGER, sizeInBytes INTEGER, "
+    "cardinality BIGINT), baseRowId BIGINT, defaultRowCommitVersion BIGINT, clusteringProvider VARCHAR, stats VARCHAR)', "
+    "remove: 'STRUCT(path VARCHAR, deletionTimestamp BIGINT, dataChange BOOLEAN, extendedFileMetadata BOOLEAN, "
+    "partitionValues MAP(VARCHAR, VARCHAR), size BIGINT, deletionVector STRUCT(storageType VARCHAR, pathOrInlineDv VARCHAR, "
+    "\"offset\" INTEGER, sizeInBytes INTEGER, cardinality BIGINT), baseRowId BIGINT, defaultRowCommitVersion BIGINT)', "
+    "metaData: 'STRUCT(id VARCHAR, name VARCHAR, description VARCHAR, format STRUCT(provider VARCHAR, options MAP(VARCHAR, VARCHAR)), "
+    "schemaString VARCHAR, partitionColumns VARCHAR[], configuration MAP(VARCHAR, VARCHAR), createdTime BIGINT)', "
+    "protocol: 'STRUCT(minReaderVersion INTEGER, minWriterVersion INTEGER, readerFeatures VARCHAR[], writerFeatures VARCHAR[])', "
+    "domainMetadata: 'STRUCT(domain VARCHAR, configuration VARCHAR, removed BOOLEAN)'}";
+
+/* "interval 7 days", "interval 30 days", "interval 1 hour": milliseconds. */
+static int64_t interval_ms(struct str text, int64_t otherwise)
+{
+    static const struct { const char *unit; int64_t ms; } units[] = {
+        {"week", 7LL * DAY_MS}, {"day", DAY_MS}, {"hour", 3600000}, {"minute", 60000}, {"second", 1000}, {"millisecond", 1},
+    };
+    struct str part;
+    int64_t n = -1, total = -1;
+    while (str_split(&text, ' ', &part)) {
+        if (!part.len || str_ieqz(part, "interval") || str_i64(part, &n))
+            continue;
+        for (size_t i = 0; i < COUNT_OF(units); i++)
+            if (n >= 0 && str_starts_z(part, units[i].unit)) {
+                total = (total < 0 ? 0 : total) + n * units[i].ms;
+                break;
+            }
+    }
+    return total < 0 ? otherwise : total;
+}
+
+static struct str meta_property(const struct lake_meta *m, const char *key)
+{
+    for (size_t i = 0; i < m->properties.count; i++)
+        if (str_ieqz(m->properties.items[i].key, key))
+            return m->properties.items[i].value;
+    return STR_NONE;
+}
+
+struct counts { int64_t version, actions, adds; };
+
+/* The state of the replay as lines; under the table's lock. */
+static void put_state(struct buf *out, struct replay *r, struct counts *n)
+{
+    struct str key;
+    void *value;
+    int64_t keep_from = time_now_ms() - interval_ms(meta_property(&r->meta, "delta.deletedFileRetentionDuration"), (int64_t)TOMB_DAYS * DAY_MS);
+    *n = (struct counts){.version = r->version, .actions = 2};
+    action_put_protocol(out, &r->protocol);
+    action_put_meta(out, &r->meta);
+    for (size_t at = 0; map_next(r->txns, &at, &key, &value); n->actions++)
+        action_put_txn(out, value);
+    for (size_t at = 0; map_next(r->domains, &at, &key, &value); n->actions++) {
+        const struct lake_pair *p = value;
+        buf_z(out, "{\"domainMetadata\":{\"domain\":");
+        json_quote(out, p->key);
+        buf_z(out, ",\"configuration\":");
+        json_quote(out, p->value);
+        buf_z(out, ",\"removed\":false}}\n");
+    }
+    for (size_t at = 0; map_next(r->tombs, &at, &key, &value);) {
+        const struct lake_file *f = value;
+        if (f->deleted_ms < keep_from)
+            continue;
+        struct lake_file quiet = *f;
+        quiet.data_change = false;
+        action_put_remove(out, &quiet);
+        n->actions++;
+    }
+    for (size_t at = 0; map_next(r->files, &at, &key, &value); n->actions++, n->adds++) {
+        struct lake_file quiet = *(const struct lake_file *)value;
+        quiet.data_change = false;
+        action_put_add(out, &quiet);
+    }
+}
+
+static int write_lines(const char *path, struct str text, struct err *err)
+{
+    int fd = fs_open(path, FS_WRITE | FS_CREATE | FS_TRUNC, err);
+    if (fd < 0)
+        return -1;
+    int rc = fs_write_all(fd, text.ptr, text.len, err);
+    fs_close(fd);
+    return rc;
+}
+
+/* DuckDB reads through buffers of twice the longest line that it is told of. */
+static size_t longest_line(struct str text)
+{
+    struct str line;
+    size_t longest = MIN_LINE_BYTES;
+    while (str_split(&text, '\n', &line))
+        longest = line.len + 1 > longest ? line.len + 1 : longest;
+    return longest;
+}
+
+static int make_parquet(struct duck_conn *c, const char *lines, size_t line_bytes, const char *parquet, struct err *err)
+{
+    struct buf sql;
+    buf_init(&sql);
+    buf_z(&sql, "COPY (SELECT * FROM read_json(");
+    duck_quote_text(&sql, str_z(lines));
+    buf_printf(&sql, ", format = 'newline_delimited', maximum_object_size = %zu, columns = %s)) TO ", line_bytes, checkpoint_columns);
+    duck_quote_text(&sql, str_z(parquet));
+    buf_z(&sql, " (FORMAT parquet, COMPRESSION snappy)");
+    int rc = duck_exec(c, buf_view(&sql), err);
+    buf_release(&sql);
+    if (rc)
+        return -1;
+    int fd = fs_open(parquet, FS_READ, err);
+    if (fd < 0)
+        return -1;
+    rc = fs_sync(fd, err);
+    fs_close(fd);
+    return rc;
+}
+
+static int publish(struct arena *a, const char *log_dir, const char *parquet, const struct counts *n, struct err *err)
+{
+    struct fs_stat st;
+    char *final = arena_printf(a, "%s/%020jd.checkpoint.parquet", log_dir, (intmax_t)n->version);
+    if (fs_stat(parquet, &st, err) || fs_rename(parquet, final, err) || fs_sync_dir(log_dir, err))
+        return -1;
+    char *hint = arena_printf(a, "{\"version\":%jd,\"size\":%jd,\"sizeInBytes\":%jd,\"numOfAddFiles\":%jd}", (intmax_t)n->version,
+                              (intmax_t)n->actions, (intmax_t)st.size, (intmax_t)n->adds);
+    return fs_write_file(path_join(a, log_dir, "_last_checkpoint"), str_z(hint), err);
+}
+
+int lake_checkpoint(struct lake_table *t, struct duck_conn *c, struct err *err)
+{
+    struct counts n;
+    struct lake_snapshot *s = lake_table_latest(t, c, err);
+    if (!s || protocol_can_write(s, err)) {
+        lake_snapshot_unref(s);
+        return -1;
+    }
+    lake_snapshot_unref(s);
+    struct buf text;
+    buf_init_max(&text, LAKE_COMMIT_MAX_BYTES);
+    pthread_mutex_lock(&t->lock);
+    put_state(&text, &t->replay, &n);
+    pthread_mutex_unlock(&t->lock);
+    struct arena *a = arena_new();
+    char id[UUID_TEXT];
+    struct err ignored;
+    char *log_dir = path_join(a, t->dir, LAKE_LOG_DIR);
+    char *lines = arena_printf(a, "%s/.%s.json.tmp", log_dir, uuid_make(id));
+    char *parquet = arena_printf(a, "%s/.%s.parquet.tmp", log_dir, id);
+    int rc = buf_check(&text, "a checkpoint", err);
+    if (rc == 0)
+        rc = write_lines(lines, buf_view(&text), err);
+    if (rc == 0)
+        rc = make_parquet(c, lines, longest_line(buf_view(&text)), parquet, err);
+    if (rc == 0)
+        rc = publish(a, log_dir, parquet, &n, err);
+    if (fs_unlink(lines, &ignored) || (rc && fs_unlink(parquet, &ignored)))
+        log_err(LOG_WARN, "lake", &ignored);
+    if (rc)
+        err_wrap(err, "checkpoint %jd of '%s'", (intmax_t)n.version, t->dir);
+    arena_free(a);
+    buf_release(&text);
+    return rc;
+}
+
+/* ---- cleaning */
+
+static bool log_file_version(const char *name, int64_t *version)
+{
+    struct str s = str_z(name);
+    if (s.len <= LAKE_VERSION_DIGITS || s.ptr[LAKE_VERSION_DIGITS] != '.')
+        return false;
+    return str_i64(str_sub(s, 0, LAKE_VERSION_DIGITS), version);
+}
+
+int64_t lake_clean_log(struct lake_table *t, struct duck_conn *c, struct err *err)
+{
+    struct lake_snapshot *s = lake_table_latest(t, c, err);
+    if (!s)
+        return -1;
+    struct arena *a = arena_new();
+    struct segment seg;
+    char **names;
+    char *log_dir = path_join(a, t->dir, LAKE_LOG_DIR);
+    int64_t deleted = 0, n = -1;
+    int64_t before_us = (time_now_ms() - interval_ms(lake_property(s, "delta.logRetentionDuration"), (int64_t)LOG_DAYS * DAY_MS)) * 1000;
+    if (lake_property_bool(s, "delta.enableExpiredLogCleanup", true)) {
+        if (segment_find(a, t->dir, -1, &seg, err) == 0)
+            n = fs_list(a, log_dir, &names, err);
+    } else {
+        n = 0;
+    }
+    for (int64_t i = 0; i < n && deleted >= 0; i++) {
+        struct fs_stat st;
+        struct err ignored;
+        int64_t version;
+        char *path = path_join(a, log_dir, names[i]);
+        if (!log_file_version(names[i], &version) || version >= seg.checkpoint.version)
+            continue;
+        if (fs_stat(path, &st, &ignored) || st.mtime_us >= before_us)
+            continue;
+        deleted = fs_unlink(path, err) ? -1 : deleted + 1;
+    }
+    arena_free(a);
+    lake_snapshot_unref(s);
+    return n < 0 ? -1 : deleted;
+}
