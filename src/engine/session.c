@@ -102,6 +102,14 @@ void session_set(struct session *s, struct str key, struct str value)
 struct str session_get(const struct session *s, struct str key) { return str_z(map_get(s->settings, key)); }
 bool session_ansi(const struct session *s) { return str_ieqz(session_get(s, STR("spark.sql.ansi.enabled")), "true"); }
 
+void session_param(struct session *s, struct str name, struct str value)
+{
+    s->param_names = arena_grow(s->arena, s->param_names, &s->name_cap, s->param_count + 1, sizeof *s->param_names);
+    s->params = arena_grow(s->arena, s->params, &s->param_cap, s->param_count + 1, sizeof *s->params);
+    s->param_names[s->param_count] = str_copy(s->arena, name);
+    s->params[s->param_count++] = (struct lit){.kind = LIT_STRING, .text = str_copy(s->arena, value)};
+}
+
 int session_temp_view(struct session *s, struct str name, const struct rel *plan, bool replace, struct err *err)
 {
     if (!replace && map_has(s->views, name))
@@ -129,6 +137,7 @@ static struct resolver resolver_of(struct planning *p)
     return (struct resolver){.leaf = leaf_resolve, .ctx = p, .ansi = session_ansi(p->s),
                              .case_sensitive = str_ieqz(session_get(p->s, STR("spark.sql.caseSensitive")), "true"),
                              .now = p->hook && p->hook->now.us ? p->hook->now : time_now(),
+                             .params = p->s->params, .param_names = p->s->param_names, .param_count = p->s->param_count,
                              .current_catalog = p->scope.catalog, .current_schema = p->scope.schema,
                              .current_user = STR("paystreak")};
 }

@@ -46,6 +46,8 @@ struct str session_schema(const struct session *s);
 void session_search_path(struct session *s, struct str csv);
 void session_set(struct session *s, struct str key, struct str value);
 struct str session_get(const struct session *s, struct str key); /* NONE if unset */
+/* Binds :name in the statements that follow; text, as a notebook's parameters are. */
+void session_param(struct session *s, struct str name, struct str value);
 bool session_ansi(const struct session *s);      /* spark.sql.ansi.enabled, default true */
 struct arena *session_arena(struct session *s);  /* lives as long as the session */
 /* Names a plan for this session; `plan` lives in session_arena(). ERR_EXISTS unless `replace`. */

@@ -16,6 +16,7 @@ struct session {
     struct lake_scope scope;
     struct str search_path;       /* "a,b,c" */
     struct map *settings;         /* key → C string, owned */
+    struct str *param_names; struct lit *params; size_t param_count, param_cap, name_cap; /* :name */
     struct map *views;            /* temporary: name → struct rel * in the arena */
 };
 

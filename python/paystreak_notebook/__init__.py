@@ -1,0 +1,1 @@
+"""The notebook runner: cells of a Databricks notebook, with spark and dbutils, in this process."""
