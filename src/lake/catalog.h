@@ -5,7 +5,7 @@
  * Names are folded to lower case; a folder spells bytes other than a-z 0-9 _ - as %XX. The default
  * catalog is `main`; `hive_metastore` and `spark_catalog` are other names of it.
  *
- * Thread-safe: every call uses a connection of its own thread's pool slot under a lock. */
+ * Thread-safe: one SQLite connection under a lock that a call holds. */
 #ifndef PAYSTREAK_LAKE_CATALOG_H
 #define PAYSTREAK_LAKE_CATALOG_H
 #include "lake/log.h"
