@@ -32,14 +32,17 @@ struct functions_opts {
     const char *app_dir;                /* the folder of host.json */
     const char *name;                   /* names the app's state; NULL: its folder, relative to the project */
     const struct resolver_names *names; /* also says where state and project are; outlives the app */
-    struct event_sink events;           /* where eventHub outputs go */
+    const struct event_sink *events;    /* where eventHub outputs go; outlives the app */
     struct str worker;                  /* embed_find(FUNCTIONS_WORKER) */
     const char *python;                 /* NULL: PAYSTREAK_PYTHON, the private environment beside the binary, python3 */
     /* A setting as the child process is to see it: connection strings of names that are served here
      * get the local address and key. The result lives in the arena. NULL: as they are. */
     struct str (*rewrite)(void *ctx, struct arena *a, struct str name, struct str value);
+    /* Called for the hub of each eventHub output before anything runs: makes it, or refuses it
+     * (err, the place is added). NULL: any hub is good. */
+    int (*hub)(void *ctx, const char *name_space, const char *hub, struct err *err);
     void (*changed)(void *ctx);         /* a status changed (at most once a turn); NULL: not told */
-    void *ctx;                          /* of rewrite and changed */
+    void *ctx;                          /* of rewrite, hub and changed */
 };
 #define FUNCTIONS_WORKER "python/paystreak_worker/worker.py"
 

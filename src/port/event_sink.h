@@ -1,42 +1,40 @@
-/* event_sink -- where a module that makes events hands them over: the hub, or a real namespace.
+/* event_sink -- where the output bindings of functions put their events: a hub, in process or outside.
  *
- * A batch goes to one event hub whole or not at all, and once: a named producer numbers its batches,
- * and the sink keeps the numbers it has stored. A batch that comes again with a number not above the
- * last of its producer in that hub is answered as stored, and not stored twice; gaps are fine. So a
- * producer that keeps its batch until `done` may send it again after a crash, with the same bytes and
- * the same number.
+ * A producer has a name and numbers its batches from 0, rising. A batch whose number is not above the
+ * last one of that producer is there already and is answered with success, also after a crash: so an
+ * outbox sends again what it is not sure of. Events of one batch without a key go to one partition
+ * together, which is a function of producer and number, so that a repeat meets its first copy; events
+ * with a key go where the key's hash says.
  *
- * All calls and callbacks are on the caller's loop thread. */
+ * Calls and callbacks: on the loop thread of the owner. `send` copies what it needs. */
 #ifndef PAYSTREAK_PORT_EVENT_SINK_H
 #define PAYSTREAK_PORT_EVENT_SINK_H
 #include "base/base.h"
 
-struct event_property { struct str name, value; };
+struct event_header { struct str key, value; };
 
 struct event {
-    struct str body;
-    struct str key;               /* the partition key; ptr NULL: none */
-    const struct event_property *properties;
-    size_t property_count;
+    struct str key;                 /* the partition key; ptr NULL: none */
+    struct str body;                /* ptr NULL: null */
+    const struct event_header *headers;
+    size_t header_count;
+    int64_t timestamp_ms;           /* 0: now */
 };
 
 struct event_batch {
-    struct str name_space;        /* "ns" of ns.servicebus.windows.net */
-    struct str hub;
-    struct str producer;          /* a stable name, "functions/app/emit" */
-    int64_t sequence;             /* from 0, one for each batch; a repeated batch repeats its number */
+    const char *ns, *hub;           /* ns NULL: the default namespace */
+    const char *producer;           /* NULL: not idempotent, `number` is not looked at */
+    int64_t number;                 /* at most 2^46 - 1 */
     const struct event *events;
-    size_t count;                 /* 0 is allowed and stores nothing */
+    size_t count;
 };
 
+/* `err` NULL: the batch is durable. Otherwise nothing or a part of it is; err->retriable says
+ * whether sending the same batch again may help. */
+typedef void (*event_sent_fn)(void *arg, const struct err *err);
+
 struct event_sink {
-    /* May events go to this hub? ERR_NOT_FOUND, ERR_UNSUPPORTED. NULL: not asked. */
-    int (*check)(void *ctx, struct str name_space, struct str hub, struct err *err);
-    /* -1 and `err`: refused, `done` is not called. Else `done` is called once, later: with NULL when
-     * the batch is durable, or with why not; err->retriable says that the same batch may be sent
-     * again. The caller keeps all that `batch` points to until then. */
-    int (*produce)(void *ctx, const struct event_batch *batch,
-                   void (*done)(void *arg, const struct err *err), void *arg, struct err *err);
+    void (*send)(void *ctx, const struct event_batch *batch, event_sent_fn done, void *arg);
     void *ctx;
 };
 #endif
