@@ -1,0 +1,215 @@
+/* A table driven from standard input, for tests with other readers and writers. One command a line:
+ *     table DIR                          the table that the next ones are about
+ *     begin | commit | end               a transaction
+ *     create DDL[;partition,columns]     its schema
+ *     property KEY VALUE
+ *     write SELECT | evolve SELECT       rows; evolve adds columns
+ *     overwrite | app ID VERSION
+ *     compact                            all files into one, no data change
+ *     read [VERSION]                     each row as a line of JSON
+ *     checkpoint
+ * After each command but read a line "ok …" or "error CODE message". */
+#include "lake/scan.h"
+#include "lake/write.h"
+#include <stdio.h>
+#include <string.h>
+
+struct tool {
+    struct arena *arena;
+    struct duck *db;
+    struct duck_conn *conn;
+    struct lake_table *table;
+    struct lake_txn *txn;
+};
+
+static int on_table(struct tool *t, struct str arg, struct err *err)
+{
+    (void)err;
+    lake_table_close(t->table);
+    t->table = lake_table_open(str_cz(t->arena, arg));
+    return 0;
+}
+
+static int on_begin(struct tool *t, struct str arg, struct err *err)
+{
+    (void)arg;
+    t->txn = lake_txn_begin(t->table, t->conn, err);
+    return t->txn ? 0 : -1;
+}
+
+static int on_end(struct tool *t, struct str arg, struct err *err)
+{
+    (void)arg;
+    (void)err;
+    lake_txn_end(t->txn);
+    t->txn = NULL;
+    return 0;
+}
+
+static int on_commit(struct tool *t, struct str arg, struct err *err)
+{
+    int64_t version;
+    int rc = lake_txn_commit(t->txn, &version, err);
+    struct err ignored;
+    on_end(t, arg, &ignored);
+    if (rc == 0)
+        printf("version %jd\n", (intmax_t)version);
+    return rc;
+}
+
+static int on_create(struct tool *t, struct str arg, struct err *err)
+{
+    struct str parts = arg, ddl, list, by[16];
+    size_t n = 0;
+    str_split(&parts, ';', &ddl);
+    if (str_split(&parts, ';', &list))
+        while (n < COUNT_OF(by) && str_split(&list, ',', &by[n]))
+            n++;
+    const struct type *schema = type_read_ddl(t->arena, ddl, err);
+    if (!schema)
+        return -1;
+    return lake_txn_create(t->txn, &(struct lake_spec){.schema = schema, .partition_columns = by, .partition_count = n}, err);
+}
+
+static int on_property(struct tool *t, struct str arg, struct err *err)
+{
+    struct lake_pair p = {};
+    str_split(&arg, ' ', &p.key);
+    p.value = arg;
+    return lake_txn_set_properties(t->txn, (struct lake_pairs){&p, 1}, err);
+}
+
+static int on_write(struct tool *t, struct str arg, struct err *err)
+{
+    return lake_txn_write(t->txn, arg, NULL, err) < 0 ? -1 : 0;
+}
+
+static int on_evolve(struct tool *t, struct str arg, struct err *err)
+{
+    return lake_txn_write(t->txn, arg, &(struct lake_write_opts){.merge_schema = true}, err) < 0 ? -1 : 0;
+}
+
+static int on_overwrite(struct tool *t, struct str arg, struct err *err)
+{
+    (void)arg;
+    (void)err;
+    lake_txn_overwrite(t->txn);
+    return 0;
+}
+
+static int on_app(struct tool *t, struct str arg, struct err *err)
+{
+    struct str id;
+    int64_t version;
+    str_split(&arg, ' ', &id);
+    if (!str_i64(arg, &version))
+        return err_set(err, ERR_USAGE, "app ID VERSION");
+    lake_txn_app(t->txn, id, version);
+    return 0;
+}
+
+static int on_compact(struct tool *t, struct str arg, struct err *err)
+{
+    struct buf sql;
+    buf_init(&sql);
+    int rc = on_begin(t, arg, err);
+    const struct lake_snapshot *s = rc ? NULL : lake_txn_snapshot(t->txn);
+    if (rc == 0) {
+        buf_z(&sql, "SELECT * FROM ");
+        rc = lake_scan_sql(s, NULL, &sql, err);
+    }
+    for (size_t i = 0; rc == 0 && i < s->file_count; i++)
+        lake_txn_remove(t->txn, s->files[i], false);
+    if (rc == 0 && lake_txn_write(t->txn, buf_view(&sql), &(struct lake_write_opts){.no_data_change = true}, err) < 0)
+        rc = -1;
+    buf_release(&sql);
+    return rc ? -1 : on_commit(t, arg, err);
+}
+
+static void print_rows(struct duck_result *r)
+{
+    struct buf line;
+    buf_init(&line);
+    for (size_t i = 0; i < duck_rows(r); i++) {
+        buf_clear(&line);
+        for (size_t k = 0; k < duck_cols(r); k++) {
+            buf_char(&line, k ? ',' : '{');
+            json_quote(&line, duck_col_name(r, k));
+            buf_char(&line, ':');
+            duck_render(r, k, i, DUCK_AS_JSON, &line);
+        }
+        buf_z(&line, "}");
+        puts(line.ptr);
+    }
+    buf_release(&line);
+}
+
+static int on_read(struct tool *t, struct str arg, struct err *err)
+{
+    int64_t version;
+    int got = -1;
+    struct lake_snapshot *s = str_i64(arg, &version) ? lake_table_at(t->table, t->conn, version, err)
+                                                     : lake_table_latest(t->table, t->conn, err);
+    struct buf sql;
+    buf_init(&sql);
+    buf_z(&sql, "SELECT * FROM ");
+    struct duck_result *r = s && lake_scan_sql(s, NULL, &sql, err) == 0 ? duck_query(t->conn, buf_view(&sql), err) : NULL;
+    while (r && (got = duck_next(r, err)) > 0)
+        print_rows(r);
+    duck_result_free(r);
+    buf_release(&sql);
+    lake_snapshot_unref(s);
+    return got;
+}
+
+static int on_checkpoint(struct tool *t, struct str arg, struct err *err)
+{
+    (void)arg;
+    return lake_checkpoint(t->table, t->conn, err);
+}
+
+static const struct { const char *name; int (*run)(struct tool *, struct str, struct err *); } commands[] = {
+    {"table", on_table},   {"begin", on_begin},       {"commit", on_commit}, {"end", on_end},   {"create", on_create},
+    {"property", on_property}, {"write", on_write},   {"evolve", on_evolve}, {"overwrite", on_overwrite}, {"app", on_app},
+    {"compact", on_compact},   {"read", on_read},     {"checkpoint", on_checkpoint},
+};
+
+static void run_line(struct tool *t, struct str line)
+{
+    struct str name;
+    struct err err = {};
+    int rc = -2;
+    if (!str_split(&line, ' ', &name))
+        return;
+    for (size_t i = 0; i < COUNT_OF(commands) && rc == -2; i++)
+        if (str_eqz(name, commands[i].name))
+            rc = commands[i].run(t, line, &err);
+    if (rc == -2)
+        rc = err_set(&err, ERR_USAGE, "no such command");
+    if (rc)
+        printf("error %s %s\n", err_code_name(err.code), err.msg);
+    else
+        printf("ok\n");
+    fflush(stdout);
+}
+
+int main(void)
+{
+    struct tool t = {.arena = arena_new()};
+    struct err err;
+    static char line[1 << 20];
+    t.db = duck_new(&(struct duck_opts){.threads = 2, .memory_mb = 1024}, &err);
+    t.conn = t.db ? duck_connect(t.db, &err) : NULL;
+    if (!t.conn || lake_register(t.db, &err))
+        return 3;
+    while (fgets(line, sizeof line, stdin)) {
+        line[strcspn(line, "\n")] = '\0';
+        run_line(&t, str_z(line));
+    }
+    lake_txn_end(t.txn);
+    lake_table_close(t.table);
+    duck_disconnect(t.conn);
+    duck_free(t.db);
+    arena_free(t.arena);
+    return 0;
+}
