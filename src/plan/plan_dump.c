@@ -12,7 +12,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
-#include <math.h>
+#include <stdio.h>
 
 static void rel_inline(struct buf *out, const struct rel *r);
 
@@ -76,13 +76,26 @@ static const char *int_suffix(const struct type *t)
     }
 }
 
+/* The shortest text that reads back as the same number. */
+static void float_dump(struct buf *out, double v, bool is_float)
+{
+    char text[40];
+    double back = 0;
+    for (int digits = is_float ? 6 : 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, v);
+        if (str_f64(str_z(text), &back) && (is_float ? (float)back == (float)v : back == v))
+            break;
+    }
+    buf_printf(out, "%s%s", text, is_float ? "F" : "D");
+}
+
 static void lit_dump(struct buf *out, const struct lit *l, const struct type *t)
 {
     switch (l->kind) {
     case LIT_NULL: buf_z(out, "null"); break;
     case LIT_BOOL: buf_z(out, l->i64 ? "true" : "false"); break;
     case LIT_INT: buf_printf(out, "%" PRId64 "%s", l->i64, int_suffix(t)); break;
-    case LIT_FLOAT: buf_printf(out, "%.17g%s", l->f64, t && t->kind == TYPE_FLOAT ? "F" : "D"); break;
+    case LIT_FLOAT: float_dump(out, l->f64, t && t->kind == TYPE_FLOAT); break;
     case LIT_DECIMAL: buf_str(out, l->text); break;
     case LIT_STRING: string_dump(out, l->text); break;
     case LIT_BINARY:

@@ -19,8 +19,10 @@ static void position(struct parser *p, struct stmt *s)
 {
     if (accept_kw(p, KW_FIRST))
         s->position = STR("FIRST");
-    else if (accept_word(p, "AFTER"))
-        s->position = str_fmt(p->a, "AFTER %.*s", STR_ARGS(name(p, "a column")));
+    if (!accept_word(p, "AFTER"))
+        return;
+    struct str column = name(p, "a column");
+    s->position = str_fmt(p->a, "AFTER %.*s", STR_ARGS(column));
 }
 
 /* A column's dotted path in `args`, its last part as the name. */

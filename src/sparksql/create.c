@@ -147,12 +147,25 @@ static void constraint_add(struct parser *p, struct stmt *s, size_t from)
     s->constraints[s->constraint_count++] = text;
 }
 
+/* CONSTRAINT name and what it says; `constraint` may as well be a column. */
+static bool constraint_follows(const struct parser *p)
+{
+    static const char *const words[] = {"EXPECT", "PRIMARY", "FOREIGN", "UNIQUE", "CHECK", "NOT"};
+    struct str word = tok_text(p, peek(p, 2));
+    if (!is_kw(p, KW_CONSTRAINT) || !name_follows(p, 1))
+        return false;
+    for (size_t i = 0; i < COUNT_OF(words); i++)
+        if (str_ieqz(word, words[i]))
+            return true;
+    return false;
+}
+
 /* A constraint at the cursor, named or not; false if a column stands there. */
 static bool constraint(struct parser *p, struct stmt *s)
 {
     size_t from = p->at;
     struct place at = here(p);
-    if (is_kw(p, KW_CONSTRAINT) && name_follows(p, 1)) {
+    if (constraint_follows(p)) {
         advance(p);
         struct str n = name(p, "a constraint name");
         if (is_word(p, "EXPECT"))
@@ -286,8 +299,10 @@ static bool clause(struct parser *p, struct stmt *s)
     struct place at = here(p);
     if (accept_kw(p, KW_USING) && once(p, s->using_format.len, "USING")) {
         s->using_format = str_lower(p->a, name(p, "a format"));
-        while (accept_op(p, OP_DOT))
-            s->using_format = str_fmt(p->a, "%.*s.%.*s", STR_ARGS(s->using_format), STR_ARGS(name(p, "a format")));
+        while (accept_op(p, OP_DOT)) {
+            struct str part = name(p, "a format");
+            s->using_format = str_fmt(p->a, "%.*s.%.*s", STR_ARGS(s->using_format), STR_ARGS(part));
+        }
     } else if (accept_word(p, "OPTIONS")) {
         properties(p, &s->table_options);
     } else if (is_word(p, "PARTITIONED") && peek_kw(p, 1, KW_BY) && once(p, s->partitioned_by.count, "PARTITIONED BY")) {

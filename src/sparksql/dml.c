@@ -55,8 +55,6 @@ void insert(struct parser *p, struct stmt *s, struct rel *with)
     (void)accept_kw(p, KW_TABLE);
     s->target = table_name(p);
     s->name = s->target->name;
-    if (s->target->kind == REL_FUNCTION)
-        syntax_error(p, "a table"); /* t(a, b) reads as a function: below */
     partition(p, s);
     insert_columns(p, s);
     if (accept_kw(p, KW_REPLACE)) {
@@ -164,9 +162,10 @@ static void merge_when(struct parser *p, struct merge_action *m)
         merge_insert(p, m);
     } else if (accept_kw(p, KW_DELETE)) {
         m->op = 1;
-    } else {
-        expect_kw(p, KW_UPDATE);
+    } else if (accept_kw(p, KW_UPDATE)) {
         merge_update(p, m);
+    } else {
+        syntax_error(p, "UPDATE or DELETE");
     }
 }
 

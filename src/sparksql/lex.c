@@ -148,9 +148,25 @@ static int block_comment(struct lexer *l)
     return 0;
 }
 
-/* Blanks and comments. The no-break space and the byte order mark count as blanks. */
+/* Bytes of a Unicode blank at `i`, 0 if there is none: text pasted from documents has them. */
+static size_t unicode_blank(const struct lexer *l, size_t i)
+{
+    static const char *const blanks[] = {"\xC2\x85", "\xC2\xA0", "\xE1\x9A\x80", "\xE2\x80\xA8", "\xE2\x80\xA9",
+                                         "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80", "\xEF\xBB\xBF"};
+    struct str rest = str_from(l->text, i);
+    if (rest.len < 2 || (unsigned char)rest.ptr[0] < 0x80)
+        return 0;
+    for (size_t k = 0; k < COUNT_OF(blanks); k++)
+        if (str_starts_z(rest, blanks[k]))
+            return strlen(blanks[k]);
+    bool space = str_starts_z(rest, "\xE2\x80") && rest.len > 2; /* U+2000 to U+200B */
+    return space && (unsigned char)rest.ptr[2] >= 0x80 && (unsigned char)rest.ptr[2] <= 0x8B ? 3 : 0;
+}
+
+/* Blanks and comments. */
 static int skip(struct lexer *l)
 {
+    size_t blank;
     for (;;) {
         char c = at(l, l->at);
         if (c == '\n') {
@@ -164,10 +180,8 @@ static int skip(struct lexer *l)
         } else if (c == '/' && at(l, l->at + 1) == '*') {
             if (block_comment(l) < 0)
                 return -1;
-        } else if (str_starts_z(str_from(l->text, l->at), "\xC2\xA0")) {
-            l->at += 2;
-        } else if (str_starts_z(str_from(l->text, l->at), "\xEF\xBB\xBF")) {
-            l->at += 3;
+        } else if ((unsigned char)c >= 0x80 && (blank = unicode_blank(l, l->at))) {
+            l->at += blank;
         } else {
             return 0;
         }
@@ -212,7 +226,7 @@ static int dollar_string(struct lexer *l)
 static void word(struct lexer *l)
 {
     size_t end = l->at;
-    while (is_word(at(l, end)))
+    while (is_word(at(l, end)) && !((unsigned char)at(l, end) >= 0x80 && unicode_blank(l, end)))
         end++;
     struct str w = str_sub(l->text, l->at, end - l->at);
     push(l, TOK_WORD, l->at, end)->kw = (uint16_t)lex_keyword(w);

@@ -72,7 +72,7 @@ struct str string(struct parser *p, const char *what);       /* 'a' "b" concaten
 int64_t integer(struct parser *p, const char *what);
 void name_list(struct parser *p, struct str **items, size_t *count); /* "(a, b)" */
 void exprs_list(struct parser *p, struct exprs *out);        /* "(e, e)" */
-void properties(struct parser *p, struct options *out);      /* "('k' = 'v', a.b = 1)" */
+void properties(struct parser *p, struct options *out);      /* "('k' = 'v', a.b = 1, c)": c has STR_NONE */
 void option_add(struct parser *p, struct options *o, struct str key, struct str value);
 
 /* expr.c, primary.c, special.c, literal.c */
@@ -114,7 +114,7 @@ struct rel *pivot(struct parser *p, struct rel *input);
 struct rel *unpivot(struct parser *p, struct rel *input);
 struct rel *table_alias(struct parser *p, struct rel *r, bool needed);
 struct rel *rel_done(struct parser *p, struct rel *r);
-void call_args(struct parser *p, struct exprs *args);        /* after '(' up to and with ')' */
+void call_args(struct parser *p, struct exprs *args, bool *ignore_nulls); /* after '(' up to and with ')' */
 
 /* stmt.c and what it dispatches to */
 struct stmt *statement(struct parser *p);

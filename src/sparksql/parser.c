@@ -177,8 +177,7 @@ bool alias_follows(const struct parser *p)
     if (flags & KWF_BY)
         return next->kw != KW_BY;
     if (flags & KWF_OPERAND) /* OFFSET 5, QUALIFY x: a clause if an operand can follow */
-        return next->op == OP_COMMA || next->op == OP_RPAREN || next->op == OP_SEMICOLON || next->kind == TOK_END ||
-               next->kw == KW_FROM;
+        return next->op == OP_COMMA || next->op == OP_RPAREN || next->kw == KW_FROM;
     if (t->kw == KW_WINDOW)
         return !(names_something(next) && peek_kw(p, 2, KW_AS));
     if (p->pipeline_source && (flags & KWF_CDC))
@@ -250,9 +249,9 @@ struct names names(struct parser *p, const char *what)
         n = identifier_clause(p);
     else
         names_add(p, &n, name(p, what));
-    while (is_op(p, OP_DOT) && name_follows(p, 1)) {
+    while (is_op(p, OP_DOT) && !peek_op(p, 1, OP_STAR)) {
         advance(p);
-        names_add(p, &n, name(p, what));
+        names_add(p, &n, name(p, "a name behind '.'"));
     }
     return n;
 }
@@ -331,8 +330,11 @@ void option_add(struct parser *p, struct options *o, struct str key, struct str 
 /* A key is a string or dotted words, whose text stands as written. */
 static struct str property_key(struct parser *p)
 {
-    if (cur(p)->kind == TOK_STRING)
-        return string(p, "a property key");
+    if (cur(p)->kind == TOK_STRING) { /* alone: the value may be the next string */
+        struct str key = lex_string(p->a, tok_text(p, cur(p)));
+        advance(p);
+        return key;
+    }
     struct buf b;
     buf_init(&b);
     do {
@@ -366,7 +368,7 @@ void properties(struct parser *p, struct options *out)
         struct str key = property_key(p);
         bool valueless = (is_op(p, OP_COMMA) || is_op(p, OP_RPAREN));
         (void)accept_op(p, OP_EQ);
-        option_add(p, out, key, valueless ? STR("") : property_value(p));
+        option_add(p, out, key, valueless ? STR_NONE : property_value(p));
     } while (accept_op(p, OP_COMMA));
     expect_op(p, OP_RPAREN);
 }

@@ -125,7 +125,17 @@ static struct expr *argument(struct parser *p)
     return expression(p);
 }
 
-void call_args(struct parser *p, struct exprs *args)
+static bool nulls_treatment(struct parser *p, bool *ignore)
+{
+    bool found = is_kw(p, KW_IGNORE) || is_kw(p, KW_RESPECT);
+    if (!found || !peek_kw(p, 1, KW_NULLS))
+        return false;
+    *ignore = is_kw(p, KW_IGNORE);
+    p->at += 2;
+    return true;
+}
+
+void call_args(struct parser *p, struct exprs *args, bool *ignore_nulls)
 {
     if (accept_op(p, OP_RPAREN))
         return;
@@ -135,19 +145,8 @@ void call_args(struct parser *p, struct exprs *args)
         exprs_push(p->a, args, argument(p));
     while (accept_op(p, OP_COMMA));
     leave(p);
-    /* FIRST(x IGNORE NULLS): the caller of the word takes it. */
-    if (!is_kw(p, KW_IGNORE) && !is_kw(p, KW_RESPECT))
-        expect_op(p, OP_RPAREN);
-}
-
-static bool nulls_treatment(struct parser *p, bool *ignore)
-{
-    bool found = is_kw(p, KW_IGNORE) || is_kw(p, KW_RESPECT);
-    if (!found || !peek_kw(p, 1, KW_NULLS))
-        return false;
-    *ignore = is_kw(p, KW_IGNORE);
-    p->at += 2;
-    return true;
+    (void)nulls_treatment(p, ignore_nulls); /* FIRST(x IGNORE NULLS) */
+    expect_op(p, OP_RPAREN);
 }
 
 struct expr *call_suffixes(struct parser *p, struct expr *e)
@@ -185,9 +184,7 @@ struct expr *function_call(struct parser *p, struct place at, struct str func)
         e->star_arg = true;
         advance(p);
     }
-    call_args(p, &e->args);
-    if (nulls_treatment(p, &e->ignore_nulls))
-        expect_op(p, OP_RPAREN);
+    call_args(p, &e->args, &e->ignore_nulls);
     return call_suffixes(p, e);
 }
 

@@ -150,18 +150,19 @@ static struct rel *decorated(struct parser *p, struct rel *r, bool derived)
 
 /* ---- leaves ---- */
 
-static struct rel *leaf(struct parser *p)
+static struct rel *leaf(struct parser *p, bool functions)
 {
     struct rel *r = rel_new(p->a, REL_TABLE, here(p));
     struct names n = table_names(p, "a table");
-    if (is_op(p, OP_LPAREN)) {
+    if (functions && is_op(p, OP_LPAREN)) {
         struct str func = n.parts[0];
         for (size_t i = 1; i < n.count; i++)
             func = str_fmt(p->a, "%.*s.%.*s", STR_ARGS(func), STR_ARGS(n.parts[i]));
+        bool unused;
         advance(p);
         r->kind = REL_FUNCTION;
         r->func = str_lower(p->a, func);
-        call_args(p, &r->args);
+        call_args(p, &r->args, &unused);
         return rel_done(p, r);
     }
     if (is_file_source(&n)) {
@@ -183,7 +184,7 @@ static struct rel *leaf(struct parser *p)
 
 struct rel *table_name(struct parser *p)
 {
-    return leaf(p);
+    return leaf(p, false);
 }
 
 /* STREAM x or STREAM(x), where x is a table, a path or a function. */
@@ -193,7 +194,7 @@ struct rel *stream(struct parser *p)
     bool paren = accept_op(p, OP_LPAREN);
     if (paren && query_follows(p, 0))
         refuse(p, here(p), "STREAM of a query", "put STREAM before the table inside the query");
-    struct rel *r = leaf(p);
+    struct rel *r = leaf(p, true);
     r->streaming = true;
     if (is_word(p, "CHANGES") && !paren)
         refuse(p, here(p), "STREAM … CHANGES", "read the change feed with table_changes()");
@@ -244,7 +245,7 @@ struct rel *relation_primary(struct parser *p)
         return inline_table(p);
     if (is_kw(p, KW_TABLE) && peek_op(p, 1, OP_LPAREN)) {
         p->at += 2;
-        struct rel *r = leaf(p);
+        struct rel *r = leaf(p, false);
         expect_op(p, OP_RPAREN);
         return decorated(p, r, false);
     }
@@ -252,5 +253,5 @@ struct rel *relation_primary(struct parser *p)
         syntax_error(p, "a table");
         return rel_new(p->a, REL_ONE_ROW, here(p));
     }
-    return decorated(p, leaf(p), false);
+    return decorated(p, leaf(p, true), false);
 }

@@ -84,4 +84,5 @@ void sparksql_substitute(struct buf *out, struct str text, bool (*get)(void *ctx
 struct cell { struct str text; int line; bool magic; struct str language /* of %md, %python … */; };
 int64_t sparksql_cells(struct arena *a, struct str text, struct cell **cells);
 const char *stmt_kind_name(enum stmt_kind kind);
+void stmt_dump(struct buf *out, const struct stmt *s);   /* for tests: what is set, and the plan */
 #endif

@@ -97,6 +97,8 @@ static struct expr *worded(struct parser *p, const char *func, const enum kw *wo
         advance(p);
         exprs_push(p->a, &e->args, value_expression(p));
     }
+    while (accept_op(p, OP_COMMA))
+        exprs_push(p->a, &e->args, value_expression(p));
     expect_op(p, OP_RPAREN);
     return call_suffixes(p, e);
 }

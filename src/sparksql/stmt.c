@@ -136,9 +136,12 @@ static void describe(struct parser *p, struct stmt *s)
         return;
     }
     static const char *const objects[] = {"SCHEMA", "DATABASE", "CATALOG", "FUNCTION", "VOLUME", "NAMESPACE", "TABLE"};
-    for (size_t i = 0; i < COUNT_OF(objects) && !s->object.len; i++)
-        if (is_word(p, objects[i]) && name_follows(p, 1))
-            s->object = object_word(p);
+    for (size_t i = 0; i < COUNT_OF(objects) && !s->object.len; i++) {
+        if (is_word(p, objects[i]) && name_follows(p, 1)) {
+            s->object = i == 1 || i == 5 ? STR("SCHEMA") : str_z(objects[i]);
+            advance(p);
+        }
+    }
     if ((is_word(p, "EXTENDED") || is_word(p, "FORMATTED")) && name_follows(p, 1)) {
         advance(p);
         s->extended = true;
