@@ -1,7 +1,7 @@
 /* commit.c -- the commit itself: one file, put if absent, checked against whoever was faster.
  *
  * The text of a commit does not depend on its version, so it is written once, to a hidden temporary
- * file, fsynced, and then linked to the next version's name. link(2) fails if the name is taken: the
+ * file, fsynced, and then linked to the next version's name. The link fails if the name is taken: the
  * winners' commits since the version we read are checked, and the next name is tried.
  *
  *     winner's commit has            we only append   we read or replace files   we only rewrite
