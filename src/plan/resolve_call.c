@@ -1,0 +1,1027 @@
+/* resolve_call.c -- calls: a function's row applied to its arguments, and the functions whose types
+ * follow a rule of their own (the table at the end). */
+#include "plan/resolve_int.h"
+
+static bool is(const struct expr *c, const char *name)
+{
+    return str_eqz(c->func, name);
+}
+
+static const struct type *arg_type(const struct expr *c, size_t i)
+{
+    return c->args.items[i]->type;
+}
+
+static struct expr *arg(const struct expr *c, size_t i)
+{
+    return c->args.items[i];
+}
+
+static bool is_text(const struct type *t)
+{
+    return t->kind == TYPE_STRING || t->kind == TYPE_CHAR || t->kind == TYPE_VARCHAR;
+}
+
+static void *bad_arg(struct rs *rs, const struct expr *c, size_t i, const char *want)
+{
+    static const char *const nth[] = {"first", "second", "third", "fourth", "fifth", "sixth", "seventh"};
+    return res_fail(rs, arg(c, i)->at, ERR_INPUT, "[DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE] Cannot resolve %.*s() due to data "
+                    "type mismatch: the %s parameter requires the %s type, however it has the type \"%.*s\"",
+                    STR_ARGS(c->func), nth[i < COUNT_OF(nth) ? i : COUNT_OF(nth) - 1], want,
+                    STR_ARGS(type_text(rs, arg_type(c, i))));
+}
+
+/* ------------------------------------------------------------------ argument letters */
+
+static const struct { char letter; enum type_kind kind; const char *name; } plain_letters[] = {
+    {'s', TYPE_STRING, "\"STRING\""}, {'i', TYPE_INT, "\"INT\""}, {'l', TYPE_LONG, "\"BIGINT\""},
+    {'d', TYPE_DOUBLE, "\"DOUBLE\""}, {'b', TYPE_BOOLEAN, "\"BOOLEAN\""}, {'x', TYPE_BINARY, "\"BINARY\""},
+    {'D', TYPE_DATE, "\"DATE\""}, {'T', TYPE_TIMESTAMP, "\"TIMESTAMP\""},
+};
+
+static const struct type *plain_letter(char letter, const char **name)
+{
+    for (size_t i = 0; i < COUNT_OF(plain_letters); i++)
+        if (plain_letters[i].letter == letter) {
+            *name = plain_letters[i].name;
+            return type_of(plain_letters[i].kind);
+        }
+    return NULL;
+}
+
+static int set_arg(struct rs *rs, struct expr *c, size_t i, const struct type *t, const char *name)
+{
+    struct expr *e = coerce(rs, arg(c, i), t);
+    if (!e) {
+        bad_arg(rs, c, i, name);
+        return -1;
+    }
+    c->args.items[i] = e;
+    return 0;
+}
+
+static int need(struct rs *rs, struct expr *c, size_t i, bool ok, const char *name)
+{
+    if (!ok)
+        bad_arg(rs, c, i, name);
+    return ok ? 0 : -1;
+}
+
+static int number_arg(struct rs *rs, struct expr *c, size_t i)
+{
+    const struct type *t = arg_type(c, i);
+    if (is_text(t) || t->kind == TYPE_NULL)
+        return set_arg(rs, c, i, type_of(TYPE_DOUBLE), "\"NUMERIC\"");
+    return need(rs, c, i, type_is_numeric(t) || t->kind == TYPE_INTERVAL_DT || t->kind == TYPE_INTERVAL_YM, "\"NUMERIC\"");
+}
+
+static int element_arg(struct rs *rs, struct expr *c, size_t i)
+{
+    const struct type *e = arg_type(c, 0)->element, *t = common_type(rs, e, arg_type(c, i));
+    if (!t)
+        return need(rs, c, i, false, "array's element");
+    c->args.items[i] = cast_to(rs, arg(c, i), t);
+    if (!type_equal(t, e))
+        c->args.items[0] = cast_to(rs, arg(c, 0), type_array(rs->a, t, arg_type(c, 0)->contains_null));
+    return 0;
+}
+
+static int typed_arg(struct rs *rs, struct expr *c, size_t i, char letter)
+{
+    const char *name;
+    const struct type *t = arg_type(c, i), *plain = plain_letter(letter, &name);
+    if (plain)
+        return set_arg(rs, c, i, plain, name);
+    switch (letter) {
+    case 'X':
+        return t->kind == TYPE_BINARY ? 0 : set_arg(rs, c, i, type_of(TYPE_STRING), "\"STRING\" or \"BINARY\"");
+    case 't':
+        if (t->kind == TYPE_TIMESTAMP || t->kind == TYPE_TIMESTAMP_NTZ || t->kind == TYPE_DATE ||
+            t->kind == TYPE_INTERVAL_DT || t->kind == TYPE_INTERVAL_YM)
+            return 0;
+        return set_arg(rs, c, i, type_of(TYPE_TIMESTAMP), "\"TIMESTAMP\"");
+    case 'N':
+        return number_arg(rs, c, i);
+    case 'I':
+        if (t->kind == TYPE_NULL)
+            return set_arg(rs, c, i, type_of(TYPE_INT), "\"INTEGRAL\"");
+        return need(rs, c, i, type_is_integral(t), "\"INTEGRAL\"");
+    case 'a':
+        return need(rs, c, i, t->kind == TYPE_ARRAY, "\"ARRAY\"");
+    case 'm':
+        return need(rs, c, i, t->kind == TYPE_MAP, "\"MAP\"");
+    case 'r':
+        return need(rs, c, i, t->kind == TYPE_STRUCT, "\"STRUCT\"");
+    case 'v':
+        return need(rs, c, i, t->kind == TYPE_VARIANT || is_text(t), "\"VARIANT\"");
+    case 'e':
+        return element_arg(rs, c, i);
+    case 'o':
+        return need(rs, c, i, type_is_orderable(t), "orderable");
+    default: /* '*', 'C' */
+        return 0;
+    }
+}
+
+/* All C arguments to their common type. */
+static const struct type *common_args(struct rs *rs, struct expr *c, const char *letters)
+{
+    const struct type *t = NULL;
+    size_t n = strlen(letters), last = n && letters[n - 1] == '+' ? n - 2 : n - 1;
+    for (int pass = 0; pass < 2; pass++)
+        for (size_t i = 0; i < c->args.count; i++) {
+            if (letters[i < last ? i : last] != 'C')
+                continue;
+            if (pass)
+                c->args.items[i] = cast_to(rs, arg(c, i), t);
+            else if (!(t = t ? common_type(rs, t, arg_type(c, i)) : arg_type(c, i)))
+                return res_fail(rs, c->at, ERR_INPUT, "[DATATYPE_MISMATCH.DATA_DIFF_TYPES] Cannot resolve %.*s() due to data "
+                                "type mismatch: its parameters must be of one type, parameter %zu is \"%.*s\"",
+                                STR_ARGS(c->func), i + 1, STR_ARGS(type_text(rs, arg_type(c, i))));
+        }
+    return t ?: type_of(TYPE_NULL);
+}
+
+static int apply_letters(struct rs *rs, struct expr *c, const struct fn_sig *f, const struct type **common)
+{
+    size_t n = strlen(f->args), last = n && f->args[n - 1] == '+' ? n - 2 : n ? n - 1 : 0;
+    for (size_t i = 0; i < c->args.count && n; i++)
+        if (typed_arg(rs, c, i, f->args[i < last ? i : last]))
+            return -1;
+    *common = strchr(f->args, 'C') ? common_args(rs, c, f->args) : NULL;
+    return strchr(f->args, 'C') && !*common ? -1 : 0;
+}
+
+static const struct type *result_type(struct rs *rs, const struct expr *c, const char *r, const struct type *common)
+{
+    const char *name;
+    if (*r == '[')
+        return type_array(rs->a, result_type(rs, c, r + 1, common), true);
+    if (*r >= '1' && *r <= '9')
+        return arg_type(c, (size_t)(*r - '1'));
+    if (*r == 'C')
+        return common;
+    if (*r == 'e')
+        return arg_type(c, 0)->element;
+    if (*r == 'n')
+        return type_of(TYPE_TIMESTAMP_NTZ);
+    if (*r == 'v')
+        return type_of(TYPE_VARIANT);
+    return plain_letter(*r, &name);
+}
+
+/* ------------------------------------------------------------------ rules of their own */
+
+typedef struct expr *(*typer)(struct ex *x, struct expr *c);
+
+static struct expr *arith(struct ex *x, struct expr *c)
+{
+    return type_arith(x->rs, c);
+}
+
+static struct expr *compare(struct ex *x, struct expr *c)
+{
+    return type_compare(x->rs, c);
+}
+
+static struct expr *nullif(struct ex *x, struct expr *c)
+{
+    const struct type *t = arg_type(c, 0);
+    if (!type_compare(x->rs, c))
+        return NULL;
+    c->type = t->kind == TYPE_NULL ? arg_type(c, 1) : arg_type(c, 0);
+    return c;
+}
+
+static struct expr *negative(struct ex *x, struct expr *c)
+{
+    struct expr *v = arg(c, 0);
+    if (v->kind == EXPR_LITERAL && type_is_numeric(v->type)) {
+        struct expr *n = expr_copy(x->rs, v);
+        if (v->lit.kind == LIT_INT) {
+            n->lit.i64 = (int64_t)(0 - (uint64_t)v->lit.i64);
+            return n;
+        }
+        if (v->lit.kind == LIT_FLOAT) {
+            n->lit.f64 = -v->lit.f64;
+            return n;
+        }
+        if (v->lit.kind == LIT_DECIMAL && v->lit.text.len && v->lit.text.ptr[0] != '-') {
+            n->lit.text = str_fmt(x->rs->a, "-%.*s", STR_ARGS(v->lit.text));
+            return n;
+        }
+    }
+    if (is_text(v->type) || v->type->kind == TYPE_NULL)
+        c->args.items[0] = cast_to(x->rs, v, type_of(TYPE_DOUBLE));
+    enum type_kind k = arg_type(c, 0)->kind;
+    if (!type_is_numeric(arg_type(c, 0)) && k != TYPE_INTERVAL_YM && k != TYPE_INTERVAL_DT && k != TYPE_INTERVAL)
+        return bad_arg(x->rs, c, 0, "\"NUMERIC\" or \"INTERVAL\"");
+    c->type = arg_type(c, 0);
+    return c;
+}
+
+static struct expr *bitwise(struct ex *x, struct expr *c)
+{
+    const struct type *t = common_type(x->rs, arg_type(c, 0), arg_type(c, 1));
+    if (t && t->kind == TYPE_NULL)
+        t = type_of(TYPE_INT);
+    if (!t || !type_is_integral(t))
+        return bad_types(x->rs, c);
+    c->args.items[0] = cast_to(x->rs, arg(c, 0), t);
+    c->args.items[1] = cast_to(x->rs, arg(c, 1), t);
+    c->type = t;
+    return c;
+}
+
+static struct expr *byte_result(struct ex *x, struct expr *c)
+{
+    (void)x;
+    c->type = type_of(TYPE_BYTE);
+    return c;
+}
+
+/* CASE: cond, value, cond, value, …, [else]. Also decode() and if(). */
+static struct expr *when(struct ex *x, struct expr *c)
+{
+    struct rs *rs = x->rs;
+    const struct type *t = NULL;
+    size_t n = c->args.count;
+    if (n < 2)
+        return res_fail(rs, c->at, ERR_INPUT, "[WRONG_NUM_ARGS] CASE needs a condition and a value");
+    for (size_t i = 0; i + 1 < n; i += 2)
+        if (set_arg(rs, c, i, type_of(TYPE_BOOLEAN), "\"BOOLEAN\""))
+            return NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (i % 2 == 0 && i + 1 < n)
+            continue;
+        t = t ? common_type(rs, t, arg_type(c, i)) : arg_type(c, i);
+        if (!t)
+            return res_fail(rs, arg(c, i)->at, ERR_INPUT, "[DATATYPE_MISMATCH.DATA_DIFF_TYPES] The branches of CASE must be of "
+                            "one type, this one is \"%.*s\"", STR_ARGS(type_text(rs, arg_type(c, i))));
+    }
+    c->nullable = n % 2 == 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i % 2 == 0 && i + 1 < n)
+            continue;
+        c->args.items[i] = cast_to(rs, arg(c, i), t);
+        c->nullable |= arg(c, i)->nullable;
+    }
+    c->type = t;
+    return c;
+}
+
+static struct expr *if_call(struct ex *x, struct expr *c)
+{
+    c->func = STR("when");
+    return when(x, c);
+}
+
+/* decode(x, search, result, …[, default]), or decode(binary, charset). */
+static struct expr *decode(struct ex *x, struct expr *c)
+{
+    struct rs *rs = x->rs;
+    if (c->args.count == 2) {
+        if (set_arg(rs, c, 0, type_of(TYPE_BINARY), "\"BINARY\"") || set_arg(rs, c, 1, type_of(TYPE_STRING), "\"STRING\""))
+            return NULL;
+        c->type = type_of(TYPE_STRING);
+        return c;
+    }
+    struct expr *w = expr_call(rs->a, c->at, "when", NULL, NULL);
+    for (size_t i = 1; i + 1 < c->args.count; i += 2) {
+        struct expr *eq = type_compare(rs, call_of(rs, c->at, "<=>", NULL, arg(c, 0), arg(c, i)));
+        if (!eq)
+            return NULL;
+        exprs_push(rs->a, &w->args, eq);
+        exprs_push(rs->a, &w->args, arg(c, i + 1));
+    }
+    if (c->args.count % 2 == 0)
+        exprs_push(rs->a, &w->args, arg(c, c->args.count - 1));
+    return when(x, w);
+}
+
+static struct expr *concat(struct ex *x, struct expr *c)
+{
+    struct rs *rs = x->rs;
+    bool arrays = c->args.count > 0, binaries = c->args.count > 0;
+    for (size_t i = 0; i < c->args.count; i++) {
+        arrays &= arg_type(c, i)->kind == TYPE_ARRAY || arg_type(c, i)->kind == TYPE_NULL;
+        binaries &= arg_type(c, i)->kind == TYPE_BINARY;
+    }
+    for (size_t i = 0; i < c->args.count && arrays; i++)
+        if (arg_type(c, i)->kind == TYPE_ARRAY)
+            return (c->type = common_args(rs, c, "C+")) ? c : NULL;
+    for (size_t i = 0; i < c->args.count && !binaries; i++)
+        if (set_arg(rs, c, i, type_of(TYPE_STRING), "\"STRING\""))
+            return NULL;
+    c->type = type_of(binaries ? TYPE_BINARY : TYPE_STRING);
+    return c;
+}
+
+static struct expr *concat_ws(struct ex *x, struct expr *c)
+{
+    for (size_t i = 0; i < c->args.count; i++) {
+        const struct type *t = arg_type(c, i);
+        const struct type *to = t->kind == TYPE_ARRAY ? type_array(x->rs->a, type_of(TYPE_STRING), true)
+                                                      : type_of(TYPE_STRING);
+        if (set_arg(x->rs, c, i, to, "\"STRING\" or \"ARRAY<STRING>\""))
+            return NULL;
+    }
+    c->type = type_of(TYPE_STRING);
+    c->nullable = arg(c, 0)->nullable;
+    return c;
+}
+
+static struct expr *void_result(struct ex *x, struct expr *c)
+{
+    (void)x;
+    c->type = type_of(TYPE_NULL);
+    return c;
+}
+
+static struct expr *round_call(struct ex *x, struct expr *c)
+{
+    return type_round(x->rs, c);
+}
+
+static struct expr *sum_avg(struct ex *x, struct expr *c)
+{
+    return type_sum_avg(x->rs, c);
+}
+
+static struct expr *hex(struct ex *x, struct expr *c)
+{
+    const struct type *t = arg_type(c, 0);
+    if (t->kind != TYPE_BINARY && !is_text(t) && set_arg(x->rs, c, 0, type_of(TYPE_LONG), "\"BIGINT\", \"BINARY\" or \"STRING\""))
+        return NULL;
+    c->type = type_of(TYPE_STRING);
+    return c;
+}
+
+static struct expr *reverse(struct ex *x, struct expr *c)
+{
+    if (arg_type(c, 0)->kind != TYPE_ARRAY && set_arg(x->rs, c, 0, type_of(TYPE_STRING), "\"STRING\" or \"ARRAY\""))
+        return NULL;
+    c->type = arg_type(c, 0);
+    return c;
+}
+
+/* to_number('1,234.5', '9,999.9'): the format's digits are the decimal's. */
+static struct expr *to_number(struct ex *x, struct expr *c)
+{
+    const struct expr *f = arg(c, 1);
+    if (f->kind != EXPR_LITERAL || f->lit.kind != LIT_STRING)
+        return res_fail(x->rs, f->at, ERR_INPUT, "[DATATYPE_MISMATCH.NON_FOLDABLE_INPUT] The format of %.*s() must be a "
+                        "constant string", STR_ARGS(c->func));
+    int whole = 0, scale = 0;
+    bool after = false;
+    for (size_t i = 0; i < f->lit.text.len; i++) {
+        char d = f->lit.text.ptr[i];
+        if (d == '.' || d == 'D' || d == 'd')
+            after = true;
+        else if (d == '9' || d == '0')
+            *(after ? &scale : &whole) += 1;
+    }
+    c->type = type_decimal(x->rs->a, whole + scale ? whole + scale : 1, scale);
+    return c;
+}
+
+/* ---- dates */
+
+static struct expr *date_shift(struct ex *x, struct expr *c)
+{
+    struct rs *rs = x->rs;
+    if (c->args.count == 3) {
+        c->func = STR("timestampadd");
+        if (set_arg(rs, c, 0, type_of(TYPE_STRING), "unit") || set_arg(rs, c, 1, type_of(TYPE_LONG), "\"BIGINT\"") ||
+            typed_arg(rs, c, 2, 't'))
+            return NULL;
+        c->type = arg_type(c, 2)->kind == TYPE_DATE ? type_of(TYPE_TIMESTAMP) : arg_type(c, 2);
+        c->args.items[2] = cast_to(rs, arg(c, 2), c->type);
+        return c;
+    }
+    const struct type *by = arg_type(c, 1);
+    if (set_arg(rs, c, 0, type_of(TYPE_DATE), "\"DATE\""))
+        return NULL;
+    c->func = STR("date_add");
+    if (by->kind == TYPE_INTERVAL_DT || by->kind == TYPE_INTERVAL_YM) {
+        c->func = STR("+");
+        return type_arith(rs, c);
+    }
+    if (set_arg(rs, c, 1, type_of(TYPE_INT), "\"INT\""))
+        return NULL;
+    c->type = type_of(TYPE_DATE);
+    return c;
+}
+
+static struct expr *date_diff(struct ex *x, struct expr *c)
+{
+    struct rs *rs = x->rs;
+    if (c->args.count == 3) {
+        c->func = STR("timestampdiff");
+        if (set_arg(rs, c, 0, type_of(TYPE_STRING), "unit") || set_arg(rs, c, 1, type_of(TYPE_TIMESTAMP), "\"TIMESTAMP\"") ||
+            set_arg(rs, c, 2, type_of(TYPE_TIMESTAMP), "\"TIMESTAMP\""))
+            return NULL;
+        c->type = type_of(TYPE_LONG);
+        return c;
+    }
+    if (set_arg(rs, c, 0, type_of(TYPE_DATE), "\"DATE\"") || set_arg(rs, c, 1, type_of(TYPE_DATE), "\"DATE\""))
+        return NULL;
+    c->func = STR("datediff");
+    c->type = type_of(TYPE_INT);
+    return c;
+}
+
+static struct expr *date_part(struct ex *x, struct expr *c)
+{
+    const struct expr *f = arg(c, 0);
+    if (f->kind != EXPR_LITERAL || f->lit.kind != LIT_STRING)
+        return res_fail(x->rs, f->at, ERR_INPUT, "[NON_FOLDABLE_ARGUMENT] The field of %.*s() must be a constant string",
+                        STR_ARGS(c->func));
+    struct str u = str_lower(x->rs->a, f->lit.text);
+    bool seconds = str_eqz(u, "second") || str_eqz(u, "seconds") || str_eqz(u, "s") || str_eqz(u, "sec") ||
+                   str_eqz(u, "secs");
+    c->func = STR("date_part");
+    c->type = seconds ? type_decimal(x->rs->a, 8, 6) : type_of(TYPE_INT);
+    return c;
+}
+
+static struct expr *make_timestamp(struct ex *x, struct expr *c)
+{
+    static const enum type_kind kinds[] = {TYPE_INT, TYPE_INT, TYPE_INT, TYPE_INT, TYPE_INT, TYPE_DECIMAL, TYPE_STRING};
+    for (size_t i = 0; i < c->args.count; i++)
+        if (set_arg(x->rs, c, i, i == 5 ? type_decimal(x->rs->a, 16, 6) : type_of(kinds[i]), "\"INT\""))
+            return NULL;
+    c->type = type_of(TYPE_TIMESTAMP);
+    return c;
+}
+
+static struct expr *make_interval(struct ex *x, struct expr *c)
+{
+    c->type = is(c, "make_interval") ? type_of(TYPE_INTERVAL)
+              : is(c, "make_dt_interval") ? type_interval(x->rs->a, TYPE_INTERVAL_DT, 0, 3)
+                                          : type_interval(x->rs->a, TYPE_INTERVAL_YM, 0, 1);
+    return c;
+}
+
+static struct expr *time_window(struct ex *x, struct expr *c)
+{
+    const struct type *t = arg_type(c, 0)->kind == TYPE_TIMESTAMP_NTZ ? arg_type(c, 0) : type_of(TYPE_TIMESTAMP);
+    c->args.items[0] = cast_to(x->rs, arg(c, 0), t);
+    c->type = type_struct(x->rs->a, (struct type_field[]){{.name = STR("start"), .type = t, .nullable = true},
+                                                          {.name = STR("end"), .type = t, .nullable = true}}, 2);
+    return c;
+}
+
+static struct expr *as_cast(struct ex *x, struct expr *c)
+{
+    static const struct { const char *name; enum type_kind kind; } names[] = {
+        {"boolean", TYPE_BOOLEAN}, {"tinyint", TYPE_BYTE}, {"smallint", TYPE_SHORT}, {"int", TYPE_INT},
+        {"bigint", TYPE_LONG}, {"float", TYPE_FLOAT}, {"double", TYPE_DOUBLE}, {"decimal", TYPE_DECIMAL},
+        {"string", TYPE_STRING}, {"binary", TYPE_BINARY}, {"date", TYPE_DATE}, {"timestamp", TYPE_TIMESTAMP}};
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (is(c, names[i].name)) {
+            if (!type_can_cast(arg_type(c, 0), type_of(names[i].kind)))
+                return bad_arg(x->rs, c, 0, names[i].name);
+            struct expr *r = cast_to(x->rs, arg(c, 0), type_of(names[i].kind));
+            return r;
+        }
+    UNREACHABLE();
+}
+
+/* ---- arrays, maps, structs */
+
+static struct expr *array(struct ex *x, struct expr *c)
+{
+    const struct type *t = common_args(x->rs, c, "C+");
+    bool null = false;
+    for (size_t i = 0; i < c->args.count; i++)
+        null |= arg(c, i)->nullable;
+    if (!t)
+        return NULL;
+    c->type = type_array(x->rs->a, t, null);
+    return c;
+}
+
+static struct expr *array_add(struct ex *x, struct expr *c)
+{
+    size_t at = is(c, "array_insert") ? 2 : 1;
+    if (element_arg(x->rs, c, at))
+        return NULL;
+    c->type = arg_type(c, 0);
+    return c;
+}
+
+static struct expr *array_join(struct ex *x, struct expr *c)
+{
+    if (set_arg(x->rs, c, 0, type_array(x->rs->a, type_of(TYPE_STRING), true), "\"ARRAY<STRING>\""))
+        return NULL;
+    c->type = type_of(TYPE_STRING);
+    return c;
+}
+
+static struct expr *arrays_zip(struct ex *x, struct expr *c)
+{
+    struct type_field *f = ARENA_ARRAY(x->rs->a, struct type_field, c->args.count);
+    for (size_t i = 0; i < c->args.count; i++) {
+        const struct expr *e = arg(c, i);
+        struct str name = e->kind == EXPR_COLUMN ? e->name.parts[e->name.count - 1]
+                          : e->kind == EXPR_FIELD ? e->field_name : str_fmt(x->rs->a, "%zu", i);
+        f[i] = (struct type_field){.name = name, .type = e->type->element, .nullable = true};
+    }
+    c->type = type_array(x->rs->a, type_struct(x->rs->a, f, c->args.count), false);
+    return c;
+}
+
+static struct expr *element_at(struct ex *x, struct expr *c)
+{
+    const struct type *t = arg_type(c, 0);
+    if (t->kind != TYPE_ARRAY && t->kind != TYPE_MAP)
+        return bad_arg(x->rs, c, 0, "\"ARRAY\" or \"MAP\"");
+    if (set_arg(x->rs, c, 1, t->kind == TYPE_MAP ? t->key : type_of(TYPE_INT), t->kind == TYPE_MAP ? "map's key" : "\"INT\""))
+        return NULL;
+    c->type = t->element;
+    return c;
+}
+
+static struct expr *sequence(struct ex *x, struct expr *c)
+{
+    struct rs *rs = x->rs;
+    const struct type *t = common_type(rs, arg_type(c, 0), arg_type(c, 1));
+    if (!t || (!type_is_integral(t) && t->kind != TYPE_DATE && t->kind != TYPE_TIMESTAMP && t->kind != TYPE_TIMESTAMP_NTZ))
+        return bad_types(rs, c);
+    if (type_is_integral(t) && c->args.count == 3)
+        t = common_type(rs, t, arg_type(c, 2));
+    for (size_t i = 0; i < c->args.count && (i < 2 || type_is_integral(t)); i++)
+        c->args.items[i] = cast_to(rs, arg(c, i), t);
+    c->type = type_array(rs->a, t, false);
+    return c;
+}
+
+static struct expr *map(struct ex *x, struct expr *c)
+{
+    struct rs *rs = x->rs;
+    const struct type *kv[2] = {NULL, NULL};
+    bool null = false;
+    if (c->args.count % 2)
+        return res_fail(rs, c->at, ERR_INPUT, "[WRONG_NUM_ARGS] map() requires 2n parameters but the actual number is %zu",
+                        c->args.count);
+    for (size_t i = 0; i < c->args.count; i++) {
+        kv[i % 2] = kv[i % 2] ? common_type(rs, kv[i % 2], arg_type(c, i)) : arg_type(c, i);
+        if (!kv[i % 2])
+            return bad_types(rs, c);
+        null |= i % 2 && arg(c, i)->nullable;
+    }
+    for (size_t i = 0; i < c->args.count; i++)
+        c->args.items[i] = cast_to(rs, arg(c, i), kv[i % 2]);
+    c->type = type_map(rs->a, kv[0] ?: type_of(TYPE_NULL), kv[1] ?: type_of(TYPE_NULL), null);
+    return c;
+}
+
+static struct expr *map_part(struct ex *x, struct expr *c)
+{
+    struct rs *rs = x->rs;
+    const struct type *t = arg_type(c, 0);
+    if (is(c, "map_keys"))
+        c->type = type_array(rs->a, t->key, false);
+    else if (is(c, "map_values"))
+        c->type = type_array(rs->a, t->element, true);
+    else if (is(c, "map_entries"))
+        c->type = type_array(rs->a, type_struct(rs->a, (struct type_field[]){
+            {.name = STR("key"), .type = t->key}, {.name = STR("value"), .type = t->element, .nullable = true}}, 2), false);
+    else { /* map_contains_key */
+        if (set_arg(rs, c, 1, t->key, "map's key"))
+            return NULL;
+        c->type = type_of(TYPE_BOOLEAN);
+    }
+    return c;
+}
+
+static struct expr *map_concat(struct ex *x, struct expr *c)
+{
+    c->type = c->args.count ? common_args(x->rs, c, "C+") : type_map(x->rs->a, type_of(TYPE_STRING), type_of(TYPE_STRING), true);
+    return c->type ? c : NULL;
+}
+
+static struct expr *map_from(struct ex *x, struct expr *c)
+{
+    struct rs *rs = x->rs;
+    if (is(c, "map_from_arrays")) {
+        c->type = type_map(rs->a, arg_type(c, 0)->element, arg_type(c, 1)->element, true);
+        return c;
+    }
+    const struct type *st = arg_type(c, 0)->element;
+    if (st->kind != TYPE_STRUCT || st->field_count != 2)
+        return bad_arg(rs, c, 0, "\"ARRAY\" of pair \"STRUCT\"");
+    c->type = type_map(rs->a, st->fields[0].type, st->fields[1].type, true);
+    return c;
+}
+
+static struct expr *str_to_map(struct ex *x, struct expr *c)
+{
+    c->type = type_map(x->rs->a, type_of(TYPE_STRING), type_of(TYPE_STRING), true);
+    return c;
+}
+
+static struct expr *named_struct(struct ex *x, struct expr *c)
+{
+    struct rs *rs = x->rs;
+    size_t n = c->args.count / 2;
+    struct type_field *f = ARENA_ARRAY(rs->a, struct type_field, n + 1);
+    struct exprs values = {0};
+    if (c->args.count % 2)
+        return res_fail(rs, c->at, ERR_INPUT, "[WRONG_NUM_ARGS] named_struct() requires 2n parameters");
+    for (size_t i = 0; i < n; i++) {
+        const struct expr *k = arg(c, 2 * i), *v = arg(c, 2 * i + 1);
+        if (k->kind != EXPR_LITERAL || k->lit.kind != LIT_STRING)
+            return res_fail(rs, k->at, ERR_INPUT, "[DATATYPE_MISMATCH.CREATE_NAMED_STRUCT_WITHOUT_FOLDABLE_STRING] Only "
+                            "constant strings are field names of named_struct()");
+        f[i] = (struct type_field){.name = k->lit.text, .type = v->type, .nullable = v->nullable};
+        exprs_push(rs->a, &values, (struct expr *)v);
+    }
+    c->func = STR("struct");
+    c->args = values;
+    c->type = type_struct(rs->a, f, n);
+    return c;
+}
+
+/* struct(a, b AS x, 1): names from columns and aliases, else colN. `e` is unresolved. */
+static struct expr *struct_call(struct ex *x, const struct expr *e)
+{
+    struct rs *rs = x->rs;
+    struct expr *c = expr_copy(rs, e);
+    struct exprs args = {0};
+    for (size_t i = 0; i < e->args.count; i++) { /* struct(*) and struct(t.*) */
+        const struct expr *s = e->args.items[i];
+        if (s->kind != EXPR_STAR) {
+            exprs_push(rs->a, &args, (struct expr *)s);
+            continue;
+        }
+        for (size_t k = 0; k < x->in->count; k++)
+            if (x->in->cols[k].hidden == SHOWN && (!s->name.count || str_ieq(x->in->cols[k].qual[2],
+                                                                             s->name.parts[s->name.count - 1])))
+                exprs_push(rs->a, &args, expr_column(rs->a, s->at, x->in->cols[k].name));
+    }
+    struct type_field *f = ARENA_ARRAY(rs->a, struct type_field, args.count + 1);
+    c->args = (struct exprs){0};
+    for (size_t i = 0; i < args.count; i++) {
+        const struct expr *a = args.items[i];
+        struct expr *v = res_expr(x, a);
+        if (!v)
+            return NULL;
+        struct str name = a->kind == EXPR_ALIAS && a->name.count ? a->name.parts[0]
+                          : a->kind == EXPR_COLUMN ? a->name.parts[a->name.count - 1]
+                          : a->kind == EXPR_FIELD ? a->field_name : str_fmt(rs->a, "col%zu", i + 1);
+        f[i] = (struct type_field){.name = name, .type = v->type, .nullable = v->nullable};
+        exprs_push(rs->a, &c->args, v);
+    }
+    c->type = type_struct(rs->a, f, args.count);
+    c->nullable = false;
+    return c;
+}
+
+/* ---- JSON */
+
+/* The schema argument: a DDL string or schema_of_json('…') over a constant. */
+static struct expr *from_json(struct ex *x, struct expr *c)
+{
+    struct rs *rs = x->rs;
+    const struct expr *s = arg(c, 1);
+    if (s->kind != EXPR_LITERAL || s->lit.kind != LIT_STRING)
+        return res_fail(rs, s->at, ERR_INPUT, "[INVALID_SCHEMA.NON_STRING_LITERAL] The schema of from_json() must be a constant "
+                        "string, e.g. 'a INT, b STRING'");
+    struct err inner = {0};
+    c->type = type_read_ddl(rs->a, s->lit.text, &inner);
+    if (!c->type && str_trim(s->lit.text).len && str_trim(s->lit.text).ptr[0] == '{') {
+        struct doc *d = doc_json(rs->a, NULL, s->lit.text, &inner);
+        c->type = d ? type_read_json(rs->a, d, &inner) : NULL;
+    }
+    if (!c->type)
+        return res_fail(rs, s->at, ERR_INPUT, "[INVALID_SCHEMA.PARSE_ERROR] from_json() cannot read its schema: %s", inner.msg);
+    return c;
+}
+
+static struct expr *variant_get(struct ex *x, struct expr *c)
+{
+    const struct expr *s = arg(c, 2);
+    struct err inner = {0};
+    if (s->kind != EXPR_LITERAL || s->lit.kind != LIT_STRING)
+        return res_fail(x->rs, s->at, ERR_INPUT, "[INVALID_SCHEMA.NON_STRING_LITERAL] The type of %.*s() must be a constant "
+                        "string", STR_ARGS(c->func));
+    c->type = type_read_ddl(x->rs->a, s->lit.text, &inner);
+    return c->type ? c : res_fail(x->rs, s->at, ERR_INPUT, "%s", inner.msg);
+}
+
+/* ---- aggregates and windows */
+
+static struct expr *percentile(struct ex *x, struct expr *c)
+{
+    struct rs *rs = x->rs;
+    bool approx = is(c, "percentile_approx") || is(c, "approx_percentile");
+    bool within = is(c, "percentile_cont") || is(c, "percentile_disc");
+    const struct expr *p = arg(c, within ? 0 : 1);
+    bool many = p->type->kind == TYPE_ARRAY;
+    if (within && (c->order.count != 1))
+        return res_fail(rs, c->at, ERR_INPUT, "%.*s() needs WITHIN GROUP (ORDER BY …)", STR_ARGS(c->func));
+    if (!approx && !within && set_arg(rs, c, 0, type_of(TYPE_DOUBLE), "\"NUMERIC\""))
+        return NULL;
+    const struct type *one = approx ? arg_type(c, 0) : type_of(TYPE_DOUBLE);
+    size_t at = within ? 0 : 1;
+    if (set_arg(rs, c, at, many ? type_array(rs->a, type_of(TYPE_DOUBLE), false) : type_of(TYPE_DOUBLE), "\"DOUBLE\""))
+        return NULL;
+    c->type = many ? type_array(rs->a, one, false) : one;
+    return c;
+}
+
+static struct expr *grouping(struct ex *x, struct expr *c)
+{
+    (void)x;
+    c->type = type_of(TYPE_BYTE);
+    return c;
+}
+
+static struct expr *lag(struct ex *x, struct expr *c)
+{
+    struct rs *rs = x->rs;
+    if (c->args.count > 1 && set_arg(rs, c, 1, type_of(TYPE_INT), "\"INT\""))
+        return NULL;
+    c->type = arg_type(c, 0);
+    if (c->args.count > 2) {
+        c->type = common_type(rs, arg_type(c, 0), arg_type(c, 2));
+        if (!c->type)
+            return bad_types(rs, c);
+        c->args.items[0] = cast_to(rs, arg(c, 0), c->type);
+        c->args.items[2] = cast_to(rs, arg(c, 2), c->type);
+    }
+    return c;
+}
+
+/* ------------------------------------------------------------------ lambdas */
+
+struct lambda_types { const struct type *params[3]; size_t count; };
+
+static struct expr *res_lambda(struct ex *x, const struct expr *l, const struct lambda_types *lt, const char *of)
+{
+    struct rs *rs = x->rs;
+    if (l->kind != EXPR_LAMBDA)
+        return res_fail(rs, l->at, ERR_INPUT, "[INVALID_LAMBDA_FUNCTION_CALL] %s() needs a lambda, e.g. x -> x + 1", of);
+    if (l->param_count < 1 || l->param_count > lt->count)
+        return res_fail(rs, l->at, ERR_INPUT, "[INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH] The lambda of %s() takes at most "
+                        "%zu parameters", of, lt->count);
+    struct ex in = *x;
+    struct lambda_frame f = {.names = l->params, .types = (const struct type **)lt->params, .count = l->param_count,
+                             .up = x->lambdas};
+    in.lambdas = &f;
+    struct expr *c = expr_copy(rs, l), *body = res_expr(&in, l->args.items[0]);
+    if (!body)
+        return NULL;
+    c->args.items[0] = body;
+    c->type = body->type;
+    c->nullable = body->nullable;
+    return c;
+}
+
+static int lambda_bool(struct rs *rs, struct expr *l)
+{
+    struct expr *b = coerce(rs, l->args.items[0], type_of(TYPE_BOOLEAN));
+    if (!b) {
+        res_fail(rs, l->at, ERR_INPUT, "[DATATYPE_MISMATCH.UNEXPECTED_RETURN_TYPE] The lambda must return a \"BOOLEAN\"");
+        return -1;
+    }
+    l->args.items[0] = b;
+    l->type = b->type;
+    return 0;
+}
+
+static struct expr *fold(struct ex *x, const struct expr *e, struct expr *c)
+{
+    struct rs *rs = x->rs;
+    struct expr *init = res_expr(x, e->args.items[1]), *merge = NULL;
+    if (!init)
+        return NULL;
+    const struct type *acc = init->type;
+    for (int round = 0; round < 2; round++) { /* the accumulator may be wider than the start value */
+        struct lambda_types lt = {{acc, arg_type(c, 0)->element}, 2};
+        merge = res_lambda(x, e->args.items[2], &lt, "aggregate");
+        if (!merge)
+            return NULL;
+        if (type_equal(merge->type, acc))
+            break;
+        const struct type *wider = common_type(rs, acc, merge->type);
+        acc = wider ?: acc;
+    }
+    merge->args.items[0] = cast_to(rs, merge->args.items[0], acc);
+    exprs_push(rs->a, &c->args, cast_to(rs, init, acc));
+    exprs_push(rs->a, &c->args, merge);
+    c->type = acc;
+    if (e->args.count == 4) {
+        struct lambda_types lt = {{acc}, 1};
+        struct expr *finish = res_lambda(x, e->args.items[3], &lt, "aggregate");
+        if (!finish)
+            return NULL;
+        exprs_push(rs->a, &c->args, finish);
+        c->type = finish->type;
+    }
+    return c;
+}
+
+/* Higher-order functions: the collections first, then the lambda over their elements. */
+static struct expr *lambda_call(struct ex *x, const struct expr *e, const struct fn_sig *f)
+{
+    struct rs *rs = x->rs;
+    struct expr *c = expr_copy(rs, e);
+    size_t collections = is(e, "zip_with") ? 2 : 1;
+    c->args = (struct exprs){0};
+    for (size_t i = 0; i < collections; i++) {
+        struct expr *v = res_expr(x, e->args.items[i]);
+        if (!v)
+            return NULL;
+        exprs_push(rs->a, &c->args, v);
+        if (typed_arg(rs, c, i, f->args[0]))
+            return NULL;
+        c->nullable |= v->nullable;
+    }
+    const struct type *t = arg_type(c, 0);
+    if (is(e, "aggregate") || is(e, "reduce"))
+        return fold(x, e, c);
+    c->type = t;
+    if (e->args.count == collections) /* array_sort(a) */
+        return c;
+    struct lambda_types lt = {{t->element, type_of(TYPE_INT)}, 2};
+    if (t->kind == TYPE_MAP)
+        lt = (struct lambda_types){{t->key, t->element}, 2};
+    else if (is(e, "array_sort"))
+        lt.params[1] = t->element;
+    else if (is(e, "zip_with"))
+        lt.params[1] = arg_type(c, 1)->element;
+    else if (!is(e, "transform") && !is(e, "filter"))
+        lt.count = 1;
+    struct expr *l = res_lambda(x, e->args.items[collections], &lt, f->name);
+    if (!l)
+        return NULL;
+    exprs_push(rs->a, &c->args, l);
+    bool test = is(e, "filter") || is(e, "exists") || is(e, "any_match") || is(e, "forall") || is(e, "map_filter");
+    if (test && lambda_bool(rs, l))
+        return NULL;
+    if (is(e, "exists") || is(e, "any_match") || is(e, "forall"))
+        c->type = type_of(TYPE_BOOLEAN);
+    else if (is(e, "transform") || is(e, "zip_with"))
+        c->type = type_array(rs->a, l->type, l->nullable);
+    else if (is(e, "transform_keys"))
+        c->type = type_map(rs->a, l->type, t->element, t->contains_null);
+    else if (is(e, "transform_values"))
+        c->type = type_map(rs->a, t->key, l->type, l->nullable);
+    return c;
+}
+
+/* ------------------------------------------------------------------ the table of rules */
+
+static const struct { const char *name; typer fn; } typers[] = {
+    {"+", arith}, {"-", arith}, {"*", arith}, {"/", arith}, {"%", arith}, {"mod", arith}, {"div", arith}, {"pmod", arith},
+    {"try_add", arith}, {"try_subtract", arith}, {"try_multiply", arith}, {"try_divide", arith}, {"try_mod", arith},
+    {"negative", negative}, {"==", compare}, {"=", compare}, {"<=>", compare}, {"!=", compare}, {"<>", compare},
+    {"<", compare}, {"<=", compare}, {">", compare}, {">=", compare}, {"equal_null", compare}, {"between", compare},
+    {"in", compare}, {"nullif", nullif}, {"&", bitwise}, {"|", bitwise}, {"^", bitwise}, {"bit_get", byte_result},
+    {"getbit", byte_result}, {"when", when}, {"if", if_call}, {"iff", if_call}, {"decode", decode},
+    {"assert_true", void_result}, {"raise_error", void_result},
+    {"round", round_call}, {"bround", round_call}, {"ceil", round_call}, {"ceiling", round_call}, {"floor", round_call},
+    {"concat", concat}, {"||", concat}, {"concat_ws", concat_ws}, {"hex", hex}, {"reverse", reverse},
+    {"to_number", to_number}, {"try_to_number", to_number},
+    {"date_add", date_shift}, {"dateadd", date_shift}, {"timestampadd", date_shift},
+    {"date_diff", date_diff}, {"datediff", date_diff}, {"timestampdiff", date_diff},
+    {"date_part", date_part}, {"datepart", date_part}, {"extract", date_part}, {"make_timestamp", make_timestamp},
+    {"make_interval", make_interval}, {"make_dt_interval", make_interval}, {"make_ym_interval", make_interval},
+    {"window", time_window}, {"boolean", as_cast}, {"tinyint", as_cast}, {"smallint", as_cast}, {"int", as_cast},
+    {"bigint", as_cast}, {"float", as_cast}, {"double", as_cast}, {"decimal", as_cast}, {"string", as_cast},
+    {"binary", as_cast}, {"date", as_cast}, {"timestamp", as_cast},
+    {"array", array}, {"array_append", array_add}, {"array_prepend", array_add}, {"array_insert", array_add},
+    {"array_join", array_join}, {"arrays_zip", arrays_zip}, {"element_at", element_at}, {"try_element_at", element_at},
+    {"sequence", sequence}, {"map", map}, {"map_concat", map_concat}, {"map_contains_key", map_part},
+    {"map_entries", map_part}, {"map_keys", map_part}, {"map_values", map_part}, {"map_from_arrays", map_from},
+    {"map_from_entries", map_from}, {"str_to_map", str_to_map}, {"named_struct", named_struct},
+    {"from_json", from_json}, {"variant_get", variant_get}, {"try_variant_get", variant_get},
+    {"sum", sum_avg}, {"try_sum", sum_avg}, {"avg", sum_avg}, {"mean", sum_avg}, {"try_avg", sum_avg},
+    {"percentile", percentile}, {"percentile_approx", percentile}, {"approx_percentile", percentile},
+    {"percentile_cont", percentile}, {"percentile_disc", percentile}, {"grouping", grouping}, {"lag", lag}, {"lead", lag},
+};
+
+static typer find_typer(struct str name)
+{
+    for (size_t i = 0; i < COUNT_OF(typers); i++)
+        if (str_eqz(name, typers[i].name))
+            return typers[i].fn;
+    return NULL;
+}
+
+/* ------------------------------------------------------------------ calls */
+
+static int check_count(struct rs *rs, const struct expr *e, const struct fn_sig *f)
+{
+    int n = (int)e->args.count;
+    if (e->star_arg)
+        return 0;
+    if (n >= f->min && (f->max < 0 || n <= f->max))
+        return 0;
+    if (f->max == f->min)
+        res_fail(rs, e->at, ERR_INPUT, "[WRONG_NUM_ARGS.WITHOUT_SUGGESTION] The `%s` requires %d parameters but the actual "
+                 "number is %d", f->name, f->min, n);
+    else
+        res_fail(rs, e->at, ERR_INPUT, "[WRONG_NUM_ARGS.WITHOUT_SUGGESTION] The `%s` requires %d to %d parameters but the actual "
+                 "number is %d", f->name, f->min, f->max < 0 ? 255 : f->max, n);
+    return -1;
+}
+
+static int check_place(struct ex *x, const struct expr *e, const struct fn_sig *f)
+{
+    struct rs *rs = x->rs;
+    bool window = x->in_window; /* the function of OVER, seen first */
+    if (f->kind == FN_GENERATOR) {
+        res_fail(rs, e->at, ERR_INPUT, "[UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS] The generator %s() must be a whole item of "
+                 "the select list, or in LATERAL VIEW", f->name);
+        return -1;
+    }
+    if (f->kind == FN_WINDOW && !window) {
+        res_fail(rs, e->at, ERR_INPUT, "[WINDOW_FUNCTION_AND_FRAME_MISMATCH] Window function %s() requires an OVER clause",
+                 f->name);
+        return -1;
+    }
+    if (f->kind == FN_AGGREGATE && !window && x->no_aggregate) {
+        res_fail(rs, e->at, ERR_INPUT, "[UNSUPPORTED_EXPR_FOR_OPERATOR] The aggregate %s() is not allowed in %s", f->name,
+                 x->no_aggregate);
+        return -1;
+    }
+    if (f->kind == FN_AGGREGATE && !window && x->in_aggregate) {
+        res_fail(rs, e->at, ERR_INPUT, "[NESTED_AGGREGATE_FUNCTION] It is not allowed to use an aggregate function in the "
+                 "argument of another aggregate function");
+        return -1;
+    }
+    return 0;
+}
+
+static int call_parts(struct ex *x, const struct expr *e, const struct fn_sig *f, struct expr *c)
+{
+    struct ex in = *x;
+    in.in_aggregate = x->in_aggregate || (f->kind == FN_AGGREGATE && !x->in_window);
+    in.in_window = false;
+    if (res_exprs(&in, &e->args, &c->args) || res_exprs(&in, &e->order, &c->order))
+        return -1;
+    if (e->filter) {
+        if (f->kind != FN_AGGREGATE) {
+            res_fail(x->rs, e->at, ERR_INPUT, "[INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX] FILTER (WHERE …) is for "
+                     "aggregate functions, %s is none", f->name);
+            return -1;
+        }
+        c->filter = res_bool(&in, e->filter, "FILTER_NOT_BOOLEAN");
+        if (!c->filter)
+            return -1;
+    }
+    return 0;
+}
+
+static bool any_nullable(const struct expr *c)
+{
+    for (size_t i = 0; i < c->args.count; i++)
+        if (c->args.items[i]->nullable)
+            return true;
+    return false;
+}
+
+struct expr *res_call(struct ex *x, const struct expr *e)
+{
+    struct rs *rs = x->rs;
+    struct str name = str_lower(rs->a, e->func);
+    const struct fn_sig *f = fn_find(name);
+    if (!f)
+        return res_fail(rs, e->at, ERR_UNSUPPORTED, "[UNRESOLVED_ROUTINE] Cannot resolve routine `%.*s` on search path "
+                        "[`system`.`builtin`, `system`.`session`]", STR_ARGS(e->func));
+    if (check_place(x, e, f) || check_count(rs, e, f))
+        return NULL;
+    if (str_eqz(name, "struct"))
+        return struct_call(x, e);
+    if (f->flags & FN_LAMBDA)
+        return lambda_call(x, e, f);
+    struct expr *c = expr_copy(rs, e);
+    c->func = str_z(f->name);
+    bool star = e->star_arg || (e->args.count == 1 && e->args.items[0]->kind == EXPR_STAR);
+    if (f->kind == FN_AGGREGATE && star) { /* count(*) */
+        c->args = (struct exprs){0};
+        c->star_arg = true;
+        if (e->filter && !(c->filter = res_bool(x, e->filter, "FILTER_NOT_BOOLEAN")))
+            return NULL;
+        c->type = type_of(TYPE_LONG);
+        return c;
+    }
+    if (call_parts(x, e, f, c))
+        return NULL;
+    c->nullable = (f->flags & FN_MAY_NULL) || (!(f->flags & FN_NOT_NULL) && any_nullable(c));
+    const struct type *common = NULL;
+    if (apply_letters(rs, c, f, &common))
+        return NULL;
+    if (f->result[0] == '!') {
+        typer t = find_typer(c->func);
+        CHECK(t);
+        return t(x, c);
+    }
+    c->type = result_type(rs, c, f->result, common);
+    CHECK(c->type);
+    return c;
+}

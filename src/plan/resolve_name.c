@@ -1,0 +1,340 @@
+/* resolve_name.c -- the name Spark gives to a column without an alias: the expression's own text in
+ * a normal form, e.g. "sum(x)", "(a + 1)", "CAST(a AS INT)". Written from the unresolved tree, so
+ * that implicit casts do not show. */
+#include "plan/resolve_int.h"
+#include <stdio.h>
+
+enum { TITLE_MAX = 4096 };
+
+static void put(struct buf *b, const struct expr *e);
+
+static void put_list(struct buf *b, const struct exprs *list, size_t from, const char *sep)
+{
+    for (size_t i = from; i < list->count; i++) {
+        if (i > from)
+            buf_z(b, sep);
+        put(b, list->items[i]);
+    }
+}
+
+static void put_date(struct buf *b, int64_t days)
+{
+    struct civil c = civil_of((struct tp){days * 86400000000LL});
+    buf_printf(b, "DATE '%04d-%02d-%02d'", c.year, c.month, c.day);
+}
+
+static void put_timestamp(struct buf *b, const char *type, int64_t us)
+{
+    struct civil c = civil_of((struct tp){us});
+    buf_printf(b, "%s '%04d-%02d-%02d %02d:%02d:%02d", type, c.year, c.month, c.day, c.hour, c.minute, c.second);
+    if (c.us) {
+        char f[8];
+        snprintf(f, sizeof f, "%06d", c.us);
+        size_t n = 6;
+        while (n && f[n - 1] == '0')
+            n--;
+        buf_printf(b, ".%.*s", (int)n, f);
+    }
+    buf_char(b, '\'');
+}
+
+static void put_double(struct buf *b, double v)
+{
+    char t[40];
+    for (int p = 1; p <= 17; p++) {
+        double back;
+        snprintf(t, sizeof t, "%.*g", p, v);
+        if (str_f64(str_z(t), &back) && back == v)
+            break;
+    }
+    buf_z(b, t);
+    if (!strpbrk(t, ".eni"))
+        buf_z(b, ".0");
+}
+
+static void put_interval(struct buf *b, const struct lit *l)
+{
+    if (l->months && !l->days && !l->us) {
+        if (l->months % 12 == 0)
+            buf_printf(b, "INTERVAL '%d' YEAR", l->months / 12);
+        else
+            buf_printf(b, "INTERVAL '%d' MONTH", l->months);
+        return;
+    }
+    int64_t us = l->us + (int64_t)l->days * 86400000000LL;
+    if (us % 86400000000LL == 0)
+        buf_printf(b, "INTERVAL '%jd' DAY", (intmax_t)(us / 86400000000LL));
+    else if (us % 3600000000LL == 0)
+        buf_printf(b, "INTERVAL '%02jd' HOUR", (intmax_t)(us / 3600000000LL));
+    else if (us % 60000000LL == 0)
+        buf_printf(b, "INTERVAL '%02jd' MINUTE", (intmax_t)(us / 60000000LL));
+    else
+        buf_printf(b, "INTERVAL '%02jd' SECOND", (intmax_t)(us / 1000000LL));
+}
+
+static void put_literal(struct buf *b, const struct expr *e)
+{
+    const struct lit *l = &e->lit;
+    switch (l->kind) {
+    case LIT_NULL:
+        buf_z(b, "NULL");
+        break;
+    case LIT_BOOL:
+        buf_z(b, l->i64 ? "true" : "false");
+        break;
+    case LIT_INT:
+        buf_printf(b, "%jd", (intmax_t)l->i64);
+        break;
+    case LIT_FLOAT:
+        put_double(b, l->f64);
+        break;
+    case LIT_DATE:
+        put_date(b, l->i64);
+        break;
+    case LIT_TIMESTAMP:
+        put_timestamp(b, "TIMESTAMP", l->i64);
+        break;
+    case LIT_TIMESTAMP_NTZ:
+        put_timestamp(b, "TIMESTAMP_NTZ", l->i64);
+        break;
+    case LIT_INTERVAL:
+        put_interval(b, l);
+        break;
+    case LIT_BINARY:
+        buf_z(b, "X'");
+        hex_put(b, l->text);
+        buf_char(b, '\'');
+        break;
+    default: /* STRING, DECIMAL */
+        buf_str(b, l->text);
+    }
+}
+
+static void put_edge(struct buf *b, enum frame_edge edge, const struct expr *value)
+{
+    static const char *const names[] = {"UNBOUNDED", "CURRENT ROW", "PRECEDING", "FOLLOWING"};
+    if (value) {
+        put(b, value);
+        buf_char(b, ' ');
+    }
+    buf_z(b, names[edge]);
+}
+
+static void put_window(struct buf *b, const struct expr *e)
+{
+    put(b, e->args.items[0]);
+    buf_z(b, " OVER (");
+    if (e->partition.count) {
+        buf_z(b, "PARTITION BY ");
+        put_list(b, &e->partition, 0, ", ");
+    }
+    if (e->order.count) {
+        buf_z(b, e->partition.count ? " ORDER BY " : "ORDER BY ");
+        put_list(b, &e->order, 0, ", ");
+    }
+    if (e->frame.type != FRAME_NONE) {
+        buf_printf(b, "%s%s BETWEEN ", e->partition.count || e->order.count ? " " : "",
+                   e->frame.type == FRAME_ROWS ? "ROWS" : "RANGE");
+        put_edge(b, e->frame.from, e->frame.from_value);
+        if (e->frame.from == EDGE_UNBOUNDED)
+            buf_z(b, " PRECEDING");
+        buf_z(b, " AND ");
+        put_edge(b, e->frame.to, e->frame.to_value);
+        if (e->frame.to == EDGE_UNBOUNDED)
+            buf_z(b, " FOLLOWING");
+    } else if (e->order.count) {
+        buf_z(b, " RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW");
+    } else {
+        buf_printf(b, "%sROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING", e->partition.count ? " " : "");
+    }
+    buf_char(b, ')');
+}
+
+static void put_case(struct buf *b, const struct expr *e)
+{
+    buf_z(b, "CASE");
+    for (size_t i = 0; i + 1 < e->args.count; i += 2) {
+        buf_z(b, " WHEN ");
+        put(b, e->args.items[i]);
+        buf_z(b, " THEN ");
+        put(b, e->args.items[i + 1]);
+    }
+    if (e->args.count % 2) {
+        buf_z(b, " ELSE ");
+        put(b, e->args.items[e->args.count - 1]);
+    }
+    buf_z(b, " END");
+}
+
+static const struct { const char *func, *shown; } infix[] = {
+    {"+", "+"}, {"-", "-"}, {"*", "*"}, {"/", "/"}, {"%", "%"}, {"div", "div"}, {"==", "="}, {"=", "="}, {"<=>", "<=>"},
+    {"<", "<"}, {"<=", "<="}, {">", ">"}, {">=", ">="}, {"and", "AND"}, {"or", "OR"}, {"&", "&"}, {"|", "|"}, {"^", "^"},
+};
+
+static void put_call(struct buf *b, const struct expr *e)
+{
+    const struct exprs *a = &e->args;
+    for (size_t i = 0; i < COUNT_OF(infix) && a->count == 2; i++)
+        if (str_eqz(e->func, infix[i].func)) {
+            buf_char(b, '(');
+            put(b, a->items[0]);
+            buf_printf(b, " %s ", infix[i].shown);
+            put(b, a->items[1]);
+            buf_char(b, ')');
+            return;
+        }
+    if ((str_eqz(e->func, "!=") || str_eqz(e->func, "<>")) && a->count == 2) {
+        buf_z(b, "(NOT (");
+        put_list(b, a, 0, " = ");
+        buf_z(b, "))");
+    } else if (str_eqz(e->func, "not") && a->count == 1) {
+        buf_z(b, "(NOT ");
+        put_list(b, a, 0, "");
+        buf_char(b, ')');
+    } else if ((str_eqz(e->func, "isnull") || str_eqz(e->func, "isnotnull")) && a->count == 1) {
+        buf_char(b, '(');
+        put(b, a->items[0]);
+        buf_z(b, str_eqz(e->func, "isnull") ? " IS NULL)" : " IS NOT NULL)");
+    } else if (str_eqz(e->func, "in") && a->count) {
+        buf_char(b, '(');
+        put(b, a->items[0]);
+        buf_z(b, " IN (");
+        put_list(b, a, 1, ", ");
+        buf_z(b, "))");
+    } else if (str_eqz(e->func, "negative") && a->count == 1) {
+        bool literal = a->items[0]->kind == EXPR_LITERAL; /* -1 is a literal of its own */
+        buf_z(b, literal ? "-" : "(- ");
+        put(b, a->items[0]);
+        if (!literal)
+            buf_char(b, ')');
+    } else if (str_eqz(e->func, "when")) {
+        put_case(b, e);
+    } else if (e->star_arg) {
+        buf_printf(b, "%.*s(1)", STR_ARGS(e->func));
+    } else {
+        buf_str(b, e->func);
+        buf_char(b, '(');
+        if (e->distinct)
+            buf_z(b, "DISTINCT ");
+        put_list(b, a, 0, ", ");
+        buf_char(b, ')');
+    }
+    if (e->filter) {
+        buf_z(b, " FILTER (WHERE ");
+        put(b, e->filter);
+        buf_char(b, ')');
+    }
+}
+
+static void put_cast(struct buf *b, const struct expr *e)
+{
+    struct buf t;
+    buf_init(&t);
+    buf_z(b, e->try_cast ? "TRY_CAST(" : "CAST(");
+    put(b, e->args.items[0]);
+    buf_z(b, " AS ");
+    type_write_ddl(&t, e->type);
+    for (size_t i = 0; i < t.len; i++)
+        buf_char(b, (char)(t.ptr[i] >= 'a' && t.ptr[i] <= 'z' ? t.ptr[i] - 32 : t.ptr[i]));
+    buf_release(&t);
+    buf_char(b, ')');
+}
+
+static void put(struct buf *b, const struct expr *e)
+{
+    switch (e->kind) {
+    case EXPR_LITERAL:
+    case EXPR_INTERVAL:
+        put_literal(b, e);
+        break;
+    case EXPR_COLUMN:
+    case EXPR_LAMBDA_VAR:
+        buf_str(b, e->name.parts[e->name.count - 1]);
+        break;
+    case EXPR_CALL:
+        put_call(b, e);
+        break;
+    case EXPR_CAST:
+        put_cast(b, e);
+        break;
+    case EXPR_ALIAS:
+        put(b, e->args.items[0]);
+        if (e->name.count)
+            buf_printf(b, " AS %.*s", STR_ARGS(e->name.parts[0]));
+        break;
+    case EXPR_CASE:
+        put_case(b, e);
+        break;
+    case EXPR_WINDOW:
+        put_window(b, e);
+        break;
+    case EXPR_SORT:
+        put(b, e->args.items[0]);
+        buf_printf(b, " %s NULLS %s", e->descending ? "DESC" : "ASC", e->nulls_first ? "FIRST" : "LAST");
+        break;
+    case EXPR_LAMBDA:
+        buf_z(b, "lambdafunction(");
+        put(b, e->args.items[0]);
+        for (size_t i = 0; i < e->param_count; i++)
+            buf_printf(b, ", %.*s", STR_ARGS(e->params[i]));
+        buf_char(b, ')');
+        break;
+    case EXPR_FIELD:
+        put(b, e->args.items[0]);
+        buf_printf(b, ".%.*s", STR_ARGS(e->field_name));
+        break;
+    case EXPR_ELEMENT:
+        put(b, e->args.items[0]);
+        buf_char(b, '[');
+        put(b, e->args.items[1]);
+        buf_char(b, ']');
+        break;
+    case EXPR_PATH:
+        put(b, e->args.items[0]);
+        buf_printf(b, ":%.*s", STR_ARGS(e->field_name));
+        break;
+    case EXPR_NAMED_ARG:
+        buf_printf(b, "%.*s => ", STR_ARGS(e->field_name));
+        put(b, e->args.items[0]);
+        break;
+    case EXPR_SUBQUERY:
+        buf_z(b, "scalarsubquery()");
+        break;
+    case EXPR_EXISTS:
+        buf_z(b, "exists()");
+        break;
+    case EXPR_IN_SUBQUERY:
+        buf_char(b, '(');
+        put_list(b, &e->args, 0, ", ");
+        buf_z(b, " IN (listquery()))");
+        break;
+    case EXPR_STAR:
+        buf_char(b, '*');
+        break;
+    case EXPR_PARAM:
+        buf_str(b, e->name.count ? e->name.parts[0] : e->field_name);
+        break;
+    }
+}
+
+struct str expr_title(struct rs *rs, const struct expr *e)
+{
+    struct buf b;
+    buf_init_max(&b, TITLE_MAX);
+    const struct expr *last = e;
+    if (last->kind == EXPR_FIELD) /* a.b.c is named c; so is a[0].b */
+        buf_str(&b, last->field_name);
+    else if (last->kind == EXPR_PATH) { /* v:a.b is named b */
+        struct str p = last->field_name;
+        int64_t dot = str_rchr(p, '.');
+        p = dot < 0 ? p : str_from(p, (size_t)dot + 1);
+        while (p.len && (p.ptr[0] == '$' || p.ptr[0] == '\'' || p.ptr[0] == '['))
+            p = str_from(p, 1);
+        int64_t end = str_chr(p, '[');
+        buf_str(&b, end > 0 ? str_sub(p, 0, (size_t)end) : p);
+    } else
+        put(&b, e);
+    struct str s = str_copy(rs->a, buf_view(&b));
+    buf_release(&b);
+    return s;
+}
