@@ -98,13 +98,13 @@ static bool ds_is(struct str sql, const char *word)
 
 static int ds_start(struct query_session *s, const struct query_request *q, struct query_result *out, struct err *err)
 {
+    if (str_eqz(q->text, "SELECT fail_at_5"))
+        return err_at(err, ERR_INPUT, "", 1, 8, "[UNRESOLVED_COLUMN] no column 'fail_at_5'");
     struct buf sql;
     buf_init(&sql);
     ds_translate(q->text, &sql);
     s->arena = arena_new();
     s->style = q->style;
-    if (str_eqz(q->text, "SELECT fail_at_5"))
-        return err_at(err, ERR_INPUT, "", 1, 8, "[UNRESOLVED_COLUMN] no column 'fail_at_5'");
     s->open = q->describe ? duck_describe(s->conn, buf_view(&sql), err) : duck_query(s->conn, buf_view(&sql), err);
     buf_release(&sql);
     if (!s->open)
