@@ -26,8 +26,7 @@ static const char checkpoint_columns[] =
     "protocol: 'STRUCT(minReaderVersion INTEGER, minWriterVersion INTEGER, readerFeatures VARCHAR[], writerFeatures VARCHAR[])', "
     "domainMetadata: 'STRUCT(domain VARCHAR, configuration VARCHAR, removed BOOLEAN)'}";
 
-/* "interval 7 days", "interval 30 days", "interval 1 hour": milliseconds. */
-static int64_t interval_ms(struct str text, int64_t otherwise)
+int64_t lake_interval_ms(struct str text, int64_t otherwise)
 {
     static const struct { const char *unit; int64_t ms; } units[] = {
         {"week", 7LL * DAY_MS}, {"day", DAY_MS}, {"hour", 3600000}, {"minute", 60000}, {"second", 1000}, {"millisecond", 1},
@@ -61,7 +60,7 @@ static void put_state(struct buf *out, struct replay *r, struct counts *n)
 {
     struct str key;
     void *value;
-    int64_t keep_from = time_now_ms() - interval_ms(meta_property(&r->meta, "delta.deletedFileRetentionDuration"), (int64_t)TOMB_DAYS * DAY_MS);
+    int64_t keep_from = time_now_ms() - lake_interval_ms(meta_property(&r->meta, "delta.deletedFileRetentionDuration"), (int64_t)TOMB_DAYS * DAY_MS);
     *n = (struct counts){.version = r->version, .actions = 2};
     action_put_protocol(out, &r->protocol);
     action_put_meta(out, &r->meta);
@@ -199,7 +198,7 @@ int64_t lake_clean_log(struct lake_table *t, struct duck_conn *c, struct err *er
     char **names;
     char *log_dir = path_join(a, t->dir, LAKE_LOG_DIR);
     int64_t deleted = 0, n = -1;
-    int64_t before_us = (time_now_ms() - interval_ms(lake_property(s, "delta.logRetentionDuration"), (int64_t)LOG_DAYS * DAY_MS)) * 1000;
+    int64_t before_us = (time_now_ms() - lake_interval_ms(lake_property(s, "delta.logRetentionDuration"), (int64_t)LOG_DAYS * DAY_MS)) * 1000;
     if (lake_property_bool(s, "delta.enableExpiredLogCleanup", true)) {
         if (segment_find(a, t->dir, -1, &seg, err) == 0)
             n = fs_list(a, log_dir, &names, err);

@@ -107,7 +107,10 @@ int checkpoint_read(struct replay *r, const struct checkpoint *k, struct duck_co
 int protocol_can_read(const struct lake_protocol *p, const struct lake_meta *m, struct err *err) MUST_CHECK;
 int protocol_can_write(const struct lake_snapshot *s, struct err *err) MUST_CHECK;
 
-/* ---- the handle, for write.c */
+/* "interval 7 days", "interval 1 hour 30 minutes": milliseconds. */
+int64_t lake_interval_ms(struct str text, int64_t otherwise);
+
+/* ---- the handle, for commit.c, checkpoint_write.c and maintain.c */
 struct lake_table {
     char *dir;
     pthread_mutex_t lock;

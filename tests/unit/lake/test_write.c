@@ -1,4 +1,5 @@
 /* lake: transactions. What is written is read back; races, faults and crashes lose and double nothing. */
+#include "lake/maintain.h"
 #include "lake/scan.h"
 #include "lake/write.h"
 #include <errno.h>
@@ -547,6 +548,55 @@ static void test_changes(void **state)
     lake_table_close(t);
 }
 
+static void test_compact_and_vacuum(void **state)
+{
+    (void)state;
+    struct err err = {};
+    struct arena *a = arena_new();
+    struct lake_table *t = new_table();
+    const struct type *schema = type_read_ddl(a, STR("batch BIGINT, p STRING"), &err);
+    struct str by = STR("p");
+    struct lake_txn *x = lake_txn_begin(t, conn, &err);
+    int64_t version;
+    OK(lake_txn_create(x, &(struct lake_spec){.schema = schema, .partition_columns = &by, .partition_count = 1}, &err));
+    OK(lake_txn_commit(x, &version, &err));
+    lake_txn_end(x);
+    for (int i = 1; i <= 10; i++) {
+        char sql[100];
+        snprintf(sql, sizeof sql, "SELECT %d AS batch, %s AS p", i, i == 5 ? "'rare'" : "'many'");
+        assert_int_equal(append(t, conn, sql, &err), i);
+    }
+    /* An append that began before lands after. */
+    x = lake_txn_begin(t, conn, &err);
+    assert_int_equal(lake_txn_write(x, STR("SELECT 11 AS batch, 'many' AS p"), NULL, &err), 1);
+    assert_int_equal(lake_compact(t, conn, NULL, &err), 9);
+    OK(lake_txn_commit(x, &version, &err));
+    lake_txn_end(x);
+    assert_int_equal(version, 12);
+    assert_string_equal(rows_of(t, "batch"), "1;2;3;4;5;6;7;8;9;10;11");
+    struct lake_snapshot *s = lake_table_latest(t, conn, &err);
+    assert_int_equal(s->file_count, 3);
+    lake_snapshot_unref(s);
+    assert_int_equal(lake_compact(t, conn, NULL, &err), 0);
+    struct lake_change *ch;
+    assert_int_equal(lake_changes(a, lake_table_dir(t), 11, 11, &ch, &err), 1);
+    assert_int_equal(ch[0].remove_count, 9);
+    assert_false(ch[0].adds[0].data_change);
+    assert_false(ch[0].removes[0].data_change);
+    /* Nothing is old enough by default; with no retention the replaced files go, and only those. */
+    char **paths;
+    assert_int_equal(lake_vacuum(t, conn, NULL, a, &paths, &err), 0);
+    time_fake(true, (struct tp){time_now().us + 5000000});
+    assert_int_equal(lake_vacuum(t, conn, &(struct lake_vacuum_opts){.retention_ms = 1000, .dry_run = true}, a, &paths, &err), 9);
+    assert_int_equal(lake_vacuum(t, conn, &(struct lake_vacuum_opts){.retention_ms = 1000}, a, &paths, &err), 9);
+    assert_true(str_starts_z(str_z(paths[0]), "p=many/part-"));
+    assert_int_equal(lake_vacuum(t, conn, &(struct lake_vacuum_opts){.retention_ms = 1000}, a, &paths, &err), 0);
+    time_fake(false, (struct tp){});
+    assert_string_equal(rows_of(t, "count(*), sum(batch)"), "11|66");
+    lake_table_close(t);
+    arena_free(a);
+}
+
 static void test_empty_table(void **state)
 {
     (void)state;
@@ -598,6 +648,7 @@ int main(void)
         cmocka_unit_test(test_evolution), cmocka_unit_test(test_exactly_once), cmocka_unit_test(test_conflicts),
         cmocka_unit_test(test_threads),  cmocka_unit_test(test_checkpoint), cmocka_unit_test(test_faults),
         cmocka_unit_test(test_crashes),  cmocka_unit_test(test_changes),    cmocka_unit_test(test_empty_table),
+        cmocka_unit_test(test_compact_and_vacuum),
         cmocka_unit_test(test_speed),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -1,0 +1,205 @@
+/* maintain.c -- compaction and vacuum.
+ *
+ * Compaction. Live files below the small size are grouped by their partition values; groups of enough
+ * files are read in order through scan.c (which leaves deleted rows out) and written by the usual
+ * transaction, whose removes and adds carry dataChange=false. Appends that land meanwhile are no
+ * conflict; a remove of one of its files is.
+ *
+ * Vacuum. A file stays if it is live, if its remove is younger than the retention, if a live file's
+ * deletion vector is in it, or if it is itself younger than the retention: that protects what
+ * another writer is about to commit. Names are compared as local paths. */
+#include "lake/maintain.h"
+#include "lake/dv.h"
+#include "lake/log_int.h"
+#include "lake/scan.h"
+#include <string.h>
+
+enum { SMALL_BYTES = 16 << 20, MAX_BYTES = 1 << 30, MIN_FILES = 8, DEFAULT_RETENTION_DAYS = 7, DAY_MS = 86400000 };
+
+/* ---- compaction */
+
+struct bin { size_t count; };
+
+static void partition_key(struct buf *key, const struct lake_file *f)
+{
+    buf_clear(key);
+    for (size_t i = 0; i < f->partition.count; i++)
+        buf_printf(key, "%zu:%.*s%c%zu:%.*s", f->partition.items[i].key.len, STR_ARGS(f->partition.items[i].key),
+                   f->partition.items[i].is_null ? '!' : '=', f->partition.items[i].value.len,
+                   STR_ARGS(f->partition.items[i].value));
+}
+
+static bool is_small(const struct lake_file *f, const struct lake_compact_opts *o)
+{
+    return f->size < (o && o->small_bytes ? o->small_bytes : SMALL_BYTES);
+}
+
+/* Small files by partition, counted. */
+static struct map *count_small(struct arena *a, const struct lake_snapshot *s, const struct lake_compact_opts *o)
+{
+    struct map *bins = map_new();
+    struct buf key;
+    buf_init(&key);
+    for (size_t i = 0; i < s->file_count; i++) {
+        if (!is_small(s->files[i], o))
+            continue;
+        partition_key(&key, s->files[i]);
+        struct bin *b = map_get(bins, buf_view(&key));
+        if (!b)
+            map_put(bins, buf_view(&key), b = ARENA_NEW(a, struct bin));
+        b->count++;
+    }
+    buf_release(&key);
+    return bins;
+}
+
+static size_t choose(struct arena *a, const struct lake_snapshot *s, const struct lake_compact_opts *o,
+                     const struct lake_file ***out)
+{
+    size_t min_files = o && o->min_files ? (size_t)o->min_files : MIN_FILES, n = 0;
+    int64_t left = o && o->max_bytes ? o->max_bytes : MAX_BYTES;
+    struct map *bins = count_small(a, s, o);
+    struct buf key;
+    buf_init(&key);
+    *out = ARENA_ARRAY(a, const struct lake_file *, s->file_count);
+    for (size_t i = 0; i < s->file_count && left > 0; i++) {
+        if (!is_small(s->files[i], o))
+            continue;
+        partition_key(&key, s->files[i]);
+        const struct bin *b = map_get(bins, buf_view(&key));
+        if (b->count < min_files || b->count < 2)
+            continue;
+        (*out)[n++] = s->files[i];
+        left -= s->files[i]->size;
+    }
+    buf_release(&key);
+    map_free(bins);
+    return n;
+}
+
+static int rewrite(struct lake_txn *x, const struct lake_file *const *files, size_t count, const struct lake_compact_opts *o,
+                   struct err *err)
+{
+    struct buf sql;
+    buf_init(&sql);
+    buf_z(&sql, "SELECT * FROM ");
+    struct lake_write_opts w = {.no_data_change = true, .target_file_bytes = o ? o->target_bytes : 0};
+    int rc = lake_scan_files_sql(lake_txn_snapshot(x), files, count, NULL, &sql, err);
+    if (rc == 0 && lake_txn_write(x, buf_view(&sql), &w, err) < 0)
+        rc = -1;
+    for (size_t i = 0; i < count; i++)
+        lake_txn_remove(x, files[i], false);
+    buf_release(&sql);
+    return rc;
+}
+
+int64_t lake_compact(struct lake_table *t, struct duck_conn *c, const struct lake_compact_opts *o, struct err *err)
+{
+    struct lake_txn *x = lake_txn_begin(t, c, err);
+    if (!x)
+        return -1;
+    const struct lake_snapshot *s = lake_txn_snapshot(x);
+    struct arena *a = arena_new();
+    const struct lake_file **files;
+    int64_t version, n = s ? (int64_t)choose(a, s, o, &files) : 0;
+    if (!s) {
+        n = err_set(err, ERR_NOT_FOUND, "'%s' is not a Delta table", lake_table_dir(t));
+    } else if (n > 0) {
+        lake_txn_info(x, "OPTIMIZE", NULL, NULL);
+        if (rewrite(x, files, (size_t)n, o, err) || lake_txn_commit(x, &version, err))
+            n = -1;
+    }
+    arena_free(a);
+    lake_txn_end(x);
+    return n;
+}
+
+/* ---- vacuum */
+
+static void keep_file(struct arena *a, struct map *keep, const struct lake_snapshot *s, const struct lake_file *f)
+{
+    map_put(keep, str_z(lake_file_path(a, s->dir, f->path)), (void *)1);
+    if (!f->dv.storage || f->dv.storage == 'i')
+        return;
+    struct err err;
+    struct buf key; /* "<path>|<offset>|<size>" */
+    buf_init(&key);
+    if (lake_dv_key(&key, s->dir, &f->dv, &err) == 0) {
+        struct str path = str_sub(buf_view(&key), 0, (size_t)str_rchr(buf_view(&key), '|'));
+        map_put(keep, str_sub(path, 0, (size_t)str_rchr(path, '|')), (void *)1);
+    }
+    buf_release(&key);
+}
+
+/* All that must stay. Holds the table's lock while it looks at the tombstones. */
+static struct map *kept(struct arena *a, struct lake_table *t, const struct lake_snapshot *s, int64_t removed_since_ms)
+{
+    struct map *keep = map_new();
+    struct str key;
+    void *value;
+    for (size_t i = 0; i < s->file_count; i++)
+        keep_file(a, keep, s, s->files[i]);
+    pthread_mutex_lock(&t->lock);
+    for (size_t at = 0; map_next(t->replay.files, &at, &key, &value);)
+        keep_file(a, keep, s, value);
+    for (size_t at = 0; map_next(t->replay.tombs, &at, &key, &value);)
+        if (((struct lake_file *)value)->deleted_ms >= removed_since_ms)
+            keep_file(a, keep, s, value);
+    pthread_mutex_unlock(&t->lock);
+    return keep;
+}
+
+/* A part of the path that starts with _ or . hides it, but for a partition folder (`_p=1`). */
+static bool is_hidden(struct str path)
+{
+    struct str part;
+    while (str_split(&path, '/', &part))
+        if (part.len && (part.ptr[0] == '.' || (part.ptr[0] == '_' && (!path.len || str_chr(part, '=') < 0))))
+            return true;
+    return false;
+}
+
+static int64_t sweep(struct arena *a, const char *dir, struct map *keep, int64_t before_us, bool dry_run, char ***out,
+                     struct err *err)
+{
+    char **names;
+    int64_t n = fs_walk(a, dir, &names, err), count = 0;
+    size_t cap = 0;
+    *out = NULL;
+    for (int64_t i = 0; i < n; i++) {
+        struct fs_stat st;
+        struct err ignored;
+        char *path = path_join(a, dir, names[i]);
+        if (is_hidden(str_z(names[i])) || map_has(keep, str_z(path)) || fs_stat(path, &st, &ignored) || st.mtime_us >= before_us)
+            continue;
+        if (!dry_run && fs_unlink(path, err))
+            return -1;
+        *out = arena_grow(a, *out, &cap, (size_t)count + 1, sizeof **out);
+        (*out)[count++] = names[i];
+    }
+    return n < 0 ? -1 : count;
+}
+
+int64_t lake_vacuum(struct lake_table *t, struct duck_conn *c, const struct lake_vacuum_opts *o, struct arena *a, char ***paths,
+                    struct err *err)
+{
+    struct lake_snapshot *s = lake_table_latest(t, c, err);
+    char **found;
+    if (!s)
+        return -1;
+    if (protocol_can_write(s, err)) {
+        lake_snapshot_unref(s);
+        return -1;
+    }
+    int64_t retention_ms = o ? o->retention_ms : -1;
+    if (retention_ms < 0)
+        retention_ms = lake_interval_ms(lake_property(s, "delta.deletedFileRetentionDuration"), (int64_t)DEFAULT_RETENTION_DAYS * DAY_MS);
+    int64_t before_ms = time_now_ms() - retention_ms;
+    struct map *keep = kept(a, t, s, before_ms);
+    int64_t n = sweep(a, s->dir, keep, before_ms * 1000, o && o->dry_run, &found, err);
+    if (paths)
+        *paths = found;
+    map_free(keep);
+    lake_snapshot_unref(s);
+    return n;
+}
