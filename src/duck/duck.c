@@ -109,7 +109,7 @@ static const char global_settings[] =
     "SET GLOBAL TimeZone = 'UTC';"
     "SET GLOBAL default_null_order = 'nulls_first_on_asc_last_on_desc';"
     "SET GLOBAL ieee_floating_point_ops = false;"
-    "SET GLOBAL parquet_metadata_cache = true;";
+    "SET GLOBAL enable_external_file_cache = false;"; /* local files: the page cache holds them already */
 
 struct duck *duck_new(const struct duck_opts *opts, struct err *err)
 {
