@@ -7,6 +7,8 @@
  * Everything but a SELECT is run to its end. */
 #include "duck/duck_int.h"
 
+#include "duck/arrow.h"
+
 struct column { struct duck_node *node; struct str name, type_text; };
 struct duck_result {
     struct arena *arena;
@@ -327,4 +329,43 @@ struct str duck_at_text(struct duck_at v)
     DCHECK(v.node->type == DUCK_VARCHAR || v.node->type == DUCK_BLOB);
     duckdb_string_t *s = (duckdb_string_t *)duckdb_vector_get_data(v.vector) + v.row;
     return str_of(duckdb_string_t_data(s), duckdb_string_t_length(*s));
+}
+
+/* ---- Arrow */
+
+static int arrow_done(duckdb_error_data failure, const char *what, struct err *err)
+{
+    int rc = 0;
+    if (failure && duckdb_error_data_has_error(failure)) {
+        rc = duck_err(err, duckdb_error_data_message(failure));
+        err_wrap(err, "%s as Arrow", what);
+    }
+    duckdb_destroy_error_data(&failure);
+    return rc;
+}
+
+int duck_arrow_schema(struct duck_result *r, struct ArrowSchema *out, struct err *err)
+{
+    CHECK(r->has_res);
+    duckdb_logical_type *types = ARENA_ARRAY(r->arena, duckdb_logical_type, r->col_count);
+    const char **names = ARENA_ARRAY(r->arena, const char *, r->col_count);
+    for (size_t i = 0; i < r->col_count; i++) {
+        types[i] = duckdb_column_logical_type(&r->res, i);
+        names[i] = r->cols[i].name.ptr;
+    }
+    duckdb_arrow_options options = duckdb_result_get_arrow_options(&r->res);
+    int rc = arrow_done(duckdb_to_arrow_schema(options, types, names, r->col_count, out), "a schema", err);
+    duckdb_destroy_arrow_options(&options);
+    for (size_t i = 0; i < r->col_count; i++)
+        duckdb_destroy_logical_type(&types[i]);
+    return rc;
+}
+
+int duck_arrow_chunk(struct duck_result *r, struct ArrowArray *out, struct err *err)
+{
+    CHECK(r->chunk);
+    duckdb_arrow_options options = duckdb_result_get_arrow_options(&r->res);
+    int rc = arrow_done(duckdb_data_chunk_to_arrow(options, r->chunk, out), "rows", err);
+    duckdb_destroy_arrow_options(&options);
+    return rc;
 }

@@ -1,4 +1,5 @@
 /* duck: statements, results in three styles, streaming, interrupts, errors, functions in C. */
+#include "duck/arrow.h"
 #include "duck/duck.h"
 #include <pthread.h>
 #include <setjmp.h>
@@ -385,6 +386,45 @@ static void test_scalar(void **state)
     assert_int_equal(err.code, ERR_INPUT);
 }
 
+static void test_arrow(void **state)
+{
+    (void)state;
+    struct err err = {};
+    static const char *const formats[] = {"l", "u", "tsu:UTC", "d:10,2,128", "+l", "+s", "+m", "z", "tdD", "b"};
+    struct duck_result *r = duck_query(conn, STR("SELECT i AS id, CASE WHEN i = 1 THEN NULL ELSE 'n' || i END AS name, "
+                                                 "TIMESTAMPTZ '2024-01-01 00:00:00+00' AS ts, i::DECIMAL(10,2) AS d, [i] AS l, {'x': i} AS s, "
+                                                 "MAP {'k': i} AS m, 'x'::BLOB AS b, DATE '2024-01-01' AS day, true AS yes "
+                                                 "FROM range(5000) t(i)"), &err);
+    struct ArrowSchema schema;
+    assert_non_null(r);
+    OK(duck_arrow_schema(r, &schema, &err));
+    assert_string_equal(schema.format, "+s");
+    assert_int_equal(schema.n_children, COUNT_OF(formats));
+    for (size_t i = 0; i < COUNT_OF(formats); i++)
+        assert_string_equal(schema.children[i]->format, formats[i]);
+    assert_string_equal(schema.children[1]->name, "name");
+    schema.release(&schema);
+    int64_t n = 0, sum = 0;
+    while (duck_next(r, &err) > 0) {
+        struct ArrowArray array;
+        OK(duck_arrow_chunk(r, &array, &err));
+        assert_int_equal(array.length, duck_rows(r));
+        for (int64_t i = 0; i < array.length; i++)
+            sum += ((const int64_t *)array.children[0]->buffers[1])[i];
+        if (n == 0) {
+            const int32_t *offsets = array.children[1]->buffers[1];
+            assert_int_equal(array.children[1]->null_count, 1);
+            assert_int_equal(offsets[3] - offsets[2], 2);
+            assert_memory_equal((const char *)array.children[1]->buffers[2] + offsets[2], "n2", 2);
+        }
+        n += array.length;
+        array.release(&array);
+    }
+    assert_int_equal(n, 5000);
+    assert_int_equal(sum, 5000LL * 4999 / 2);
+    duck_result_free(r);
+}
+
 static void test_quote(void **state)
 {
     (void)state;
@@ -402,6 +442,7 @@ int main(void)
         cmocka_unit_test(test_styles),    cmocka_unit_test(test_columns), cmocka_unit_test(test_streaming),
         cmocka_unit_test(test_errors),    cmocka_unit_test(test_settings), cmocka_unit_test(test_interrupt),
         cmocka_unit_test(test_source),    cmocka_unit_test(test_scalar),  cmocka_unit_test(test_quote),
+        cmocka_unit_test(test_arrow),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
