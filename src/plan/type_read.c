@@ -322,6 +322,19 @@ static const struct word *word_find(const struct word *words, size_t count, stru
     return NULL;
 }
 
+/* What may stand behind TIMESTAMP: WITHOUT TIME ZONE, WITH LOCAL TIME ZONE. */
+static const struct type *timestamp(struct scan *s)
+{
+    size_t before = s->at;
+    if (accept_word(s, "without") && accept_word(s, "time") && accept_word(s, "zone"))
+        return type_of(TYPE_TIMESTAMP_NTZ);
+    s->at = before;
+    if (accept_word(s, "with") && accept_word(s, "local") && accept_word(s, "time") && accept_word(s, "zone"))
+        return type_of(TYPE_TIMESTAMP);
+    s->at = before;
+    return type_of(TYPE_TIMESTAMP);
+}
+
 static const struct type *named(struct scan *s, struct str w)
 {
     const struct word *found = word_find(ddl_words, COUNT_OF(ddl_words), w);
@@ -332,6 +345,8 @@ static const struct type *named(struct scan *s, struct str w)
     }
     if (found->kind == TYPE_DECIMAL)
         return decimal(s, 10, 0);
+    if (str_ieqz(w, "timestamp"))
+        return timestamp(s);
     if (found->kind == TYPE_CHAR || found->kind == TYPE_VARCHAR)
         return chars(s, found->kind);
     if (found->kind == TYPE_STRING && accept_word(s, "collate")) {
@@ -396,8 +411,11 @@ const struct type *type_read_ddl(struct arena *a, struct str text, struct err *e
         return t;
     if (t)
         fail(&list, "',' or the end");
-    /* The reading that got further is the one the user meant. */
-    *err = list.at >= one.at ? second : first;
+    /* A list is meant if its reading got past the first word. */
+    struct scan word = {.a = a, .text = text, .err = err};
+    word.at += peek_word(&word).len;
+    skip_blank(&word);
+    *err = list.at > word.at ? second : first;
     return NULL;
 }
 

@@ -17,8 +17,10 @@ static struct column_def *column_new(struct parser *p, struct stmt *s)
 /* FIRST or AFTER column. */
 static void position(struct parser *p, struct stmt *s)
 {
-    if (accept_kw(p, KW_FIRST))
+    if (accept_kw(p, KW_FIRST)) {
         s->position = STR("FIRST");
+        return;
+    }
     if (!accept_word(p, "AFTER"))
         return;
     struct str column = name(p, "a column");
@@ -34,6 +36,30 @@ static struct str column_path(struct parser *p, struct stmt *s)
     return c->name.parts[c->name.count - 1];
 }
 
+/* Everything behind a new column's type, in any order, each once. */
+static void added_column_options(struct parser *p, struct stmt *s, struct column_def *c)
+{
+    bool placed = false;
+    for (;;) {
+        bool first_or_after = is_kw(p, KW_FIRST) || is_word(p, "AFTER");
+        if ((c->not_null && is_kw(p, KW_NOT)) || (c->comment.ptr && is_kw(p, KW_COMMENT)) ||
+            (c->default_value && is_kw(p, KW_DEFAULT)) || (placed && first_or_after))
+            fail_at(p, here(p), ERR_INPUT, "[ALTER_TABLE_COLUMN_DESCRIPTOR_DUPLICATE] column '%.*s' is given %.*s twice",
+                    STR_ARGS(c->name), STR_ARGS(tok_text(p, cur(p))));
+        placed |= first_or_after;
+        if (accept_kws(p, KW_NOT, KW_NULL))
+            c->not_null = true;
+        else if (accept_kw(p, KW_COMMENT))
+            c->comment = string(p, "the comment as a string");
+        else if (accept_kw(p, KW_DEFAULT))
+            c->default_value = expression(p);
+        else if (first_or_after)
+            position(p, s);
+        else
+            return;
+    }
+}
+
 static void add_columns(struct parser *p, struct stmt *s)
 {
     action(s, "ADD COLUMNS");
@@ -43,17 +69,7 @@ static void add_columns(struct parser *p, struct stmt *s)
         c->at = here(p);
         c->name = column_path(p, s);
         c->type = data_type(p);
-        for (;;) {
-            if (accept_kws(p, KW_NOT, KW_NULL))
-                c->not_null = true;
-            else if (accept_kw(p, KW_COMMENT))
-                c->comment = string(p, "the comment as a string");
-            else if (accept_kw(p, KW_DEFAULT))
-                c->default_value = expression(p);
-            else
-                break;
-        }
-        position(p, s);
+        added_column_options(p, s, c);
     } while (accept_op(p, OP_COMMA));
     if (paren)
         expect_op(p, OP_RPAREN);
@@ -127,7 +143,8 @@ static void rename(struct parser *p, struct stmt *s)
 /* ALTER [COLUMN] c {TYPE t | SET NOT NULL | DROP NOT NULL | SET DEFAULT e | DROP DEFAULT | COMMENT s | FIRST | AFTER d}. */
 static void alter_column(struct parser *p, struct stmt *s)
 {
-    (void)accept_word(p, "COLUMN");
+    if (!accept_word(p, "COLUMN"))
+        (void)accept_word(p, "COLUMNS");
     struct column_def *c = column_new(p, s);
     c->at = here(p);
     c->name = column_path(p, s);
@@ -157,11 +174,23 @@ static void alter_column(struct parser *p, struct stmt *s)
         action(s, "ALTER COLUMN");
         s->value = rest_of_statement(p);
     }
+    if (is_op(p, OP_COMMA))
+        refuse(p, here(p), "ALTER COLUMN of several columns at once", "write one statement for each");
 }
 
-/* CHANGE [COLUMN] old new type [COMMENT s], Hive's spelling. */
+/* CHANGE [COLUMN] old new type [COMMENT s], Hive's spelling; or as ALTER COLUMN. */
 static void change_column(struct parser *p, struct stmt *s)
 {
+    static const char *const words[] = {"TYPE", "SET", "DROP", "COMMENT", "FIRST", "AFTER"};
+    size_t next = is_word(p, "COLUMN") ? 1 : 0;
+    while (peek_op(p, next + 1, OP_DOT))
+        next += 2;
+    for (size_t i = 0; i < COUNT_OF(words); i++) {
+        if (str_ieqz(tok_text(p, peek(p, next + 1)), words[i]) && !peek_kw(p, next + 2, KW_COMMENT)) {
+            alter_column(p, s);
+            return;
+        }
+    }
     (void)accept_word(p, "COLUMN");
     action(s, "CHANGE COLUMN");
     (void)column_path(p, s);
@@ -196,7 +225,7 @@ static void unset(struct parser *p, struct stmt *s)
         p->at += 2;
         s->if_exists = true;
     }
-    properties(p, &s->properties);
+    property_keys(p, &s->properties);
 }
 
 static void cluster(struct parser *p, struct stmt *s)
@@ -234,7 +263,7 @@ void alter(struct parser *p, struct stmt *s)
         s->object = STR("SCHEMA");
     s->name = table_names(p, "a name");
     if (accept_kw(p, KW_PARTITION))
-        properties(p, &s->partition_spec);
+        partition_spec(p, &s->partition_spec);
     for (size_t i = 0; i < COUNT_OF(actions); i++) {
         if (accept_word(p, actions[i].word)) {
             actions[i].rule(p, s);

@@ -45,11 +45,32 @@ static struct str constraint_text(struct parser *p, size_t from)
     return text_since(p, from);
 }
 
+/* (START WITH n INCREMENT BY m), either may be missing. */
 static void identity(struct parser *p, struct column_def *c)
 {
+    struct place at = here(p);
+    bool start = false, step = false;
     c->identity = true;
-    if (is_op(p, OP_LPAREN) && cur(p)->match)
-        p->at = cur(p)->match + 1; /* START WITH, INCREMENT BY */
+    c->identity_start = c->identity_step = 1;
+    if (c->type && c->type->kind != TYPE_LONG && c->type->kind != TYPE_INT)
+        fail_at(p, c->at, ERR_INPUT, "[IDENTITY_COLUMNS_UNSUPPORTED_DATA_TYPE] an IDENTITY column is a BIGINT");
+    if (!accept_op(p, OP_LPAREN))
+        return;
+    while (!is_op(p, OP_RPAREN) && !at_end(p)) {
+        bool is_start = is_word(p, "START");
+        if ((is_start && start) || (!is_start && step))
+            fail_at(p, at, ERR_INPUT, "[IDENTITY_COLUMNS_DUPLICATED_SEQUENCE_GENERATOR_OPTION] START WITH or INCREMENT BY is given twice");
+        *(is_start ? &start : &step) = true;
+        if (!is_start && !is_word(p, "INCREMENT"))
+            syntax_error(p, "START WITH or INCREMENT BY");
+        advance(p);
+        expect_kw(p, is_start ? KW_WITH : KW_BY);
+        int64_t v = integer(p, "a number");
+        *(is_start ? &c->identity_start : &c->identity_step) = v;
+    }
+    expect_op(p, OP_RPAREN);
+    if (c->identity_step == 0)
+        fail_at(p, at, ERR_INPUT, "[IDENTITY_COLUMNS_ILLEGAL_STEP] INCREMENT BY is not 0");
 }
 
 static void generated(struct parser *p, struct column_def *c)
@@ -57,6 +78,7 @@ static void generated(struct parser *p, struct column_def *c)
     if (!accept_word(p, "ALWAYS")) {
         expect_kw(p, KW_BY);
         expect_kw(p, KW_DEFAULT);
+        c->identity_by_default = true;
     }
     expect_kw(p, KW_AS);
     if (accept_word(p, "IDENTITY")) {
@@ -72,6 +94,10 @@ static void generated(struct parser *p, struct column_def *c)
 static bool column_option(struct parser *p, struct column_def *c)
 {
     struct place at = here(p);
+    if ((c->not_null && is_kw(p, KW_NOT)) || (c->comment.ptr && is_kw(p, KW_COMMENT)) || (c->default_value && is_kw(p, KW_DEFAULT)) ||
+        ((c->generated || c->identity) && is_word(p, "GENERATED")))
+        fail_at(p, at, ERR_INPUT, "[CREATE_TABLE_COLUMN_DESCRIPTOR_DUPLICATE] column '%.*s' is given %.*s twice",
+                STR_ARGS(c->name), STR_ARGS(tok_text(p, cur(p))));
     if (accept_kw(p, KW_NOT)) {
         expect_kw(p, KW_NULL);
         c->not_null = true;
@@ -206,9 +232,13 @@ void column_list(struct parser *p, struct stmt *s)
 /* PARTITIONED BY (a, days(ts)) or, with the columns' types, (a INT, b STRING). */
 static void partitioned_by(struct parser *p, struct stmt *s)
 {
+    bool any_typed = false, any_plain = false;
+    struct place at = here(p);
     expect_op(p, OP_LPAREN);
     do {
         bool typed = name_follows(p, 0) && name_follows(p, 1);
+        any_typed |= typed;
+        any_plain |= !typed;
         if (typed) {
             size_t cap = s->column_count;
             s->columns = arena_grow(p->a, s->columns, &cap, s->column_count + 1, sizeof *s->columns);
@@ -220,6 +250,8 @@ static void partitioned_by(struct parser *p, struct stmt *s)
         }
     } while (accept_op(p, OP_COMMA));
     expect_op(p, OP_RPAREN);
+    if (any_typed && any_plain)
+        fail_at(p, at, ERR_INPUT, "PARTITIONED BY holds columns with types or expressions over columns, not both");
 }
 
 static void cluster_by(struct parser *p, struct stmt *s)
@@ -284,6 +316,8 @@ static void stored_as(struct parser *p, struct stmt *s)
         return;
     }
     advance(p);
+    if (is_word(p, "INPUTFORMAT"))
+        refuse(p, here(p), "STORED AS INPUTFORMAT", "name the format with USING");
     s->using_format = str_lower(p->a, name(p, "a format"));
 }
 
@@ -317,9 +351,9 @@ static bool clause(struct parser *p, struct stmt *s)
         s->location = string(p, "a path as a string");
     } else if (accept_kw(p, KW_COMMENT) && once(p, s->comment.len, "COMMENT")) {
         s->comment = string(p, "the comment as a string");
-    } else if (accept_word(p, "TBLPROPERTIES")) {
+    } else if (accept_word(p, "TBLPROPERTIES") && once(p, s->properties.count, "TBLPROPERTIES")) {
         properties(p, &s->properties);
-    } else if (is_kw(p, KW_DEFAULT) && peek_kw(p, 1, KW_COLLATE)) {
+    } else if (is_kw(p, KW_DEFAULT) && str_ieqz(tok_text(p, peek(p, 1)), "COLLATION")) {
         p->at += 2;
         struct str collation = name(p, "a collation");
         if (!p->failed && !str_ieqz(collation, "utf8_binary"))
@@ -333,7 +367,7 @@ static bool clause(struct parser *p, struct stmt *s)
         s->value = str_upper(p->a, name(p, "AUTO, INCREMENTAL or FULL"));
         if (accept_word(p, "STRICT"))
             s->value = STR("INCREMENTAL STRICT");
-    } else if (accept_word(p, "STORED")) {
+    } else if (accept_word(p, "STORED") && once(p, s->using_format.len, "STORED AS or USING")) {
         stored_as(p, s);
     } else if (is_kw(p, KW_ROW) && str_ieqz(tok_text(p, peek(p, 1)), "FORMAT")) {
         refuse(p, at, "ROW FORMAT", "name the format with USING and its OPTIONS");
@@ -416,6 +450,8 @@ static void kind_of(struct parser *p, struct stmt *s, const struct words *w, boo
 
 static void needs_query(struct parser *p, struct stmt *s)
 {
+    if (s->partitioned_by.count && (s->cluster_by.count || s->cluster_auto) && s->kind == STMT_CREATE_TABLE)
+        fail_at(p, s->at, ERR_INPUT, "[SPECIFY_CLUSTER_BY_WITH_PARTITIONED_BY_IS_NOT_ALLOWED] a table has PARTITIONED BY or CLUSTER BY, not both");
     bool views = s->kind == STMT_CREATE_VIEW || s->kind == STMT_CREATE_PIPELINE_VIEW || s->kind == STMT_CREATE_MATERIALIZED_VIEW;
     if (views && !s->query && !(s->kind == STMT_CREATE_VIEW && s->temporary && s->using_format.len))
         syntax_error(p, "AS and a query");

@@ -11,11 +11,11 @@ static bool schema_evolution(struct parser *p)
     return true;
 }
 
-/* PARTITION (a = 1, b): a key without a value is a dynamic one. */
+/* PARTITION (a = 1, b = DATE '2024-01-01', c): a key without a value is a dynamic one. */
 static void partition(struct parser *p, struct stmt *s)
 {
     if (accept_kw(p, KW_PARTITION))
-        properties(p, &s->partition_spec);
+        partition_spec(p, &s->partition_spec);
     if (is_kw(p, KW_IF) && peek_kw(p, 1, KW_NOT)) {
         p->at += 2;
         expect_kw(p, KW_EXISTS);
@@ -55,9 +55,15 @@ void insert(struct parser *p, struct stmt *s, struct rel *with)
     (void)accept_kw(p, KW_TABLE);
     s->target = table_name(p);
     s->name = s->target->name;
+    if (is_kw(p, KW_AS))
+        s->target = table_alias(p, s->target, true);
     partition(p, s);
     insert_columns(p, s);
+    if (!s->overwrite && s->if_not_exists)
+        fail_at(p, s->at, ERR_INPUT, "[INVALID_STATEMENT_OR_CLAUSE] IF NOT EXISTS goes with INSERT OVERWRITE");
     if (accept_kw(p, KW_REPLACE)) {
+        if (s->target->kind == REL_ALIAS && is_kw(p, KW_WHERE))
+            fail_at(p, s->at, ERR_INPUT, "[INSERT_REPLACE_WHERE_TABLE_ALIAS_NOT_ALLOWED] REPLACE WHERE takes no alias of the table");
         if (is_kw(p, KW_USING) || is_kw(p, KW_ON))
             refuse(p, s->at, "INSERT … REPLACE USING or REPLACE ON", "use MERGE");
         expect_kw(p, KW_WHERE);
@@ -85,7 +91,10 @@ static struct rel *target(struct parser *p, struct stmt *s)
 {
     struct rel *r = table_name(p);
     s->name = r->name;
-    return is_kw(p, KW_SET) ? r : table_alias(p, r, false);
+    r = is_kw(p, KW_SET) ? r : table_alias(p, r, false);
+    if (r->column_count)
+        fail_at(p, r->at, ERR_INPUT, "[COLUMN_ALIASES_NOT_ALLOWED] the target of %s takes an alias without columns", stmt_kind_name(s->kind));
+    return r;
 }
 
 void update(struct parser *p, struct stmt *s)
@@ -112,13 +121,13 @@ static void merge_insert(struct parser *p, struct merge_action *m)
         m->star = true;
         return;
     }
-    if (is_op(p, OP_LPAREN)) {
-        struct str *items;
-        size_t count;
-        struct place at = here(p);
-        name_list(p, &items, &count);
-        for (size_t i = 0; i < count; i++)
-            exprs_push(p->a, &m->columns, expr_column(p->a, at, items[i]));
+    if (accept_op(p, OP_LPAREN)) {
+        do {
+            struct expr *c = expr_new(p->a, EXPR_COLUMN, here(p));
+            c->name = names(p, "a column");
+            exprs_push(p->a, &m->columns, c);
+        } while (accept_op(p, OP_COMMA));
+        expect_op(p, OP_RPAREN);
     }
     expect_kw(p, KW_VALUES);
     struct place at = here(p);
@@ -169,6 +178,17 @@ static void merge_when(struct parser *p, struct merge_action *m)
     }
 }
 
+/* Of the actions of one kind only the last may be without a condition: what follows it never runs. */
+static void last_alone_unconditional(struct parser *p, const struct stmt *s)
+{
+    static const char *const kinds[] = {"MATCHED", "NOT MATCHED", "NOT MATCHED BY SOURCE"};
+    for (size_t i = 0; i < s->action_count; i++)
+        for (size_t k = i + 1; k < s->action_count && !s->actions[i].cond; k++)
+            if (s->actions[k].when == s->actions[i].when)
+                fail_at(p, s->at, ERR_INPUT, "[NON_LAST_MATCHED_CLAUSE_OMIT_CONDITION] only the last WHEN %s may be without a condition",
+                        kinds[s->actions[i].when]);
+}
+
 void merge(struct parser *p, struct stmt *s)
 {
     size_t cap = 0;
@@ -185,4 +205,7 @@ void merge(struct parser *p, struct stmt *s)
     }
     if (!s->action_count)
         syntax_error(p, "WHEN MATCHED or WHEN NOT MATCHED");
+    if (s->source->column_count && s->source->kind == REL_ALIAS && s->source->input->kind == REL_TABLE)
+        fail_at(p, s->source->at, ERR_INPUT, "[COLUMN_ALIASES_NOT_ALLOWED] the source of MERGE takes an alias without columns");
+    last_alone_unconditional(p, s);
 }

@@ -27,6 +27,16 @@ struct expr *negated(struct parser *p, bool no, struct expr *e)
     return no ? call(p, e->at, "not", e, NULL) : e;
 }
 
+bool is_constant(const struct expr *e)
+{
+    if (e->kind == EXPR_COLUMN || e->kind == EXPR_STAR)
+        return false;
+    for (size_t i = 0; i < e->args.count; i++)
+        if (!is_constant(e->args.items[i]))
+            return false;
+    return true;
+}
+
 struct expr *subquery(struct parser *p, enum expr_kind kind, struct place at)
 {
     struct expr *e = expr_new(p->a, kind, at);
@@ -211,8 +221,12 @@ static struct expr *predicate(struct parser *p)
 {
     struct expr *x = value_expression(p);
     struct place at = here(p);
-    bool no = is_kw(p, KW_NOT) || (is_op(p, OP_BANG));
-    const struct tok *t = no ? peek(p, 1) : cur(p);
+    bool no = is_kw(p, KW_NOT), bang = is_op(p, OP_BANG);
+    const struct tok *t = no || bang ? peek(p, 1) : cur(p);
+    if (bang && (t->kw == KW_BETWEEN || t->kw == KW_IN || t->kw == KW_LIKE || t->kw == KW_ILIKE || t->kw == KW_RLIKE || t->kw == KW_REGEXP))
+        fail_at(p, at, ERR_INPUT, "[SYNTAX_DISCONTINUED.BANG_EQUALS_NOT] '!' does not stand for NOT here: write NOT");
+    if (bang)
+        return x;
     switch (t->kw) {
     case KW_BETWEEN:
         p->at += no ? 2 : 1;

@@ -96,12 +96,17 @@ static struct rel *join_extension(struct parser *p, struct rel *left, bool *more
         return left;
     }
     struct rel *r = rel_new(p->a, REL_JOIN, at);
+    if (natural && type == JOIN_CROSS)
+        fail_at(p, at, ERR_INPUT, "[INCOMPATIBLE_JOIN_TYPES] a join is NATURAL or CROSS, not both");
     r->join = type;
     r->natural = natural;
     r->lateral = accept_kw(p, KW_LATERAL);
     r->input = left;
     r->right = relation_primary(p);
-    join_condition(p, r);
+    if (!natural)
+        join_condition(p, r);
+    if (is_word(p, "NEAREST") || is_word(p, "APPROX") || is_word(p, "EXACT"))
+        refuse(p, here(p), "NEAREST join", NULL);
     return rel_done(p, r);
 }
 

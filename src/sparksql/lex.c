@@ -279,6 +279,26 @@ static void number(struct lexer *l)
         push(l, kind, from, end);
 }
 
+/* Is ".5" at the cursor a number? Not in "1m.2g", where letters run on: a dotted name. */
+static bool is_fraction(const struct lexer *l)
+{
+    size_t i = l->at + 1;
+    while (is_digit(at(l, i)))
+        i++;
+    if (at(l, i) == 'e' || at(l, i) == 'E') {
+        size_t digits = i + 1 + (at(l, i + 1) == '+' || at(l, i + 1) == '-');
+        for (i = digits; is_digit(at(l, i));)
+            i++;
+        if (i == digits)
+            return false;
+    }
+    if (strchr("bB", at(l, i)) && strchr("dD", at(l, i + 1)))
+        i += at(l, i) ? 2 : 0;
+    else if (strchr("dDfF", at(l, i)))
+        i += at(l, i) ? 1 : 0;
+    return !is_word(at(l, i));
+}
+
 /* Longest first among those with one beginning. */
 static const struct {
     const char *text;
@@ -355,7 +375,7 @@ static int token(struct lexer *l)
         return quoted_run(l, l->at, l->at + 1, TOK_STRING, false);
     if (c == '$')
         return dollar_string(l);
-    if (is_digit(c) || (c == '.' && is_digit(next))) {
+    if (is_digit(c) || (c == '.' && is_digit(next) && is_fraction(l))) {
         number(l);
         return 0;
     }

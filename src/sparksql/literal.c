@@ -280,7 +280,10 @@ static struct expr *typed_literal(struct parser *p)
 {
     struct place at = here(p);
     enum kw kw = (enum kw)cur(p)->kw;
-    bool hex = str_ieqz(tok_text(p, cur(p)), "x");
+    struct str word = tok_text(p, cur(p));
+    bool hex = str_ieqz(word, "x");
+    if (str_ieqz(word, "time"))
+        refuse(p, at, "the TIME type", "use TIMESTAMP_NTZ or STRING");
     if (!hex && kw != KW_DATE && kw != KW_TIMESTAMP && kw != KW_TIMESTAMP_NTZ && kw != KW_TIMESTAMP_LTZ)
         return NULL;
     advance(p);
@@ -317,5 +320,5 @@ struct expr *literal(struct parser *p)
         struct place at = here(p);
         return expr_string(p->a, at, string(p, "a string"));
     }
-    return t->kind == TOK_WORD && (t->kw || t->len == 1) ? word_literal(p) : NULL;
+    return t->kind == TOK_WORD && (t->kw || t->len <= 4) ? word_literal(p) : NULL;
 }

@@ -72,7 +72,9 @@ struct str string(struct parser *p, const char *what);       /* 'a' "b" concaten
 int64_t integer(struct parser *p, const char *what);
 void name_list(struct parser *p, struct str **items, size_t *count); /* "(a, b)" */
 void exprs_list(struct parser *p, struct exprs *out);        /* "(e, e)" */
-void properties(struct parser *p, struct options *out);      /* "('k' = 'v', a.b = 1, c)": c has STR_NONE */
+void properties(struct parser *p, struct options *out);      /* "('k' = 'v', a.b 1)" */
+void property_keys(struct parser *p, struct options *out);   /* the same, values may be left out: STR_NONE */
+void partition_spec(struct parser *p, struct options *out);  /* "(a = 1, b)": b has STR_NONE */
 void option_add(struct parser *p, struct options *o, struct str key, struct str value);
 
 /* expr.c, primary.c, special.c, literal.c */
@@ -93,6 +95,7 @@ const struct type *data_type(struct parser *p);
 struct expr *expr_done(struct parser *p, struct expr *e);    /* measures and bounds the height */
 struct expr *call(struct parser *p, struct place at, const char *func, struct expr *x, struct expr *y);
 struct expr *negated(struct parser *p, bool no, struct expr *e);
+bool is_constant(const struct expr *e);                      /* no columns outside of subqueries */
 struct expr *subquery(struct parser *p, enum expr_kind kind, struct place at); /* "(query)" */
 
 /* window.c */

@@ -185,6 +185,14 @@ bool alias_follows(const struct parser *p)
     return !(flags & KWF_CLAUSE);
 }
 
+static bool is_ascii(struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.ptr[i] >= 0x80)
+            return false;
+    return true;
+}
+
 struct str name(struct parser *p, const char *what)
 {
     const struct tok *t = cur(p);
@@ -193,6 +201,8 @@ struct str name(struct parser *p, const char *what)
         syntax_error(p, what);
         return STR("");
     }
+    if (t->kind == TOK_WORD && !is_ascii(text))
+        fail_at(p, place_of(p, t), ERR_INPUT, "[INVALID_IDENTIFIER] the name %.*s must be put in backquotes: `%.*s`", STR_ARGS(text), STR_ARGS(text));
     if (t->kind == TOK_QUOTED) {
         text = lex_quoted(p->a, text);
         if (text.len == 0)
@@ -256,9 +266,24 @@ struct names names(struct parser *p, const char *what)
     return n;
 }
 
+/* A name with '-' and without backquotes, as in FROM my-catalog.t. */
+static void refuse_hyphen(struct parser *p, size_t from)
+{
+    const struct tok *minus = cur(p), *next = peek(p, 1);
+    if (p->failed || !is_op(p, OP_MINUS) || p->at == 0)
+        return;
+    const struct tok *last = &p->toks[p->at - 1];
+    if (last->offset + last->len != minus->offset || next->offset != minus->offset + 1 || !names_something(next))
+        return;
+    struct str text = str_sub(p->text, last->offset, next->offset + next->len - last->offset);
+    fail_at(p, place_of(p, &p->toks[from]), ERR_INPUT, "[INVALID_IDENTIFIER] a name with '-' must be put in backquotes: `%.*s`", STR_ARGS(text));
+}
+
 struct names table_names(struct parser *p, const char *what)
 {
+    size_t from = p->at;
     struct names n = names(p, what);
+    refuse_hyphen(p, from);
     if (n.count > 1 && str_ieqz(n.parts[0], "live"))
         return (struct names){n.parts + 1, n.count - 1};
     return n;
@@ -359,7 +384,35 @@ static struct str property_value(struct parser *p)
     return text_since(p, from);
 }
 
+/* A typed literal counts as its string: DATE '2024-01-01'. */
+void partition_spec(struct parser *p, struct options *out)
+{
+    expect_op(p, OP_LPAREN);
+    do {
+        struct str key = name(p, "a partition column"), value = STR_NONE;
+        if (accept_op(p, OP_EQ)) {
+            if (cur(p)->kind == TOK_WORD && peek(p, 1)->kind == TOK_STRING && !is_kw(p, KW_INTERVAL))
+                advance(p);
+            if (is_kw(p, KW_INTERVAL))
+                refuse(p, here(p), "an interval as a partition value", NULL);
+            value = property_value(p);
+        }
+        option_add(p, out, key, value);
+    } while (accept_op(p, OP_COMMA));
+    expect_op(p, OP_RPAREN);
+}
+
 void properties(struct parser *p, struct options *out)
+{
+    size_t from = out->count;
+    struct place at = here(p);
+    property_keys(p, out);
+    for (size_t i = from; i < out->count; i++)
+        if (!out->values[i].ptr)
+            fail_at(p, at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] key '%.*s' has no value", STR_ARGS(out->keys[i]));
+}
+
+void property_keys(struct parser *p, struct options *out)
 {
     expect_op(p, OP_LPAREN);
     if (accept_op(p, OP_RPAREN))

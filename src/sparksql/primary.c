@@ -115,6 +115,8 @@ static struct expr *argument(struct parser *p)
         e->sub = paren && query_follows(p, 0) ? query(p) : table_name(p);
         if (paren)
             expect_op(p, OP_RPAREN);
+        if (is_kw(p, KW_PARTITION) || is_kw(p, KW_DISTRIBUTE) || is_kw(p, KW_ORDER) || is_kw(p, KW_WITH))
+            refuse(p, here(p), "PARTITION BY and ORDER BY of a table argument", NULL);
         return expr_done(p, e);
     }
     if (query_follows(p, 0) && !is_op(p, OP_LPAREN)) { /* f(SELECT …) */

@@ -69,7 +69,7 @@ static void cte(struct parser *p, struct rel *with, size_t *cap, size_t *name_ca
     struct str *columns = NULL;
     size_t column_count = 0;
     struct str cte_name = name(p, "a name");
-    if (is_op(p, OP_LPAREN))
+    if (is_op(p, OP_LPAREN) && !query_follows(p, 1))
         name_list(p, &columns, &column_count);
     if (is_word(p, "MAX") && with->recursive) {
         advance(p);
@@ -274,7 +274,17 @@ static struct rel *limit(struct parser *p, struct rel *r)
 static struct rel *organization(struct parser *p, struct rel *r, size_t pending_from)
 {
     struct exprs unused;
+    bool ordered = false, sorted = false, clustered = false, distributed = false;
     for (;;) {
+        bool order = is_kw(p, KW_ORDER), sort = is_kw(p, KW_SORT);
+        bool cluster_by = is_kw(p, KW_CLUSTER), distribute_by = is_kw(p, KW_DISTRIBUTE);
+        if ((order || sort || cluster_by || distribute_by) &&
+            (ordered || clustered || (order && (sorted || distributed)) || (cluster_by && (sorted || distributed))))
+            fail_at(p, here(p), ERR_INPUT, "[UNSUPPORTED_FEATURE.COMBINATION_QUERY_RESULT_CLAUSES] ORDER BY and CLUSTER BY go with no other of ORDER BY, SORT BY, DISTRIBUTE BY and CLUSTER BY");
+        ordered |= order;
+        sorted |= sort;
+        clustered |= cluster_by;
+        distributed |= distribute_by;
         if (is_kw(p, KW_ORDER) || is_kw(p, KW_SORT)) {
             struct rel *s = above(p, REL_SORT, r);
             advance(p);

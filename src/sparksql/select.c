@@ -263,7 +263,7 @@ static struct rel *lateral_view(struct parser *p, struct rel *input)
     exprs_push(p->a, &r->exprs, function_call(p, at, n.parts[n.count - 1]));
     if (is_name(p) && !is_kw(p, KW_AS) && alias_follows(p))
         r->alias = name(p, "a name");
-    if (accept_kw(p, KW_AS)) {
+    if (accept_kw(p, KW_AS) || (is_name(p) && alias_follows(p))) {
         do {
             r->columns = arena_grow(p->a, r->columns, &cap, r->column_count + 1, sizeof *r->columns);
             r->columns[r->column_count++] = name(p, "a column name");

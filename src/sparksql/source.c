@@ -58,6 +58,9 @@ static bool time_travel(struct parser *p, struct rel *r)
         r->version = value_expression(p);
     else
         r->timestamp = value_expression(p);
+    struct expr *spec = version ? r->version : r->timestamp;
+    if (!is_constant(spec))
+        fail_at(p, spec->at, ERR_INPUT, "[INVALID_TIME_TRAVEL_SPEC] a version or time of AS OF refers to no column");
     return true;
 }
 
@@ -177,6 +180,8 @@ static struct rel *leaf(struct parser *p, bool functions)
         advance(p);
         properties(p, &r->options);
     }
+    if (is_word(p, "CHANGES") && peek_kw(p, 1, KW_FROM))
+        refuse(p, here(p), "CHANGES FROM … TO …", "read the change feed with table_changes()");
     if (time_travel(p, r))
         rel_done(p, r);
     return r;

@@ -73,7 +73,7 @@ static void truncate(struct parser *p, struct stmt *s)
     expect_kw(p, KW_TABLE);
     s->name = table_names(p, "a table");
     if (accept_kw(p, KW_PARTITION))
-        properties(p, &s->partition_spec);
+        partition_spec(p, &s->partition_spec);
 }
 
 /* [FROM | IN] name */
@@ -104,7 +104,7 @@ static void show(struct parser *p, struct stmt *s)
         s->name = (struct names){parts, schema.count + 1};
     }
     if (accept_kw(p, KW_PARTITION))
-        properties(p, &s->partition_spec);
+        partition_spec(p, &s->partition_spec);
     if (str_eqz(s->object, "TBLPROPERTIES") && accept_op(p, OP_LPAREN)) {
         s->key = cur(p)->kind == TOK_STRING ? string(p, "a key") : STR_NONE;
         while (!s->key.len && !is_op(p, OP_RPAREN) && !at_end(p))
@@ -148,7 +148,7 @@ static void describe(struct parser *p, struct stmt *s)
     }
     s->name = table_names(p, "a name");
     if (accept_kw(p, KW_PARTITION))
-        properties(p, &s->partition_spec);
+        partition_spec(p, &s->partition_spec);
     if (accept_kws(p, KW_AS, KW_JSON))
         s->value = STR("JSON");
     else if (is_name(p))
@@ -178,7 +178,7 @@ static void use(struct parser *p, struct stmt *s)
         s->name = (struct names){arena_copy(p->a, &n, sizeof n), 1};
         return;
     }
-    s->name = names(p, "a catalog or schema");
+    s->name = table_names(p, "a catalog or schema");
 }
 
 /* Whether '=' stands in the statement, outside parentheses; its distance. */
@@ -461,6 +461,15 @@ static void auto_cdc_into(struct parser *p, struct stmt *s)
     auto_cdc(p, &s->flow);
 }
 
+/* REPLACE TABLE t …: as CREATE OR REPLACE, but the table must be there. */
+static void replace_table(struct parser *p, struct stmt *s)
+{
+    if (!is_kw(p, KW_TABLE))
+        syntax_error(p, "TABLE");
+    create(p, s);
+    s->or_replace = s->if_exists = true;
+}
+
 static void insert_alone(struct parser *p, struct stmt *s)
 {
     insert(p, s, NULL);
@@ -484,6 +493,7 @@ static const struct {
     {"BEGIN", STMT_BEGIN, begin}, {"START", STMT_BEGIN, start}, {"COMMIT", STMT_COMMIT, nothing},
     {"ROLLBACK", STMT_ROLLBACK, nothing}, {"APPLY", STMT_CREATE_FLOW, apply_changes},
     {"AUTO", STMT_CREATE_FLOW, auto_cdc_into}, {"REMOVE", STMT_RESET, remove_widget},
+    {"REPLACE", STMT_CREATE_TABLE, replace_table},
 };
 
 /* Statements of Spark or Databricks that nothing here stands for. */

@@ -19,7 +19,10 @@ static enum frame_edge frame_edge(struct parser *p, struct expr **value, bool fr
         p->at += 2 * !p->failed;
         return EDGE_UNBOUNDED;
     }
+    struct place at = here(p);
     *value = value_expression(p);
+    if (!is_constant(*value))
+        fail_at(p, at, ERR_INPUT, "a bound of a window frame is a constant");
     if (accept_kw(p, KW_PRECEDING))
         return EDGE_PRECEDING;
     expect_kw(p, KW_FOLLOWING);
