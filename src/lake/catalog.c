@@ -337,10 +337,12 @@ int lake_catalog_put(struct lake_catalog *k, const struct lake_entry *e, bool re
     return rc;
 }
 
-/* The handle on a folder that goes away is closed, so that a new table there starts anew. */
-static void forget(struct lake_catalog *k, const char *dir)
+/* A folder goes in two steps, so that a crash leaves no half table: out of sight, then away. */
+static int remove_folder(struct lake_catalog *k, struct arena *a, const char *dir, struct err *err)
 {
-    lake_table_close(map_remove(k->tables, str_z(dir)));
+    char id[UUID_TEXT];
+    char *hidden = arena_printf(a, "%s/.dropped-%s", k->root, uuid_make(id));
+    return fs_rename(dir, hidden, err) ? -1 : fs_remove_tree(hidden, err);
 }
 
 static int drop(struct lake_catalog *k, struct arena *a, const struct lake_name *n, bool *existed, struct err *err)
@@ -349,12 +351,8 @@ static int drop(struct lake_catalog *k, struct arena *a, const struct lake_name 
     if (find(k, a, n, &e, err))
         return -1;
     *existed = e.kind != LAKE_NONE;
-    if (e.kind == LAKE_MANAGED) {
-        char *dir = str_cz(a, e.location);
-        forget(k, dir);
-        if (fs_remove_tree(dir, err))
-            return -1;
-    }
+    if (e.kind == LAKE_MANAGED && remove_folder(k, a, str_cz(a, e.location), err))
+        return -1;
     return run(k, "DELETE FROM catalog_entry WHERE catalog = ? AND schema = ? AND name = ?",
                (const struct str[]){n->catalog, n->schema, n->table}, 3, err);
 }
@@ -380,12 +378,8 @@ static int rename_entry(struct lake_catalog *k, struct arena *a, const struct la
         return err_set(err, ERR_EXISTS, "'%.*s' exists already", STR_ARGS(lake_name_text(a, to)));
     if (!schema_exists(k, a, to->catalog, to->schema))
         return missing_schema(to->catalog, to->schema, err);
-    if (e.kind == LAKE_MANAGED) {
-        char *dir = str_cz(a, e.location);
-        forget(k, dir);
-        if (fs_rename(dir, folder(k, a, to->catalog, to->schema, to->table), err))
-            return -1;
-    }
+    if (e.kind == LAKE_MANAGED && fs_rename(str_cz(a, e.location), folder(k, a, to->catalog, to->schema, to->table), err))
+        return -1;
     return run(k, "UPDATE catalog_entry SET catalog = ?4, schema = ?5, name = ?6 WHERE catalog = ?1 AND schema = ?2 AND name = ?3",
                (const struct str[]){from->catalog, from->schema, from->table, to->catalog, to->schema, to->table}, 6, err);
 }
@@ -552,7 +546,7 @@ int lake_schema_drop(struct lake_catalog *k, struct str catalog, struct str sche
     }
     if (rc == 0 && *existed) {
         pthread_mutex_lock(&k->lock);
-        rc = fs_remove_tree(folder(k, a, catalog, schema, STR_NONE), err);
+        rc = remove_folder(k, a, folder(k, a, catalog, schema, STR_NONE), err);
         if (rc == 0)
             rc = run(k, "DELETE FROM catalog_schema WHERE catalog = ? AND schema = ?", (const struct str[]){catalog, schema}, 2, err);
         pthread_mutex_unlock(&k->lock);

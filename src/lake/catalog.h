@@ -71,6 +71,7 @@ int64_t lake_list_schemas(struct lake_catalog *k, struct arena *a, struct str ca
 int64_t lake_list_entries(struct lake_catalog *k, struct arena *a, struct str catalog, struct str schema,
                           struct lake_entry **out, struct err *err) MUST_CHECK;
 
-/* Shared table handles, one per folder, so that everybody's refresh is cheap. Lives as long as `k`. */
+/* Shared table handles, one per folder, so that everybody's refresh is cheap. They live as long as `k`,
+ * even when their table is dropped. */
 struct lake_table *lake_catalog_table(struct lake_catalog *k, const char *dir);
 #endif

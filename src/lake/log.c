@@ -2,9 +2,10 @@
  *
  * Refresh. A handle that has replayed version v tries to read commit v+1, v+2 … until one is absent:
  * with nothing new that is one failed open. Commits are never overwritten and versions have no gaps,
- * so what was replayed stays right. Only if the log was cleaned while a handle slept can v+1 be
- * gone though newer versions exist: then _last_checkpoint has changed (its mtime is looked at), and
- * the table is loaded anew.
+ * so what was replayed stays right, but for two cases that a look at mtimes tells, and then the table
+ * is loaded anew: the log was cleaned while the handle slept, so v+1 is gone though newer versions
+ * exist (_last_checkpoint has changed); the folder was removed, and maybe another table made there
+ * (commit v is not the file it was).
  *
  * Timestamps. A version's is its inCommitTimestamp, else its file's mtime, and at least one
  * millisecond after its predecessor's. */
@@ -67,7 +68,8 @@ static int apply_commit(struct replay *r, struct arena *a, int64_t version, stru
     buf_release(&text);
     if (rc)
         return err_wrap(err, "commit %jd of '%s'", (intmax_t)version, r->dir);
-    int64_t ms = ict_ms >= 0 ? ict_ms : file_mtime_us(path) / 1000;
+    r->commit_mtime_us = file_mtime_us(path);
+    int64_t ms = ict_ms >= 0 ? ict_ms : r->commit_mtime_us / 1000;
     r->timestamp_ms = ms > r->timestamp_ms ? ms : r->timestamp_ms + 1;
     r->version = version;
     return 1;
@@ -83,6 +85,7 @@ static int load(struct replay *r, int64_t target, struct duck_conn *c, struct er
         r->version = seg.checkpoint.version;
         const char *commit = commit_path(a, r->dir, r->version);
         int64_t us = file_mtime_us(commit);
+        r->commit_mtime_us = us;
         if (us < 0)
             us = file_mtime_us(seg.checkpoint.files[0]);
         r->timestamp_ms = us / 1000;
@@ -127,7 +130,7 @@ static int refresh(struct lake_table *t, struct duck_conn *c, struct err *err)
     }
     if (rc == 0) {
         int64_t mtime_us = file_mtime_us(hint);
-        bool behind = !t->loaded;
+        bool behind = !t->loaded || file_mtime_us(commit_path(a, t->dir, t->replay.version)) != t->replay.commit_mtime_us;
         if (!behind && mtime_us != t->hint_mtime_us) {
             struct segment seg;
             behind = segment_find(a, t->dir, -1, &seg, err) == 0 && seg.last_commit > t->replay.version;

@@ -40,6 +40,7 @@ struct lake_meta {
 struct replay {
     char *dir;
     int64_t version, timestamp_ms;        /* version -1: nothing replayed */
+    int64_t commit_mtime_us;              /* of that version's commit file: tells whether it is still the same */
     struct leaf **leaves;
     size_t leaf_count, leaf_cap;
     struct map *files;                    /* file key → struct lake_file */

@@ -131,6 +131,21 @@ static void test_entries(void **state)
     struct err err = {};
     OK(lake_schema_create(cat, STR_NONE, STR("gold"), STR(""), true, &err));
     make_managed("gold.Fact");
+    /* Handles outlive what they are of. */
+    struct lake_name gone = name_of("gold.gone");
+    struct lake_table *handle = lake_catalog_table(cat, lake_catalog_dir(cat, arena, &gone));
+    bool was;
+    make_managed("gold.gone");
+    make_managed("gold.gone");
+    lake_snapshot_unref(lake_table_latest(handle, conn, &err));
+    OK(lake_catalog_drop(cat, &gone, &was, &err));
+    assert_null(lake_table_latest(handle, conn, &err));
+    assert_int_equal(err.code, ERR_NOT_FOUND);
+    make_managed("gold.gone");
+    struct lake_snapshot *anew = lake_table_latest(handle, conn, &err);
+    assert_int_equal(anew->version, 0);
+    lake_snapshot_unref(anew);
+    OK(lake_catalog_drop(cat, &gone, &was, &err));
     assert_int_equal(kind_of("main.GOLD.fact"), LAKE_MANAGED);
     struct lake_entry view = {.kind = LAKE_VIEW, .name = name_of("gold.v"), .text = STR("SELECT * FROM fact"), .view_catalog = STR("main"),
                               .view_schema = STR("gold"), .settings_json = STR("{\"spark.sql.ansi.enabled\":\"true\"}"),
