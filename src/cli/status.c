@@ -113,6 +113,12 @@ void status_rows(struct status *s, enum status_group group, const char *name, in
     }
 }
 
+void status_each(const struct status *s, void (*fn)(void *ctx, const struct status_row *row), void *ctx)
+{
+    for (size_t i = 0; i < s->count; i++)
+        fn(ctx, &s->rows[i]);
+}
+
 void status_note(struct status *s, struct str line)
 {
     while (line.len && (line.ptr[line.len - 1] == '\n' || line.ptr[line.len - 1] == '\r'))

@@ -38,6 +38,7 @@ struct status_row *status_row(struct status *s, enum status_group group, const c
 void status_state(struct status *s, enum status_group group, const char *name, enum status_mood mood,
                   const char *state, const char *detail_fmt, ...) PRINTF_LIKE(6, 7);
 void status_rows(struct status *s, enum status_group group, const char *name, int64_t rows);
+void status_each(const struct status *s, void (*fn)(void *ctx, const struct status_row *row), void *ctx);
 void status_note(struct status *s, struct str line);  /* a line of the log below the board */
 void status_draw(struct status *s);
 /* The board as text without colours, `width` columns: for tests. */

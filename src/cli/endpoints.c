@@ -1,0 +1,206 @@
+#include "cli/endpoints.h"
+#include "serve/console.h"
+#include "serve/pg.h"
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { DASHBOARD_FILE_MAX = 16 << 20 };
+
+struct endpoints { struct run *run; struct pg_server *pg; struct console *console; };
+
+static bool port_free(int port)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    if (fd < 0)
+        return false;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    bool ok = bind(fd, (struct sockaddr *)&at, sizeof at) == 0 && listen(fd, 1) == 0;
+    close(fd);
+    return ok;
+}
+
+int run_port(const struct cli_args *args, int n, int otherwise)
+{
+    if (args->port_base > 0)
+        return (int)args->port_base + n;
+    return args->port_base == 0 || args->once || !port_free(otherwise) ? 0 : otherwise;
+}
+
+/* ---------------------------------------------------------------- the console's state */
+
+static void put_text(struct buf *b, const char *key, const char *text)
+{
+    buf_printf(b, ",\"%s\":", key);
+    json_quote(b, str_z(text));
+}
+
+static const char *plain_status(enum status_mood mood)
+{
+    static const char *const names[] = {[MOOD_IDLE] = "waiting", [MOOD_BUSY] = "running", [MOOD_GOOD] = "succeeded", [MOOD_BAD] = "failed"};
+    return names[mood];
+}
+
+static void part_json(void *ctx, const struct status_row *row)
+{
+    struct buf *b = ctx;
+    static const char *const kinds[GROUP_COUNT] = {"address", "function", "hub", "table", "factory", "job"};
+    if (row->group == GROUP_TABLE || row->group == GROUP_JOB)
+        return;
+    buf_z(b, b->ptr[b->len - 1] == '[' ? "{\"name\":" : ",{\"name\":");
+    json_quote(b, str_z(row->name));
+    put_text(b, "kind", kinds[row->group]);
+    put_text(b, row->group == GROUP_ADDRESS ? "address" : "detail", row->detail);
+    put_text(b, "status", plain_status(row->group == GROUP_ADDRESS ? MOOD_BUSY : row->mood));
+    if (row->per_second >= 0)
+        buf_printf(b, ",\"rate\":%.1f", row->per_second);
+    buf_char(b, '}');
+}
+
+static void table_json(void *ctx, const struct dataset_status *d)
+{
+    struct buf *b = ctx;
+    char when[40];
+    if (!d->table_dir)
+        return;
+    buf_z(b, b->ptr[b->len - 1] == '[' ? "{\"name\":" : ",{\"name\":");
+    json_quote(b, d->name);
+    put_text(b, "kind", dataset_kind_name(d->kind));
+    if (d->rows >= 0)
+        buf_printf(b, ",\"rows\":%jd", (intmax_t)d->rows);
+    buf_printf(b, ",\"version\":%jd", (intmax_t)d->version);
+    if (d->last_batch.us)
+        put_text(b, "updated", time_iso(d->last_batch, 3, when));
+    buf_char(b, '}');
+}
+
+struct expectation_list { struct buf *b; struct str pipeline; };
+
+static void expectation_json(void *ctx, const struct dataset_status *d)
+{
+    static const char *const actions[] = {"warn", "drop", "fail"};
+    struct expectation_list *l = ctx;
+    for (size_t i = 0; i < d->expectation_count && str_eq(d->pipeline, l->pipeline); i++) {
+        const struct expectation_status *x = &d->expectations[i];
+        buf_z(l->b, l->b->ptr[l->b->len - 1] == '[' ? "{\"dataset\":" : ",{\"dataset\":");
+        json_quote(l->b, d->name);
+        buf_z(l->b, ",\"name\":");
+        json_quote(l->b, x->name);
+        buf_printf(l->b, ",\"action\":\"%s\",\"passed\":%jd,\"failed\":%jd}", actions[x->on], (intmax_t)x->passed, (intmax_t)x->failed);
+    }
+}
+
+struct pipeline_list { struct buf *b; struct run *run; };
+
+static void pipeline_json(void *ctx, const struct pipeline_status *p)
+{
+    struct pipeline_list *l = ctx;
+    struct expectation_list x = {l->b, p->name};
+    buf_z(l->b, l->b->ptr[l->b->len - 1] == '[' ? "{\"name\":" : ",{\"name\":");
+    json_quote(l->b, p->name);
+    put_text(l->b, "mode", p->continuous ? "continuous" : "triggered");
+    put_text(l->b, "status", p->last_error.code != ERR_OK ? "failed" : p->running ? "running" : p->updates ? "succeeded" : "waiting");
+    put_text(l->b, "detail", p->last_error.code != ERR_OK ? p->last_error.msg : p->state ? p->state : "");
+    buf_z(l->b, ",\"expectations\":[");
+    pipelines_each(l->run->pipelines, expectation_json, &x);
+    buf_z(l->b, "]}");
+}
+
+static void job_json(void *ctx, const struct status_row *row)
+{
+    struct buf *b = ctx;
+    if (row->group != GROUP_JOB || strchr(row->name, '/'))
+        return;
+    buf_z(b, b->ptr[b->len - 1] == '[' ? "{\"name\":" : ",{\"name\":");
+    json_quote(b, str_z(row->name));
+    put_text(b, "status", plain_status(row->mood));
+    put_text(b, row->mood == MOOD_BAD ? "error" : "detail", row->detail);
+    buf_char(b, '}');
+}
+
+static void state_json(void *ctx, struct buf *b)
+{
+    struct run *r = ctx;
+    struct pipeline_list pl = {b, r};
+    buf_z(b, "{\"project\":");
+    json_quote(b, path_base(str_z(r->project->dir)));
+    buf_z(b, ",\"parts\":[");
+    status_each(r->status, part_json, b);
+    buf_z(b, "],\"tables\":[");
+    pipelines_each(r->pipelines, table_json, b);
+    buf_z(b, "],\"pipelines\":[");
+    pipelines_each_pipeline(r->pipelines, pipeline_json, &pl);
+    buf_z(b, "],\"jobs\":[");
+    status_each(r->status, job_json, b);
+    buf_z(b, "]}");
+}
+
+/* ---------------------------------------------------------------- opening */
+
+struct endpoints *endpoints_open(struct run *r, struct err *err)
+{
+    struct endpoints *e = NEW(struct endpoints);
+    struct pg_opts pg = {.host = "127.0.0.1", .port = run_port(r->args, 1, RUN_DEFAULT_PG), .queries = &r->queries,
+                         .password = r->args->insecure_local ? NULL : r->state->keys.password};
+    struct console_opts web = {.host = "127.0.0.1", .port = run_port(r->args, 2, RUN_DEFAULT_HTTP), .token = r->state->keys.token,
+                               .insecure = r->args->insecure_local, .queries = &r->queries, .state = state_json, .state_ctx = r};
+    e->run = r;
+    e->pg = pg_listen(r->loop, &pg, err);
+    if (e->pg)
+        e->console = console_listen(r->loop, &web, err);
+    if (e->console)
+        return e;
+    endpoints_close(e);
+    return NULL;
+}
+
+static int add_dashboard(struct endpoints *e, const char *file, struct err *err)
+{
+    struct buf text;
+    buf_init_max(&text, DASHBOARD_FILE_MAX);
+    int rc = fs_read_file(file, DASHBOARD_FILE_MAX, &text, err);
+    if (rc == 0)
+        rc = console_add_dashboard(e->console, file, buf_view(&text), err);
+    buf_release(&text);
+    return rc;
+}
+
+int endpoints_dashboards(struct endpoints *e, struct run *r, struct err *err)
+{
+    char **names;
+    char *dir = path_join(r->a, r->project->dir, "dashboards");
+    for (size_t i = 0; r->bundle && i < r->bundle->resource_count; i++) {
+        const struct bundle_resource *res = &r->bundle->resources[i];
+        const struct doc *file = doc_get(res->doc, "file_path");
+        if (str_eqz(res->kind, "dashboards") && doc_is(file, DOC_STRING) && add_dashboard(e, bundle_path(r->a, r->bundle, file), err))
+            return err_locate(err, file->file, file->line, file->col);
+    }
+    if (r->bundle || !fs_exists(dir))
+        return 0;
+    int64_t n = fs_list(r->a, dir, &names, err);
+    for (int64_t i = 0; i < n; i++)
+        if (str_ends_z(str_z(names[i]), ".lvdash.json") && add_dashboard(e, path_join(r->a, dir, names[i]), err))
+            return -1;
+    return n < 0 ? -1 : 0;
+}
+
+void endpoints_changed(struct endpoints *e, struct str table_dir)
+{
+    console_changed(e->console, &table_dir, 1);
+}
+
+int endpoints_pg_port(const struct endpoints *e) { return pg_server_port(e->pg); }
+const char *endpoints_console_url(struct endpoints *e) { return console_url(e->console); }
+
+void endpoints_close(struct endpoints *e)
+{
+    if (!e)
+        return;
+    pg_server_free(e->pg);
+    console_free(e->console);
+    mem_free(e);
+}

@@ -1,0 +1,135 @@
+/* Statements over a catalog in a temporary state: what a user types, and the rows that come back. */
+#include "engine/session.h"
+#include "lake/catalog.h"
+#include "resolve/resolve.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct world { char dir[64]; struct resolver_names *names; struct engine *engine; struct session *session; };
+
+static int setup(void **state)
+{
+    struct world *w = NEW(struct world);
+    struct err err = {0};
+    snprintf(w->dir, sizeof w->dir, "/tmp/session-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    w->names = resolve_new(w->dir, w->dir);
+    w->engine = engine_open(w->dir, w->dir, w->names, NULL, &err);
+    if (!w->engine)
+        fail_msg("%s", err.msg);
+    w->session = session_new(w->engine, &err);
+    assert_non_null(w->session);
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    struct err err = {0};
+    session_free(w->session);
+    engine_close(w->engine);
+    resolve_free(w->names);
+    if (fs_remove_tree(w->dir, &err))
+        print_message("%s\n", err.msg);
+    mem_free(w);
+    return 0;
+}
+
+static int collect(void *ctx, const struct stmt *st, struct session_result *r, struct err *err)
+{
+    struct buf *out = ctx;
+    int rc;
+    (void)st;
+    if (!r->rows)
+        return 0;
+    buf_clear(out);
+    while ((rc = duck_next(r->rows, err)) > 0)
+        for (size_t i = 0; i < duck_rows(r->rows); i++)
+            session_row_json(r, i, out);
+    return rc;
+}
+
+/* Runs a script; compares the rows of its last query. */
+static void expect(struct world *w, const char *sql, const char *rows)
+{
+    struct buf out;
+    struct err err = {0};
+    buf_init(&out);
+    if (session_run_script(w->session, "test.sql", 1, str_z(sql), collect, &out, &err)) {
+        char text[1024];
+        fail_msg("%s\n%s", sql, err_text(&err, text, sizeof text));
+    }
+    assert_string_equal(out.ptr, rows);
+    buf_release(&out);
+}
+
+static void expect_error(struct world *w, const char *sql, const char *message)
+{
+    struct err err = {0};
+    char text[1024];
+    if (session_run_script(w->session, "test.sql", 1, str_z(sql), NULL, NULL, &err) == 0)
+        fail_msg("no error: %s", sql);
+    if (!strstr(err_text(&err, text, sizeof text), message))
+        fail_msg("'%s' is not in '%s'", message, text);
+}
+
+static void tables_hold_what_was_inserted(void **state)
+{
+    struct world *w = *state;
+    expect(w, "CREATE SCHEMA shop; CREATE TABLE shop.t (id INT NOT NULL, name STRING, price DECIMAL(10,2));"
+              "INSERT INTO shop.t VALUES (1, 'a', 1.5), (2, 'b', 2.25); INSERT INTO shop.t (name, id) VALUES ('c', 3);"
+              "SELECT * FROM shop.t ORDER BY id",
+           "{\"id\":1,\"name\":\"a\",\"price\":1.50}{\"id\":2,\"name\":\"b\",\"price\":2.25}{\"id\":3,\"name\":\"c\",\"price\":null}");
+    expect(w, "INSERT OVERWRITE shop.t SELECT 9, 'z', 0; SELECT count(*) AS n, max(id) AS m FROM main.shop.t", "{\"n\":1,\"m\":9}");
+    expect(w, "SELECT id FROM shop.t VERSION AS OF 1 ORDER BY id", "{\"id\":1}{\"id\":2}");
+    expect(w, "CREATE TABLE shop.u AS SELECT id + 1 AS next FROM shop.t; SELECT next FROM shop.u", "{\"next\":10}");
+    expect_error(w, "INSERT INTO shop.t VALUES (1)", "INSERT_COLUMN_ARITY_MISMATCH");
+    expect_error(w, "CREATE TABLE shop.t (a INT)", "TABLE_OR_VIEW_ALREADY_EXISTS");
+    expect_error(w, "SELECT *\n  FROM shop.missing", "test.sql:2:8");
+    expect_error(w, "SELECT * FROM STREAM(shop.t)", "pipeline");
+}
+
+static void views_keep_their_own_names(void **state)
+{
+    struct world *w = *state;
+    expect(w, "CREATE SCHEMA a; CREATE SCHEMA b; CREATE TABLE a.t AS SELECT 1 AS x; USE a; CREATE VIEW v AS SELECT x * 2 AS y FROM t;"
+              "USE b; SELECT y FROM a.v", "{\"y\":2}");
+    expect(w, "CREATE TEMPORARY VIEW tv AS SELECT y + 1 AS z FROM a.v; SELECT z FROM tv", "{\"z\":3}");
+    expect(w, "CREATE OR REPLACE VIEW a.v AS SELECT 5 AS y; SELECT z FROM tv", "{\"z\":6}");
+    expect(w, "DROP VIEW a.v; SHOW TABLES IN a", "{\"namespace\":\"a\",\"tableName\":\"t\",\"isTemporary\":\"false\"}{\"namespace\":\"\",\"tableName\":\"tv\",\"isTemporary\":\"true\"}");
+}
+
+static void files_are_read_as_spark_reads_them(void **state)
+{
+    struct world *w = *state;
+    struct err err = {0};
+    struct arena *a = arena_new();
+    assert_int_equal(fs_mkdirs(path_join(a, w->dir, "storage/acct/landing/in"), &err), 0);
+    assert_int_equal(fs_write_file(path_join(a, w->dir, "storage/acct/landing/in/a.csv"),
+                                   STR("id,name,day\n1,\"x, y\",2024-01-02\n2,,not a day\noops,z,2024-01-03\n"), &err), 0);
+    assert_int_equal(fs_write_file(path_join(a, w->dir, "storage/acct/landing/in/_hidden.csv"), STR("id\n7\n"), &err), 0);
+    expect(w, "SELECT id, name, day, _rescued_data IS NOT NULL AS bad, _metadata.file_name AS f FROM read_files("
+              "'abfss://landing@acct.dfs.core.windows.net/in', format => 'csv', header => true, schema => 'id INT, name STRING, day DATE',"
+              " rescuedDataColumn => '_rescued_data') ORDER BY name",
+           "{\"id\":2,\"name\":null,\"day\":null,\"bad\":true,\"f\":\"a.csv\"}{\"id\":1,\"name\":\"x, y\",\"day\":\"2024-01-02\",\"bad\":false,\"f\":\"a.csv\"}"
+           "{\"id\":null,\"name\":\"z\",\"day\":\"2024-01-03\",\"bad\":true,\"f\":\"a.csv\"}");
+    expect_error(w, "SELECT * FROM read_files('/x', format => 'orc')", "not supported");
+    expect_error(w, "SELECT * FROM read_files('/x', fromat => 'csv')", "unknown option");
+    arena_free(a);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(tables_hold_what_was_inserted, setup, teardown),
+        cmocka_unit_test_setup_teardown(views_keep_their_own_names, setup, teardown),
+        cmocka_unit_test_setup_teardown(files_are_read_as_spark_reads_them, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
