@@ -13,6 +13,8 @@
  *       without runs, or with 4 and more containers: per container u32 offset (skipped here)
  *       per container: run: u16 number of runs, each u16 start, u16 length - 1;
  *                      array (cardinality <= 4096): u16 values; else a bitmap of 8192 bytes
+ * An older form, big-endian but for the 32-bit bitmaps: u32 magic 1681511376, u32 number of bitmaps,
+ * each: u32 size in bytes, the bitmap; its place is its key. The protocol's own example has it.
  * Decoded, every container is a bitmap of 65,536 bits, found by binary search on row >> 16.
  *
  * The cache keeps CACHE_MAX vectors for the whole process, the oldest leaves first; it is the one
@@ -22,7 +24,7 @@
 #include <string.h>
 
 enum {
-    MAGIC = 1681511377, COOKIE = 12346, COOKIE_RUNS = 12347, NO_OFFSETS_BELOW = 4, ARRAY_MAX = 4096,
+    MAGIC = 1681511377, MAGIC_NATIVE = 1681511376, COOKIE = 12346, COOKIE_RUNS = 12347, NO_OFFSETS_BELOW = 4, ARRAY_MAX = 4096,
     WORDS = 1024, CACHE_MAX = 256, DV_MAX_BYTES = 256 << 20, UUID_Z85 = 20
 };
 
@@ -206,23 +208,54 @@ static bool read_bitmap32(struct input *in, uint32_t high, struct lake_bitmap *b
     return true;
 }
 
+static bool read_portable(struct input *in, struct lake_bitmap *b)
+{
+    uint32_t high;
+    const uint8_t *p;
+    if (!take(in, 8, &p))
+        return false;
+    uint64_t n = le64_get(p);
+    for (uint64_t i = 0; i < n; i++)
+        if (!take_u32(in, &high) || !read_bitmap32(in, high, b))
+            return false;
+    return true;
+}
+
+static bool read_native(struct input *in, struct lake_bitmap *b)
+{
+    const uint8_t *p, *bitmap;
+    if (!take(in, 4, &p))
+        return false;
+    uint32_t n = be32_get(p);
+    for (uint32_t i = 0; i < n; i++) {
+        if (!take(in, 4, &p) || !take(in, be32_get(p), &bitmap))
+            return false;
+        struct input one = {bitmap, in->at};
+        if (!read_bitmap32(&one, i, b))
+            return false;
+    }
+    return true;
+}
+
 static struct lake_bitmap *decode(struct str bytes, struct err *err)
 {
     struct lake_bitmap *b = NEW(struct lake_bitmap);
     struct input in = {(const uint8_t *)bytes.ptr, (const uint8_t *)bytes.ptr + bytes.len};
-    uint32_t magic = 0, high = 0;
-    const uint8_t *p;
-    bool ok = take_u32(&in, &magic) && magic == MAGIC && take(&in, 8, &p);
-    uint64_t n = ok ? le64_get(p) : 0;
-    for (uint64_t i = 0; ok && i < n; i++)
-        ok = take_u32(&in, &high) && read_bitmap32(&in, high, b);
+    const uint8_t *magic;
+    bool known = true, ok = take(&in, 4, &magic);
+    if (ok && le32_get(magic) == MAGIC)
+        ok = read_portable(&in, b);
+    else if (ok && be32_get(magic) == MAGIC_NATIVE)
+        ok = read_native(&in, b);
+    else
+        ok = known = false;
     for (size_t i = 0; i < b->count; i++)
         for (size_t w = 0; w < WORDS; w++)
             b->cardinality += __builtin_popcountll(b->list[i]->bits[w]);
     if (ok)
         return b;
     lake_bitmap_free(b);
-    err_set(err, ERR_CORRUPT, magic == MAGIC ? "a deletion vector does not decode" : "a deletion vector of unknown format");
+    err_set(err, ERR_CORRUPT, known ? "a deletion vector does not decode" : "a deletion vector of unknown format");
     return NULL;
 }
 
