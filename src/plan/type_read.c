@@ -411,11 +411,10 @@ const struct type *type_read_ddl(struct arena *a, struct str text, struct err *e
         return t;
     if (t)
         fail(&list, "',' or the end");
-    /* A list is meant if its reading got past the first word. */
+    /* A list is meant if its reading got past the first word, and no shorter than the type's. */
     struct scan word = {.a = a, .text = text, .err = err};
     word.at += peek_word(&word).len;
-    skip_blank(&word);
-    *err = list.at > word.at ? second : first;
+    *err = list.at > word.at && list.at >= one.at && first.code == ERR_INPUT ? second : first;
     return NULL;
 }
 

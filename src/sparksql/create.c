@@ -160,7 +160,7 @@ static void expectation(struct parser *p, struct stmt *s, struct str name, struc
     }
     for (size_t i = 0; i < s->expectation_count; i++)
         if (str_ieq(s->expectations[i].name, name))
-            fail_at(p, at, ERR_INPUT, "expectation '%.*s' is defined twice", STR_ARGS(name));
+            fail_at(p, at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] expectation '%.*s' is defined twice", STR_ARGS(name));
     s->expectations = arena_grow(p->a, s->expectations, &cap, s->expectation_count + 1, sizeof *s->expectations);
     s->expectations[s->expectation_count++] = e;
 }
@@ -251,7 +251,7 @@ static void partitioned_by(struct parser *p, struct stmt *s)
     } while (accept_op(p, OP_COMMA));
     expect_op(p, OP_RPAREN);
     if (any_typed && any_plain)
-        fail_at(p, at, ERR_INPUT, "PARTITIONED BY holds columns with types or expressions over columns, not both");
+        fail_at(p, at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] PARTITIONED BY holds columns with types or expressions over columns, not both");
 }
 
 static void cluster_by(struct parser *p, struct stmt *s)
@@ -456,7 +456,7 @@ static void needs_query(struct parser *p, struct stmt *s)
     if (views && !s->query && !(s->kind == STMT_CREATE_VIEW && s->temporary && s->using_format.len))
         syntax_error(p, "AS and a query");
     if (s->kind == STMT_CREATE_VIEW && s->expectation_count)
-        fail_at(p, s->expectations[0].at, ERR_INPUT, "a VIEW takes no expectations: make a MATERIALIZED VIEW or a STREAMING TABLE");
+        fail_at(p, s->expectations[0].at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] a VIEW takes no expectations: make a MATERIALIZED VIEW or a STREAMING TABLE");
 }
 
 /* CREATE TEMPORARY VIEW v USING csv OPTIONS (path '…'): the view's query is that source. */

@@ -131,7 +131,7 @@ static struct rel *watermark(struct parser *p, struct rel *input)
     if (delay->kind != EXPR_INTERVAL)
         fail_at(p, at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] DELAY OF takes an interval, as in INTERVAL 10 MINUTES");
     else if (delay->lit.months || delay->lit.days < 0 || delay->lit.us < 0)
-        fail_at(p, at, ERR_INPUT, "the delay of a watermark is neither negative nor in months");
+        fail_at(p, at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] the delay of a watermark is neither negative nor in months");
     r->delay = delay->lit;
     return rel_done(p, r);
 }

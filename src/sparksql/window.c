@@ -22,7 +22,7 @@ static enum frame_edge frame_edge(struct parser *p, struct expr **value, bool fr
     struct place at = here(p);
     *value = value_expression(p);
     if (!is_constant(*value))
-        fail_at(p, at, ERR_INPUT, "a bound of a window frame is a constant");
+        fail_at(p, at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] a bound of a window frame is a constant");
     if (accept_kw(p, KW_PRECEDING))
         return EDGE_PRECEDING;
     expect_kw(p, KW_FOLLOWING);
