@@ -1,0 +1,216 @@
+/* One dashboard: pages as tabs, widgets on the grid that the file gives, data as it is pushed. */
+import { chartOption, sparkOption } from './chart.js';
+import { fill, h, setText } from './dom.js';
+import { formatDate, formatNumber, toNumber } from './format.js';
+import { markdown } from './markdown.js';
+import { TableView } from './table.js';
+
+const CHARTS = new Set(['bar', 'line', 'area', 'pie', 'scatter']);
+
+/* A panel that knows how to show no data, an error and data. */
+class Widget {
+  constructor(def) {
+    this.def = def;
+    this.body = h('div', { class: 'widget-body' });
+    this.note = h('div', { class: 'widget-note', hidden: true });
+    this.el = h('section', {
+      class: `widget kind-${def.kind}`, 'data-widget': def.name || '', 'data-columns': def.width,
+      style: { gridColumn: `${def.x + 1} / span ${def.width}`, gridRow: `${def.y + 1} / span ${def.height}` },
+    }, def.title ? h('h3', {}, def.title) : null, def.description ? h('p', { class: 'description' }, def.description) : null, this.body, this.note);
+    if (def.refusal) this.refuse();
+    else if (def.query >= 0) this.wait();
+  }
+
+  state(kind, title, detail) {
+    this.el.dataset.state = kind;
+    this.clear();
+    fill(this.body, h('div', { class: `state state-${kind}` }, h('strong', {}, title), detail ? h('span', {}, detail) : null));
+  }
+
+  clear() {}
+  wait() { this.el.dataset.state = 'waiting'; fill(this.body, h('div', { class: 'skeleton' })); }
+  refuse() { this.state('refused', 'Not supported', this.def.refusal); }
+
+  take(result) {
+    if (this.def.refusal) return;
+    if (result.error) {
+      const soon = result.error.code === 'NOT_FOUND' || /TABLE_OR_VIEW_NOT_FOUND/.test(result.error.message);
+      this.state(soon ? 'empty' : 'error', soon ? 'Waiting for data' : 'The query failed', result.error.message);
+    } else if (result.rows.length === 0) {
+      this.state('empty', 'No rows', 'The query ran and found nothing yet.');
+    } else {
+      const fresh = this.el.dataset.state === 'data';
+      if (!fresh) fill(this.body);
+      this.el.dataset.state = 'data';
+      this.draw(result, !fresh);
+      if (fresh) this.flash();
+    }
+  }
+
+  /* The values changed while someone looked. */
+  flash() {
+    this.el.classList.remove('changed');
+    void this.el.offsetWidth;
+    this.el.classList.add('changed');
+  }
+
+  resize() {}
+  recolor() {}
+}
+
+class ChartWidget extends Widget {
+  clear() {
+    if (this.chart) this.chart.dispose();
+    this.chart = null;
+  }
+
+  draw(result, first) {
+    this.result = result;
+    if (first || !this.chart) {
+      const el = h('div', { class: 'chart' });
+      fill(this.body, el);
+      this.chart = window.echarts.init(el, null, { renderer: 'canvas' });
+    }
+    try {
+      this.chart.setOption(chartOption(this.def.kind, this.def.spec, result), { replaceMerge: ['series', 'xAxis', 'yAxis', 'legend'] });
+    } catch (e) {
+      this.state('error', 'The chart cannot be drawn', String(e.message || e));
+    }
+    this.note.hidden = !result.truncated;
+    if (result.truncated) setText(this.note, `Only the first ${result.rows.length} rows are drawn`);
+  }
+
+  resize() { if (this.chart) this.chart.resize(); }
+  recolor() { if (this.chart) { const r = this.result; this.clear(); this.draw(r, true); } }
+}
+
+class CounterWidget extends Widget {
+  draw(result, first) {
+    const e = this.def.spec.encodings || {};
+    const index = (enc) => (enc && enc.fieldName ? result.columns.findIndex((c) => c.name === enc.fieldName) : -1);
+    const [vi, ti, pi] = [index(e.value), index(e.target), index(e.period)];
+    let rows = result.rows;
+    if (pi >= 0) rows = [...rows].sort((a, b) => String(a[pi]).localeCompare(String(b[pi])));
+    const row = pi >= 0 ? rows[rows.length - 1] : rows[Math.max(0, ((e.value && e.value.rowNumber) || 1) - 1)] || rows[0];
+    if (first || !this.number) {
+      this.number = h('div', { class: 'counter-value' });
+      this.under = h('div', { class: 'counter-under' });
+      this.spark = h('div', { class: 'counter-spark' });
+      fill(this.body, this.number, this.under, this.spark);
+      this.shown = null;
+    }
+    this.animate(vi >= 0 ? row[vi] : null, e.value && e.value.format);
+    const under = [];
+    if (!this.def.title && e.value && e.value.displayName) under.push(e.value.displayName);
+    if (ti >= 0) under.push(`target ${formatNumber(row[ti], (e.target && e.target.format) || (e.value && e.value.format))}`);
+    if (pi >= 0) under.push(formatDate(row[pi]));
+    setText(this.under, under.join(' · '));
+    const series = pi >= 0 ? rows.map((r) => toNumber(r[vi])) : [];
+    this.drawSpark(series.length > 2 ? series : []);
+  }
+
+  /* Counts from the value shown to the new one. */
+  animate(value, format) {
+    const to = toNumber(value);
+    const from = this.shown;
+    this.shown = to;
+    cancelAnimationFrame(this.frame);
+    if (to === null || from === null || from === to || matchMedia('(prefers-reduced-motion: reduce)').matches) {
+      setText(this.number, to === null && value !== null ? String(value) : formatNumber(value, format));
+      return;
+    }
+    const start = performance.now();
+    const whole = Number.isInteger(to) && Number.isInteger(from);
+    const step = (now) => {
+      const t = Math.min(1, (now - start) / 400);
+      const v = from + (to - from) * (1 - (1 - t) ** 3);
+      setText(this.number, formatNumber(t === 1 ? value : whole ? Math.round(v) : v, format));
+      if (t < 1) this.frame = requestAnimationFrame(step);
+    };
+    this.frame = requestAnimationFrame(step);
+  }
+
+  drawSpark(values) {
+    this.spark.hidden = !values.length;
+    if (!values.length) return;
+    if (!this.chart) this.chart = window.echarts.init(this.spark);
+    this.chart.setOption(sparkOption(values));
+  }
+
+  clear() { if (this.chart) this.chart.dispose(); this.chart = null; this.number = null; }
+  resize() { if (this.chart) this.chart.resize(); }
+}
+
+class TableWidget extends Widget {
+  draw(result, first) {
+    if (first || !this.view) {
+      this.view = new TableView(this.def.spec);
+      fill(this.body, this.view.el);
+    }
+    this.view.update(result);
+  }
+
+  clear() { this.view = null; }
+}
+
+class TextWidget extends Widget {
+  constructor(def) {
+    super(def);
+    fill(this.body, ...markdown(def.markdown));
+  }
+}
+
+function make(def) {
+  if (def.kind === 'text') return new TextWidget(def);
+  if (def.kind === 'counter') return new CounterWidget(def);
+  if (def.kind === 'table') return new TableWidget(def);
+  return CHARTS.has(def.kind) ? new ChartWidget(def) : new Widget(def);
+}
+
+export class DashboardView {
+  constructor(definition) {
+    this.definition = definition;
+    this.results = new Map();
+    this.updated = h('span', { class: 'updated' });
+    this.grid = h('div', { class: 'grid' });
+    this.tabs = h('nav', { class: 'tabs' });
+    this.el = h('div', { class: 'dashboard' }, h('div', { class: 'page-head' }, h('h1', {}, definition.title), this.tabs, this.updated), this.grid);
+    this.observer = new ResizeObserver(() => this.widgets.forEach((w) => w.resize()));
+    this.observer.observe(this.grid);
+    this.open(Math.max(0, definition.pages.findIndex((p) => p.widgets.length)));
+  }
+
+  open(index) {
+    const page = this.definition.pages[index];
+    (this.widgets || []).forEach((w) => w.clear());
+    this.widgets = page ? page.widgets.map(make) : [];
+    this.grid.style.setProperty('--columns', page ? page.columns : 6);
+    fill(this.grid, this.widgets.length ? this.widgets.map((w) => w.el) : h('p', { class: 'muted' }, 'This page has no widgets.'));
+    if (this.definition.pages.length > 1) {
+      fill(this.tabs, this.definition.pages.map((p, i) => h('button', { class: i === index ? 'tab active' : 'tab', onclick: () => this.open(i) }, p.title || p.name)));
+    }
+    for (const result of this.results.values()) this.show(result);
+  }
+
+  show(result) {
+    for (const w of this.widgets) if (w.def.query === result.query) w.take(result);
+  }
+
+  take(result) {
+    this.results.set(result.query, result);
+    this.show(result);
+    this.changedAt = result.at || this.changedAt;
+    this.tick();
+  }
+
+  tick() {
+    if (this.changedAt) setText(this.updated, `changed ${formatDate(this.changedAt, 'HH:mm:ss')} UTC`);
+  }
+
+  recolor() { this.widgets.forEach((w) => w.recolor()); }
+
+  close() {
+    this.observer.disconnect();
+    this.widgets.forEach((w) => w.clear());
+  }
+}
