@@ -25,7 +25,7 @@
 
 enum {
     MAGIC = 1681511377, MAGIC_NATIVE = 1681511376, COOKIE = 12346, COOKIE_RUNS = 12347, NO_OFFSETS_BELOW = 4, ARRAY_MAX = 4096,
-    WORDS = 1024, CACHE_MAX = 256, DV_MAX_BYTES = 256 << 20, UUID_Z85 = 20
+    WORDS = 1024, CACHE_MAX = 256, CONTAINERS_MAX = 1 << 16 /* 2^32 rows */, DV_MAX_BYTES = 256 << 20, UUID_Z85 = 20
 };
 
 struct container { uint64_t high; uint64_t bits[WORDS]; };
@@ -137,8 +137,8 @@ static bool take_u32(struct input *in, uint32_t *out)
 
 static struct container *container_push(struct lake_bitmap *b, uint64_t high)
 {
-    if (b->count && b->list[b->count - 1]->high >= high)
-        return NULL; /* not ascending */
+    if (b->count == CONTAINERS_MAX || (b->count && b->list[b->count - 1]->high >= high))
+        return NULL; /* too many, or not ascending */
     b->list = mem_grow(b->list, &b->cap, b->count + 1, sizeof *b->list);
     struct container *c = NEW(struct container);
     c->high = high;
