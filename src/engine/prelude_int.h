@@ -1,0 +1,34 @@
+/* prelude_int -- the C functions that printed text calls, by area. Each is a pure function of its
+ * arguments in duck_scalar_fn's form and may run on any of DuckDB's threads. */
+#ifndef PAYSTREAK_ENGINE_PRELUDE_INT_H
+#define PAYSTREAK_ENGINE_PRELUDE_INT_H
+#include "duck/duck.h"
+#include <string.h>
+
+struct native {
+    const char *name;
+    const char *args;     /* one letter each: s VARCHAR, x BLOB, l BIGINT, i INTEGER, d DOUBLE, f FLOAT, b BOOLEAN, D DATE, n TIMESTAMP, T TIMESTAMPTZ */
+    const char *result;   /* one letter */
+    duck_scalar_fn fn;
+    bool nulls;           /* also called with NULL arguments */
+    void *ctx;            /* told to fn: variants of one function */
+};
+/* Tables by area, each ends with a NULL name. */
+extern const struct native natives_number[], natives_text[], natives_time[], natives_regex[], natives_json[];
+
+static inline void put_i64(struct buf *out, int64_t v)
+{
+    buf_add(out, &v, sizeof v);
+}
+
+static inline void put_f64(struct buf *out, double v)
+{
+    buf_add(out, &v, sizeof v);
+}
+
+/* Java's text of a double or float, as CAST(x AS STRING) shows it. */
+void java_real(struct buf *out, double v, bool narrow);
+/* Spark's casts of text. False if malformed. */
+bool spark_date_of(struct str s, int32_t *days);
+bool spark_timestamp_of(struct str s, bool *zoned, int64_t *us);
+#endif
