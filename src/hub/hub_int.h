@@ -1,0 +1,69 @@
+/* hub_int -- the hub's own state, for the files of this module. Thread: the hub loop. */
+#ifndef PAYSTREAK_HUB_HUB_INT_H
+#define PAYSTREAK_HUB_HUB_INT_H
+#include "hub/hub.h"
+#include "hub/store.h"
+
+/* Somebody who waits until what he appended is durable. */
+struct hub_wait {
+    struct hub_wait *next;
+    void (*done)(void *arg);         /* whether it worked is told by plog.offline */
+    void *arg;
+};
+struct wait_list { struct hub_wait *first, **end; };
+
+/* Somebody who waits for records in a partition: a fetch, a watch. In the partition's list. */
+struct fetch_link {
+    struct fetch_link *next, **prev; /* prev NULL: in no list */
+    void (*wake)(void *arg);
+    void *arg;
+};
+
+struct flush_job { struct plog_flush *logs; size_t count; struct wait_list waits; struct hub *hub; };
+
+struct idle_call { struct topic *topic; void (*fn)(void *arg); void *arg; struct idle_call *next; };
+
+struct hub {
+    struct ev_loop *owner, *loop, *disk;
+    struct ev_thread *loop_thread, *disk_thread;
+    struct hub_opts opts;            /* strings owned */
+    struct store *store;
+    struct hub_ns *default_ns;
+    struct kafka *kafka;             /* NULL: no listener */
+    struct partition **dirty;
+    size_t dirty_count, dirty_cap;
+    struct wait_list waits;          /* for the flush that comes next */
+    bool flush_planned, flushing;
+    struct idle_call *idle;
+    struct event_sink sink;
+    struct batch_builder builder;    /* of events produced in process */
+    struct batch_reader checker;
+    struct ev_timer *tick;
+    uint64_t flushes, ticks;
+    int port;
+};
+
+/* Appends to a partition and plans the flush. As plog_append(). */
+enum kerr hub_append(struct hub *h, struct partition *p, const struct batch *b, const char *bytes,
+                     int64_t *base_offset);
+/* Calls w->done when all that was appended until now is durable, or not going to be. */
+void hub_wait_durable(struct hub *h, struct hub_wait *w);
+/* Finds, or with auto_create makes, a hub. NULL: there is none, or it cannot be made (err). */
+struct topic *hub_topic(struct hub *h, struct hub_ns *ns, struct str name, bool may_create, struct err *err);
+/* Calls fn when none of the unlisted topic's logs is staged or being flushed. */
+void hub_when_idle(struct hub *h, struct topic *t, void (*fn)(void *arg), void *arg);
+
+/* Wakes all who wait for records of a hub that is going. */
+void hub_wake_deleted(struct topic *t);
+
+void fetch_link_add(struct fetch_link *l, struct partition *p, void (*wake)(void *arg), void *arg);
+void fetch_link_remove(struct fetch_link *l);
+
+/* The namespace by name; NULL or "": the default. */
+struct hub_ns *hub_namespace(struct hub *h, const char *name, struct err *err);
+/* Kafka's partitioner: murmur2 of the key, made positive. */
+int32_t hub_partition_of_key(struct str key, int32_t partitions);
+
+/* Once a second: how fast events come, for hub_stats(). */
+void hub_measure(struct hub *h);
+#endif

@@ -1,0 +1,302 @@
+#include "hub/kafka_int.h"
+#include <string.h>
+
+enum { COPY_BYTES = 16 << 10, FRAME_HEADER = 4, REQUEST_MIN = 8, POOL_MAX = 256, ARENA_KEEP = 256 << 10 };
+
+const struct kafka_api KAFKA_API_TABLE[] = {
+#define X(key, name, min, max, flex, fn) {key, min, max, flex, #name, fn},
+    KAFKA_APIS(X)
+#undef X
+};
+const size_t KAFKA_API_COUNT = COUNT_OF(KAFKA_API_TABLE);
+
+struct kafka {
+    struct hub *hub;
+    struct tcp_server *server;
+    struct kreq *pool;               /* requests to use again */
+    int pooled, conns;
+};
+
+/* ------------------------------------------------------------------ requests */
+
+static struct kreq *kreq_new(struct kafka *k)
+{
+    struct kreq *r = k->pool;
+    if (r) {
+        k->pool = r->next;
+        k->pooled--;
+        return r;
+    }
+    r = NEW(struct kreq);
+    r->arena = arena_new_max(KAFKA_MAX_RESPONSE);
+    buf_init_max(&r->out.b, KAFKA_MAX_RESPONSE);
+    return r;
+}
+
+static void kreq_free(struct kafka *k, struct kreq *r)
+{
+    struct arena *a = r->arena;
+    struct buf b = r->out.b;
+    bool keep = k->pooled < POOL_MAX && arena_used(a) <= ARENA_KEEP && b.cap <= ARENA_KEEP;
+    if (!keep) {
+        arena_free(a);
+        buf_release(&b);
+        mem_free(r);
+        return;
+    }
+    arena_reset(a);
+    buf_clear(&b);
+    b.overflow = false;
+    *r = (struct kreq){.arena = a, .out.b = b, .next = k->pool};
+    k->pool = r;
+    k->pooled++;
+}
+
+static void conn_fail(struct kafka_conn *c, const struct kreq *r, const char *why)
+{
+    if (tcp_conn_closing(c->tcp))
+        return;
+    log_warn("hub", "connection closed: %s peer=%s api=%s version=%d", why, tcp_conn_peer(c->tcp),
+             r ? r->api->name : "-", r ? r->version : -1);
+    tcp_close(c->tcp);
+}
+
+static void send(struct kafka_conn *c, struct kreq *r)
+{
+    struct buf *b = &r->out.b;
+    if (r->no_reply)
+        return;
+    if (r->fail || b->overflow) {
+        conn_fail(c, r, r->fail ? "the request cannot be answered" : "the response is too large");
+        return;
+    }
+    be32_put(b->ptr, (uint32_t)(b->len - FRAME_HEADER));
+    if (b->len <= COPY_BYTES)
+        tcp_write(c->tcp, b->ptr, b->len);
+    else
+        tcp_write_buf(c->tcp, b);
+}
+
+static void conn_flush(struct kafka_conn *c)
+{
+    struct kreq *r;
+    while ((r = c->first) && r->done) {
+        c->first = r->next;
+        if (!c->first)
+            c->end = &c->first;
+        c->queued--;
+        c->queued_bytes -= r->frame_bytes;
+        send(c, r);
+        kreq_free(c->kafka, r);
+    }
+    if (c->paused && c->queued < KAFKA_MAX_QUEUED / 2 && c->queued_bytes < KAFKA_MAX_QUEUED_BYTES / 2) {
+        c->paused = false;
+        tcp_resume(c->tcp);
+    }
+}
+
+void kreq_done(struct kreq *r)
+{
+    CHECK(!r->done);
+    r->done = true;
+    if (r->conn)
+        conn_flush(r->conn);
+    else
+        kreq_free(r->hub->kafka, r);
+}
+
+void kreq_bad(struct kreq *r)
+{
+    r->fail = true;
+    kreq_done(r);
+}
+
+bool kreq_read_all(struct kreq *r)
+{
+    kin_tags(&r->in);
+    if (!r->in.bad)
+        return true;
+    kreq_bad(r);
+    return false;
+}
+
+struct topic *kreq_topic(struct kreq *r, struct str name)
+{
+    struct topic *t = topic_find(r->conn->ns, name);
+    return t && !t->internal ? t : NULL;
+}
+
+/* ------------------------------------------------------------------ frames */
+
+static const struct kafka_api *api_find(int16_t key)
+{
+    for (size_t i = 0; i < KAFKA_API_COUNT; i++)
+        if (KAFKA_API_TABLE[i].key == key)
+            return &KAFKA_API_TABLE[i];
+    return NULL;
+}
+
+static bool before_auth(const struct kafka_api *api)
+{
+    return api->key == KAFKA_API_VERSIONS || api->key == KAFKA_SASL_HANDSHAKE || api->key == KAFKA_SASL_AUTHENTICATE;
+}
+
+static void start_response(struct kreq *r)
+{
+    kout_i32(&r->out, 0); /* the frame's size: send() */
+    kout_i32(&r->out, r->correlation);
+    r->out.flex = r->in.flex = r->version >= r->api->flex_from;
+    if (r->api->key != KAFKA_API_VERSIONS)
+        kout_tags(&r->out); /* its header is always the old one: the client does not know us yet */
+}
+
+static bool request(struct kafka_conn *c, struct str frame)
+{
+    struct kin in = kin_of(frame);
+    int16_t key = kin_i16(&in), version = kin_i16(&in);
+    const struct kafka_api *api = api_find(key);
+    bool known = api && version >= api->min && version <= api->max;
+    if (!api || (!known && key != KAFKA_API_VERSIONS)) {
+        log_warn("hub", "connection closed: API key %d version %d is not served peer=%s", key, version,
+                 tcp_conn_peer(c->tcp));
+        tcp_close(c->tcp);
+        return false;
+    }
+    struct kreq *r = kreq_new(c->kafka);
+    r->hub = c->kafka->hub;
+    r->conn = c;
+    r->api = api;
+    r->version = known ? version : 0;
+    r->correlation = kin_i32(&in);
+    r->client_id = kin_nstr(&in);
+    r->in = in;
+    r->frame_bytes = frame.len;
+    r->next = NULL;
+    if (!c->first)
+        c->end = &c->first;
+    *c->end = r;
+    c->end = &r->next;
+    c->queued++;
+    c->queued_bytes += frame.len;
+    start_response(r);
+    if (known)
+        kin_tags(&r->in); /* of the header */
+    if (r->in.bad || (!c->authenticated && !before_auth(api)))
+        kreq_bad(r);
+    else if (!known)
+        kafka_api_versions_unknown(r);
+    else
+        api->handle(r);
+    return !tcp_conn_closing(c->tcp);
+}
+
+static size_t on_bytes(struct tcp_conn *tcp, struct str bytes)
+{
+    struct kafka_conn *c = tcp_conn_user(tcp);
+    size_t taken = 0, max = c->authenticated ? KAFKA_MAX_REQUEST : KAFKA_MAX_REQUEST_UNKNOWN;
+    while (bytes.len - taken >= FRAME_HEADER) {
+        if (c->queued >= KAFKA_MAX_QUEUED || c->queued_bytes >= KAFKA_MAX_QUEUED_BYTES) {
+            c->paused = true;
+            tcp_pause(tcp);
+            break;
+        }
+        uint32_t size = be32_get(bytes.ptr + taken);
+        if (size < REQUEST_MIN || size > max) {
+            log_warn("hub", "connection closed: a frame claims %u bytes peer=%s", size, tcp_conn_peer(tcp));
+            tcp_close(tcp);
+            return bytes.len;
+        }
+        if (bytes.len - taken - FRAME_HEADER < size)
+            break;
+        taken += FRAME_HEADER + size;
+        if (!request(c, str_sub(bytes, taken - size, size)))
+            return bytes.len;
+        max = c->authenticated ? KAFKA_MAX_REQUEST : KAFKA_MAX_REQUEST_UNKNOWN;
+    }
+    return taken;
+}
+
+/* ------------------------------------------------------------------ connections */
+
+static void on_open(struct tcp_conn *tcp)
+{
+    struct kafka *k = tcp_server_ctx(tcp);
+    struct kafka_conn *c = NEW(struct kafka_conn);
+    c->kafka = k;
+    c->tcp = tcp;
+    c->ns = k->hub->default_ns;
+    c->authenticated = k->hub->opts.insecure_local;
+    tcp_conn_set_user(tcp, c);
+    if (!c->authenticated)
+        tcp_deadline(tcp, KAFKA_AUTH_MS);
+    k->conns++;
+}
+
+static void on_close(struct tcp_conn *tcp, const struct err *why)
+{
+    struct kafka_conn *c = tcp_conn_user(tcp);
+    struct kafka *k = c->kafka;
+    if (why && why->code == ERR_LIMIT)
+        log_warn("hub", "connection closed: %s peer=%s", why->msg, tcp_conn_peer(tcp));
+    while (c->first) {
+        struct kreq *r = c->first;
+        c->first = r->next;
+        r->conn = NULL;
+        if (r->done)
+            kreq_free(k, r);
+        else if (r->cancel)
+            r->cancel(r); /* else it waits for the disk, which calls kreq_done() */
+    }
+    mem_free(c);
+    k->conns--;
+}
+
+struct kafka *kafka_start(struct hub *h, struct err *err)
+{
+    struct kafka *k = NEW(struct kafka);
+    k->hub = h;
+    struct tcp_server_opts o = {
+        .host = h->opts.host,
+        .port = h->opts.port,
+        .max_pending = KAFKA_MAX_REQUEST + FRAME_HEADER,
+        .on_open = on_open,
+        .on_bytes = on_bytes,
+        .on_close = on_close,
+        .ctx = k,
+    };
+    k->server = tcp_listen(h->loop, &o, err);
+    if (!k->server) {
+        mem_free(k);
+        return NULL;
+    }
+    h->port = tcp_server_port(k->server);
+    return k;
+}
+
+void kafka_stop(struct kafka *k)
+{
+    tcp_server_free(k->server);
+    k->server = NULL;
+}
+
+bool kafka_ended(const struct kafka *k)
+{
+    return !k->server && k->conns == 0;
+}
+
+int kafka_connections(const struct kafka *k)
+{
+    return k->conns;
+}
+
+void kafka_free(struct kafka *k)
+{
+    while (k && k->pool) {
+        struct kreq *r = k->pool;
+        k->pool = r->next;
+        arena_free(r->arena);
+        buf_release(&r->out.b);
+        mem_free(r);
+    }
+    mem_free(k);
+}

@@ -1,0 +1,90 @@
+/* kafka_int -- requests and connections, for the files that handle them. */
+#ifndef PAYSTREAK_HUB_KAFKA_INT_H
+#define PAYSTREAK_HUB_KAFKA_INT_H
+#include "hub/kafka.h"
+#include "net/tcp.h"
+
+/* X(key, NAME, min, max, first flexible version, handler) */
+#define KAFKA_APIS(X)                                                                              \
+    X(0, PRODUCE, 0, 11, 9, kafka_produce)                                                         \
+    X(1, FETCH, 4, 17, 12, kafka_fetch)                                                            \
+    X(2, LIST_OFFSETS, 1, 10, 6, kafka_list_offsets)                                               \
+    X(3, METADATA, 0, 13, 9, kafka_metadata)                                                       \
+    X(8, OFFSET_COMMIT, 2, 9, 8, kafka_offset_commit)                                              \
+    X(9, OFFSET_FETCH, 1, 9, 6, kafka_offset_fetch)                                                \
+    X(10, FIND_COORDINATOR, 0, 4, 3, kafka_find_coordinator)                                       \
+    X(11, JOIN_GROUP, 0, 9, 6, kafka_join_group)                                                   \
+    X(12, HEARTBEAT, 0, 4, 4, kafka_heartbeat)                                                     \
+    X(13, LEAVE_GROUP, 0, 5, 4, kafka_leave_group)                                                 \
+    X(14, SYNC_GROUP, 0, 5, 4, kafka_sync_group)                                                   \
+    X(15, DESCRIBE_GROUPS, 0, 5, 5, kafka_describe_groups)                                         \
+    X(16, LIST_GROUPS, 0, 4, 3, kafka_list_groups)                                                 \
+    X(17, SASL_HANDSHAKE, 0, 1, 99, kafka_sasl_handshake)                                          \
+    X(18, API_VERSIONS, 0, 4, 3, kafka_api_versions)                                               \
+    X(19, CREATE_TOPICS, 2, 7, 5, kafka_create_topics)                                             \
+    X(20, DELETE_TOPICS, 1, 6, 4, kafka_delete_topics)                                             \
+    X(21, DELETE_RECORDS, 0, 2, 2, kafka_delete_records)                                           \
+    X(22, INIT_PRODUCER_ID, 0, 4, 2, kafka_init_producer_id)                                       \
+    X(23, OFFSET_FOR_LEADER_EPOCH, 2, 4, 4, kafka_offset_for_leader_epoch)                         \
+    X(32, DESCRIBE_CONFIGS, 1, 4, 4, kafka_describe_configs)                                       \
+    X(36, SASL_AUTHENTICATE, 0, 2, 2, kafka_sasl_authenticate)                                     \
+    X(37, CREATE_PARTITIONS, 0, 3, 2, kafka_create_partitions)                                     \
+    X(42, DELETE_GROUPS, 0, 2, 2, kafka_delete_groups)                                             \
+    X(44, INCREMENTAL_ALTER_CONFIGS, 0, 1, 1, kafka_incremental_alter_configs)                     \
+    X(60, DESCRIBE_CLUSTER, 0, 1, 0, kafka_describe_cluster)
+
+enum kafka_api_key {
+#define X(key, name, min, max, flex, fn) KAFKA_##name = key,
+    KAFKA_APIS(X)
+#undef X
+};
+
+struct kreq;
+struct kafka_api { int16_t key, min, max, flex_from; const char *name; void (*handle)(struct kreq *r); };
+extern const struct kafka_api KAFKA_API_TABLE[];
+extern const size_t KAFKA_API_COUNT;
+
+struct kafka_conn {
+    struct kafka *kafka;
+    struct tcp_conn *tcp;
+    struct hub_ns *ns;               /* the client's namespace */
+    struct kreq *first, **end;       /* requests without an answer, in order */
+    int queued;
+    size_t queued_bytes;
+    bool authenticated, handshaken, paused;
+};
+
+/* One request, from its frame to its answer. A handler reads `in`, writes the response's body to
+ * `out`, and calls kreq_done(); or keeps the request waiting, with what it needs copied into the
+ * arena and `cancel` set, and calls kreq_done() later. */
+struct kreq {
+    struct kreq *next;
+    struct hub *hub;
+    struct kafka_conn *conn;         /* NULL: it is gone; kreq_done() then only frees */
+    const struct kafka_api *api;
+    int16_t version;
+    int32_t correlation;
+    struct str client_id;            /* in the frame: only until the handler returns */
+    size_t frame_bytes;
+    struct kin in;
+    struct kout out;
+    struct arena *arena;
+    bool done, no_reply, fail;       /* fail: close the connection instead of answering */
+    void (*cancel)(struct kreq *r);  /* the connection is gone: undo the waiting and call kreq_done() */
+    void *state;                     /* the handler's, in the arena */
+    struct hub_wait wait;
+};
+
+void kafka_api_versions_unknown(struct kreq *r); /* answers in version 0 */
+void kreq_done(struct kreq *r);
+/* The request is malformed: the connection is closed with one log line. */
+void kreq_bad(struct kreq *r);
+/* The usual front of a handler: after the last field was read. False: kreq_bad() was called. */
+bool kreq_read_all(struct kreq *r);
+/* The topic of that name in the client's namespace; internal ones are not for clients. */
+struct topic *kreq_topic(struct kreq *r, struct str name);
+
+#define X(key, name, min, max, flex, fn) void fn(struct kreq *r);
+KAFKA_APIS(X)
+#undef X
+#endif

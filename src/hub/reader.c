@@ -1,0 +1,511 @@
+/* reader.c -- reading in process: offsets, watches, and read handles that DuckDB scans.
+ *
+ * A handle holds, for each range, the segments it lies in (a reference each) and the bytes to read:
+ * fixed when it is made on the hub loop, so that scans on any thread need nothing but pread(2). Rows
+ * are decoded from the record batches straight into DuckDB's vectors. */
+#include "hub/hub_int.h"
+#include <string.h>
+
+enum { WINDOW_BYTES = 1 << 20 };
+
+enum column { COL_KEY, COL_VALUE, COL_HEADERS, COL_TOPIC, COL_PARTITION, COL_OFFSET, COL_TIMESTAMP, COL_TIMESTAMP_TYPE,
+    COL_BODY, COL_ENQUEUED, COL_SEQUENCE, COL_SYSTEM, COL_PROPERTIES, COL_COUNT };
+
+/* X(name, DuckDB type), in the order of enum column */
+#define COLUMNS(X)                                                                                 \
+    X("key", "BLOB") X("value", "BLOB") X("headers", "MAP(VARCHAR, BLOB)") X("topic", "VARCHAR")   \
+    X("partition", "INTEGER") X("offset", "BIGINT") X("timestamp", "TIMESTAMPTZ")                  \
+    X("timestampType", "INTEGER") X("body", "BLOB") X("enqueuedTime", "TIMESTAMPTZ")               \
+    X("sequenceNumber", "BIGINT") X("systemProperties", "MAP(VARCHAR, VARCHAR)")                   \
+    X("properties", "MAP(VARCHAR, VARCHAR)")
+
+const char *const HUB_COLUMNS[] = {
+#define X(name, type) name,
+    COLUMNS(X)
+#undef X
+};
+static const char *const COLUMN_TYPES[] = {
+#define X(name, type) type,
+    COLUMNS(X)
+#undef X
+};
+const size_t HUB_COLUMN_COUNT = COUNT_OF(HUB_COLUMNS);
+
+struct piece { struct seg *seg; int32_t partition; int64_t from, to, pos, end; };
+
+struct hub_reader {
+    struct hub *hub;
+    struct topic *topic;             /* hub loop only */
+    char *topic_name;
+    struct piece *pieces;
+    size_t count, cap;
+    struct duck_source source;
+};
+
+/* ------------------------------------------------------------------ scanning (any thread) */
+
+struct scan {
+    const struct hub_reader *r;
+    size_t piece;
+    int64_t pos;                     /* of the window's first byte in the segment */
+    size_t at;                       /* of the next batch in the window */
+    struct buf window;
+    struct batch_reader batch;
+    bool in_batch;
+    bool wanted[COL_COUNT];
+    struct event_header headers[BATCH_MAX_HEADERS];
+    struct str keys[BATCH_MAX_HEADERS], values[BATCH_MAX_HEADERS];
+    struct arena *arena;             /* of one chunk: texts made for it */
+};
+
+static void *scan_open(void *ctx, struct err *err)
+{
+    struct scan *s = NEW(struct scan);
+    (void)err;
+    s->r = ctx;
+    s->pos = s->r->count ? s->r->pieces[0].pos : 0;
+    s->arena = arena_new();
+    buf_init(&s->window);
+    batch_reader_init(&s->batch);
+    return s;
+}
+
+static void scan_close(void *scan)
+{
+    struct scan *s = scan;
+    buf_release(&s->window);
+    batch_reader_release(&s->batch);
+    arena_free(s->arena);
+    mem_free(s);
+}
+
+static void next_piece(struct scan *s)
+{
+    s->piece++;
+    buf_clear(&s->window);
+    s->at = 0;
+    if (s->piece < s->r->count)
+        s->pos = s->r->pieces[s->piece].pos;
+}
+
+/* Makes the window hold the whole next batch. 1, 0 at the end of the piece, -1. */
+static int next_batch(struct scan *s, struct batch *b, struct err *err)
+{
+    const struct piece *p = &s->r->pieces[s->piece];
+    for (int64_t need = WINDOW_BYTES;;) {
+        struct str rest = str_from(buf_view(&s->window), s->at);
+        bool head = batch_read_header(rest, b);
+        if (head && (size_t)b->size <= rest.len)
+            return 1;
+        int64_t pos = s->pos + (int64_t)s->at;
+        if (pos >= p->end)
+            return 0;
+        if ((rest.len >= BATCH_HEADER && !head) || (head && b->size > p->end - pos))
+            return err_set(err, ERR_CORRUPT, "'%s' holds no batch at byte %jd", p->seg->path, (intmax_t)pos);
+        if (head && b->size > need)
+            need = b->size;
+        int64_t n = need < p->end - pos ? need : p->end - pos;
+        buf_clear(&s->window);
+        int64_t got = fs_pread(p->seg->fd, buf_room(&s->window, (size_t)n), (size_t)n, pos, err);
+        if (got < 0)
+            return -1;
+        if (got < n)
+            return err_set(err, ERR_CORRUPT, "'%s' is shorter than it was", p->seg->path);
+        buf_took(&s->window, (size_t)got);
+        s->pos = pos;
+        s->at = 0;
+    }
+}
+
+/* The next record of the ranges: 1, 0 at the end, -1. */
+static int next_record(struct scan *s, struct record *rec, struct err *err)
+{
+    while (s->piece < s->r->count) {
+        const struct piece *p = &s->r->pieces[s->piece];
+        if (s->in_batch) {
+            int got = batch_reader_next(&s->batch, rec, err);
+            if (got < 0)
+                return -1;
+            s->in_batch = got == 1;
+            if (got == 1 && rec->offset >= p->from && rec->offset < p->to)
+                return 1;
+            continue;
+        }
+        struct batch b;
+        int got = next_batch(s, &b, err);
+        if (got < 0)
+            return -1;
+        if (got == 0 || b.base_offset >= p->to) {
+            next_piece(s);
+            continue;
+        }
+        struct str bytes = str_sub(buf_view(&s->window), s->at, (size_t)b.size);
+        s->at += (size_t)b.size;
+        if (batch_last_offset(&b) < p->from || (b.attributes & BATCH_CONTROL))
+            continue;
+        if (batch_reader_start(&s->batch, &b, bytes, err))
+            return -1;
+        s->in_batch = true;
+    }
+    return 0;
+}
+
+/* Headers may repeat a name, a map may not: the last one wins, as in most clients' dictionaries. */
+static size_t distinct_headers(struct scan *s, const struct record *rec)
+{
+    struct str rest = rec->headers;
+    struct event_header h;
+    size_t n = 0;
+    for (int32_t i = 0; i < rec->header_count && record_header(&rest, &h); i++) {
+        size_t at = 0;
+        while (at < n && !str_eq(s->headers[at].key, h.key))
+            at++;
+        s->headers[at] = h;
+        n += at == n;
+    }
+    return n;
+}
+
+/* As text: what is no UTF-8 is shown as base64. */
+static struct str text_of(struct scan *s, struct str bytes)
+{
+    if (!bytes.ptr || str_utf8_ok(bytes))
+        return bytes;
+    struct buf b;
+    buf_init(&b);
+    base64_put(&b, bytes);
+    struct str out = str_copy(s->arena, buf_view(&b));
+    buf_release(&b);
+    return out;
+}
+
+static void put_header_maps(struct scan *s, struct duck_out *o, size_t row, const struct record *rec)
+{
+    size_t n = rec->header_count ? distinct_headers(s, rec) : 0;
+    for (size_t i = 0; i < n; i++) {
+        s->keys[i] = text_of(s, s->headers[i].key);
+        s->values[i] = s->headers[i].value;
+    }
+    if (s->wanted[COL_HEADERS])
+        duck_out_map(o, COL_HEADERS, row, n, s->keys, s->values);
+    if (!s->wanted[COL_PROPERTIES])
+        return;
+    for (size_t i = 0; i < n; i++)
+        s->values[i] = text_of(s, s->values[i]);
+    duck_out_map(o, COL_PROPERTIES, row, n, s->keys, s->values);
+}
+
+static void put_bytes(struct scan *s, struct duck_out *o, enum column col, size_t row, struct str v)
+{
+    if (!s->wanted[col])
+        return;
+    if (v.ptr)
+        duck_out_text(o, col, row, v);
+    else
+        duck_out_null(o, col, row);
+}
+
+static void put_i64(struct scan *s, struct duck_out *o, enum column col, size_t row, int64_t v)
+{
+    if (s->wanted[col])
+        duck_out_i64(o, col, row, v);
+}
+
+static void put_row(struct scan *s, struct duck_out *o, size_t row, const struct record *rec)
+{
+    int64_t us;
+    if (__builtin_mul_overflow(rec->timestamp_ms, 1000, &us))
+        us = 0;
+    put_bytes(s, o, COL_KEY, row, rec->key);
+    put_bytes(s, o, COL_VALUE, row, rec->value);
+    put_bytes(s, o, COL_BODY, row, rec->value);
+    put_bytes(s, o, COL_TOPIC, row, str_z(s->r->topic_name));
+    put_i64(s, o, COL_PARTITION, row, s->r->pieces[s->piece].partition);
+    put_i64(s, o, COL_OFFSET, row, rec->offset);
+    put_i64(s, o, COL_SEQUENCE, row, rec->offset);
+    put_i64(s, o, COL_TIMESTAMP, row, us);
+    put_i64(s, o, COL_ENQUEUED, row, us);
+    put_i64(s, o, COL_TIMESTAMP_TYPE, row, s->batch.head.attributes & BATCH_LOG_APPEND_TIME ? 1 : 0);
+    if (s->wanted[COL_HEADERS] || s->wanted[COL_PROPERTIES])
+        put_header_maps(s, o, row, rec);
+    if (s->wanted[COL_SYSTEM]) {
+        struct str name = STR("x-opt-partition-key"), key = text_of(s, rec->key);
+        duck_out_map(o, COL_SYSTEM, row, key.ptr ? 1 : 0, &name, &key);
+    }
+}
+
+static int scan_next(void *scan, struct duck_out *o, struct err *err)
+{
+    struct scan *s = scan;
+    struct record rec;
+    size_t rows = 0, room = duck_out_capacity(o);
+    int got = 0;
+    arena_reset(s->arena);
+    for (size_t i = 0; i < COL_COUNT; i++)
+        s->wanted[i] = duck_out_wanted(o, i);
+    while (rows < room && (got = next_record(s, &rec, err)) == 1)
+        put_row(s, o, rows++, &rec);
+    duck_out_rows(o, rows);
+    return got < 0 ? -1 : 0;
+}
+
+/* ------------------------------------------------------------------ handles */
+
+struct ask {
+    struct hub *hub;
+    char *ns, *name;
+    struct hub_ranges ranges;
+    struct hub_reader *reader;
+    void (*on_ranges)(void *arg, const struct hub_ranges *r, const struct err *err);
+    void (*on_reader)(void *arg, struct hub_reader *r, const struct err *err);
+    void *arg;
+    int rc;
+    struct err err;
+};
+
+static struct ask *ask_new(struct hub *h, const char *ns, const char *name, void *arg)
+{
+    struct ask *a = NEW(struct ask);
+    a->hub = h;
+    a->ns = ns ? mem_strdup(ns) : NULL;
+    a->name = mem_strdup(name);
+    a->arg = arg;
+    return a;
+}
+
+static struct topic *ask_topic(struct ask *a)
+{
+    struct hub_ns *ns = hub_namespace(a->hub, a->ns, &a->err);
+    return ns ? hub_topic(a->hub, ns, str_z(a->name), false, &a->err) : NULL;
+}
+
+static void on_told(void *arg)
+{
+    struct ask *a = arg;
+    const struct err *err = a->rc ? &a->err : NULL;
+    if (a->on_ranges)
+        a->on_ranges(a->arg, err ? NULL : &a->ranges, err);
+    else
+        a->on_reader(a->arg, err ? NULL : a->reader, err);
+    mem_free(a->ranges.items);
+    mem_free(a->ns);
+    mem_free(a->name);
+    mem_free(a);
+}
+
+static void tell(struct ask *a, int rc)
+{
+    a->rc = rc;
+    ev_post(a->hub->owner, on_told, a);
+}
+
+static void on_ask_offsets(void *arg)
+{
+    struct ask *a = arg;
+    struct topic *t = ask_topic(a);
+    if (!t) {
+        tell(a, -1);
+        return;
+    }
+    a->ranges.count = t->part_count;
+    a->ranges.items = mem_alloc((size_t)t->part_count * sizeof *a->ranges.items);
+    for (int32_t i = 0; i < t->part_count; i++)
+        a->ranges.items[i] = (struct hub_range){i, t->parts[i]->log->start_offset, t->parts[i]->log->high_watermark};
+    tell(a, 0);
+}
+
+void hub_offsets(struct hub *h, const char *ns, const char *name,
+                 void (*fn)(void *arg, const struct hub_ranges *r, const struct err *err), void *arg)
+{
+    struct ask *a = ask_new(h, ns, name, arg);
+    a->on_ranges = fn;
+    ev_post(h->loop, on_ask_offsets, a);
+}
+
+static void add_piece(struct hub_reader *r, struct piece p)
+{
+    r->pieces = mem_grow(r->pieces, &r->cap, r->count + 1, sizeof p);
+    r->pieces[r->count++] = p;
+    seg_ref(p.seg);
+}
+
+static int add_range(struct hub_reader *r, struct partition *p, const struct hub_range *range, struct err *err)
+{
+    struct plog *log = p->log;
+    if (range->from < log->start_offset || range->to > log->high_watermark || range->from > range->to)
+        return err_set(err, ERR_NOT_FOUND,
+                       "offsets %jd to %jd of hub '%s' partition %d are not there: it holds %jd to %jd", (intmax_t)range->from,
+                       (intmax_t)range->to, p->topic->name, p->index, (intmax_t)log->start_offset, (intmax_t)log->high_watermark);
+    for (size_t i = plog_seg_of(log, range->from); i < log->seg_count && range->from < range->to; i++) {
+        struct seg *s = log->segs[i];
+        if (s->base >= range->to || !s->synced)
+            continue;
+        int64_t pos = seg_find(s, range->from, err);
+        if (pos < 0)
+            return -1;
+        if (pos < s->synced)
+            add_piece(r, (struct piece){s, p->index, range->from, range->to, pos, s->synced});
+    }
+    return 0;
+}
+
+static void reader_release(void *arg)
+{
+    struct hub_reader *r = arg;
+    for (size_t i = 0; i < r->count; i++)
+        seg_unref(r->pieces[i].seg);
+    r->topic->readers--;
+    mem_free(r->pieces);
+    mem_free(r->topic_name);
+    mem_free(r);
+}
+
+static void on_ask_reader(void *arg)
+{
+    struct ask *a = arg;
+    struct topic *t = ask_topic(a);
+    if (!t) {
+        tell(a, -1);
+        return;
+    }
+    struct hub_reader *r = NEW(struct hub_reader);
+    *r = (struct hub_reader){.hub = a->hub, .topic = t, .topic_name = mem_strdup(t->name)};
+    r->source = (struct duck_source){COL_COUNT, HUB_COLUMNS, COLUMN_TYPES, scan_open, scan_next, scan_close, r};
+    t->readers++;
+    int rc = 0;
+    for (int32_t i = 0; i < a->ranges.count && !rc; i++) {
+        struct partition *p = topic_partition(t, a->ranges.items[i].partition);
+        rc = p ? add_range(r, p, &a->ranges.items[i], &a->err)
+               : err_set(&a->err, ERR_NOT_FOUND, "hub '%s' has no partition %d", t->name, a->ranges.items[i].partition);
+    }
+    if (rc)
+        reader_release(r);
+    else
+        a->reader = r;
+    tell(a, rc);
+}
+
+void hub_reader_open(struct hub *h, const char *ns, const char *name, const struct hub_ranges *ranges,
+                     void (*fn)(void *arg, struct hub_reader *r, const struct err *err), void *arg)
+{
+    struct ask *a = ask_new(h, ns, name, arg);
+    a->on_reader = fn;
+    a->ranges.count = ranges->count;
+    a->ranges.items = mem_alloc((size_t)(ranges->count + 1) * sizeof *ranges->items);
+    memcpy(a->ranges.items, ranges->items, (size_t)ranges->count * sizeof *ranges->items);
+    ev_post(h->loop, on_ask_reader, a);
+}
+
+const struct duck_source *hub_reader_source(const struct hub_reader *r)
+{
+    return &r->source;
+}
+
+void hub_reader_free(struct hub_reader *r)
+{
+    if (r)
+        ev_post(r->hub->loop, reader_release, r);
+}
+
+/* ------------------------------------------------------------------ watches */
+
+struct hub_watch {
+    struct hub *hub;
+    char *ns, *name;
+    ev_fn fn;
+    void *arg;
+    bool dead;                       /* owner's: no call any more */
+    /* Of the hub loop: */
+    struct topic *topic;             /* NULL: not there */
+    struct fetch_link *links;        /* one a partition */
+    int32_t link_count;
+    int64_t told;                    /* sum of the high watermarks at the last call */
+};
+
+static void watch_call(void *arg)
+{
+    struct hub_watch *w = arg;
+    if (!w->dead)
+        w->fn(w->arg);
+}
+
+static int64_t watermarks(const struct topic *t)
+{
+    int64_t n = 0;
+    for (int32_t i = 0; t && i < t->part_count; i++)
+        n += t->parts[i]->log->high_watermark;
+    return n;
+}
+
+static void watch_disarm(struct hub_watch *w)
+{
+    for (int32_t i = 0; i < w->link_count; i++)
+        fetch_link_remove(&w->links[i]);
+}
+
+static void watch_fire(void *arg)
+{
+    struct hub_watch *w = arg;
+    watch_disarm(w);
+    w->told = watermarks(w->topic);
+    ev_post(w->hub->owner, watch_call, w);
+}
+
+static void watch_arm(void *arg)
+{
+    struct hub_watch *w = arg;
+    struct err err;
+    struct hub_ns *ns = w->topic ? NULL : hub_namespace(w->hub, w->ns, &err);
+    if (!w->topic && ns && (w->topic = topic_find(ns, str_z(w->name))))
+        w->topic->readers++;
+    if (!w->topic || watermarks(w->topic) != w->told) {
+        watch_fire(w); /* something came since the last call, or the asker shall see that there is no hub */
+        return;
+    }
+    watch_disarm(w);
+    w->links = mem_realloc(w->links, (size_t)w->topic->part_count * sizeof *w->links);
+    w->link_count = w->topic->part_count;
+    for (int32_t i = 0; i < w->link_count; i++) {
+        w->links[i] = (struct fetch_link){0};
+        fetch_link_add(&w->links[i], w->topic->parts[i], watch_fire, w);
+    }
+}
+
+static void watch_free_memory(void *arg)
+{
+    struct hub_watch *w = arg;
+    mem_free(w->links);
+    mem_free(w->ns);
+    mem_free(w->name);
+    mem_free(w);
+}
+
+static void watch_release(void *arg)
+{
+    struct hub_watch *w = arg;
+    watch_disarm(w);
+    if (w->topic)
+        w->topic->readers--;
+    ev_post(w->hub->owner, watch_free_memory, w); /* behind the calls that are on their way */
+}
+
+struct hub_watch *hub_watch(struct hub *h, const char *ns, const char *name, ev_fn fn, void *arg)
+{
+    struct hub_watch *w = NEW(struct hub_watch);
+    *w = (struct hub_watch){.hub = h, .ns = ns ? mem_strdup(ns) : NULL, .name = mem_strdup(name), .fn = fn, .arg = arg};
+    ev_post(h->loop, watch_arm, w);
+    return w;
+}
+
+void hub_watch_again(struct hub_watch *w)
+{
+    ev_post(w->hub->loop, watch_arm, w);
+}
+
+void hub_watch_free(struct hub_watch *w)
+{
+    if (!w)
+        return;
+    w->dead = true;
+    ev_post(w->hub->loop, watch_release, w);
+}
