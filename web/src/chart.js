@@ -114,7 +114,7 @@ function axis(kind, enc, more) {
 function legend(option, names) {
   if (names.length < 2) return;
   option.legend = {
-    type: 'scroll', bottom: 0, icon: 'roundRect', itemWidth: 10, itemHeight: 10, itemGap: 14, data: names,
+    id: 'legend', type: 'scroll', bottom: 0, icon: 'roundRect', itemWidth: 10, itemHeight: 10, itemGap: 14, data: names,
     textStyle: { color: css('--muted'), fontSize: 11 }, pageTextStyle: { color: css('--muted') },
     pageIconColor: css('--muted'), pageIconInactiveColor: css('--line'),
   };
@@ -149,14 +149,14 @@ function cartesian(kind, spec, data) {
     ? { ...axis('time', catEnc, {}), boundaryGap: false }
     : { ...axis('category', catEnc, {}), data: list.map(show), boundaryGap: kind === 'bar', inverse: horizontal };
   const valAxis = axis('value', valEnc, { formatter: (v) => formatNumber(v, short) });
-  option.xAxis = horizontal ? valAxis : catAxis;
-  option.yAxis = horizontal ? catAxis : valAxis;
+  option.xAxis = { id: 'x', ...(horizontal ? valAxis : catAxis) };
+  option.yAxis = { id: 'y', ...(horizontal ? catAxis : valAxis) };
   option.tooltip.axisPointer = { type: kind === 'bar' ? 'shadow' : 'line', lineStyle: { color: css('--line') }, shadowStyle: { color: css('--hover') } };
   option.tooltip.valueFormatter = (v) => formatNumber(Array.isArray(v) ? v[1] : v, { ...format, abbreviation: 'none' });
   option.tooltip.order = 'valueDesc';
   if (continuous) option.tooltip.axisPointer.label = { formatter: (p) => formatDate(new Date(p.value).toISOString(), pattern) };
   option.series = names.map((name) => ({
-    name, type: kind === 'bar' ? 'bar' : 'line', data: list.map((c) => point(series.get(name), c)),
+    id: `series ${name}`, name, type: kind === 'bar' ? 'bar' : 'line', data: list.map((c) => point(series.get(name), c)),
     stack: stacked ? 'all' : undefined, barMaxWidth: 44, showSymbol: kind !== 'bar' && list.length <= 40, symbolSize: 6,
     lineStyle: { width: 2.5 }, areaStyle: kind === 'area' ? { opacity: stacked ? 0.55 : 0.22 } : kind === 'line' && names.length === 1 ? { opacity: 0.08 } : undefined,
     itemStyle: kind === 'bar' ? { borderRadius: stacked ? 0 : horizontal ? [0, 4, 4, 0] : [4, 4, 0, 0] } : undefined,
@@ -189,12 +189,12 @@ function scatter(spec, data) {
   }
   const option = base();
   const numeric = !temporal && data.rows.every((r) => toNumber(r[xi]) !== null);
-  option.xAxis = { ...axis(temporal ? 'time' : numeric ? 'value' : 'category', x, numeric ? { formatter: (v) => formatNumber(v, { abbreviation: 'compact', ...x.format }) } : {}), scale: true };
-  option.yAxis = { ...axis('value', y, { formatter: (v) => formatNumber(v, { abbreviation: 'compact', ...y.format }) }), scale: true };
+  option.xAxis = { id: 'x', ...axis(temporal ? 'time' : numeric ? 'value' : 'category', x, numeric ? { formatter: (v) => formatNumber(v, { abbreviation: 'compact', ...x.format }) } : {}), scale: true };
+  option.yAxis = { id: 'y', ...axis('value', y, { formatter: (v) => formatNumber(v, { abbreviation: 'compact', ...y.format }) }), scale: true };
   option.tooltip.trigger = 'item';
   option.tooltip.formatter = undefined;
   option.series = [...groups].map(([name, points]) => ({
-    name, type: 'scatter', data: points, itemStyle: { opacity: 0.75 },
+    id: `series ${name}`, name, type: 'scatter', data: points, itemStyle: { opacity: 0.75 },
     symbolSize: si >= 0 ? (v) => 6 + 26 * Math.sqrt(v[2] / (max || 1)) : 9,
   }));
   legend(option, [...groups.keys()]);
@@ -216,7 +216,7 @@ function pie(spec, data) {
   option.tooltip.formatter = undefined;
   option.tooltip.valueFormatter = (v) => formatNumber(v, { ...angle.format, abbreviation: 'none' });
   option.series = [{
-    type: 'pie', radius: ['48%', '74%'], center: ['50%', '46%'], data: list, padAngle: list.length > 1 ? 1 : 0,
+    id: 'series', type: 'pie', radius: ['48%', '74%'], center: ['50%', '46%'], data: list, padAngle: list.length > 1 ? 1 : 0,
     itemStyle: { borderRadius: 4 }, minShowLabelAngle: 8,
     label: { color: css('--muted'), fontSize: 11, formatter: label && label.show === false ? '{b}' : '{b}  {d}%' },
     labelLine: { lineStyle: { color: css('--line') } },

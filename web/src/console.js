@@ -62,7 +62,9 @@ export class ConsoleView {
     this.rate.textContent = compact(rate);
     this.drawRate();
     this.drawStages(state, tables);
-    fill(this.rest, this.dashboardCards(), this.partsPanel(state.parts || []), this.pipelinesPanel(state.pipelines || []), this.jobsPanel(state.jobs || []), this.tablesPanel(tables));
+    const column = (...panels) => h('div', { class: 'column' }, ...panels);
+    fill(this.rest, column(this.dashboardCards(), this.pipelinesPanel(state.pipelines || []), this.jobsPanel(state.jobs || [])),
+      column(this.partsPanel(state.parts || []), this.tablesPanel(tables)));
     this.tick();
   }
 

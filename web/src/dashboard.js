@@ -21,15 +21,19 @@ class Widget {
     else if (def.query >= 0) this.wait();
   }
 
-  state(kind, title, detail) {
+  state(kind, title, detail, place) {
     this.el.dataset.state = kind;
     this.clear();
-    fill(this.body, h('div', { class: `state state-${kind}` }, h('strong', {}, title), detail ? h('span', {}, detail) : null));
+    fill(this.body, h('div', { class: `state state-${kind}`, title: [detail, place].filter(Boolean).join('\n') },
+      h('strong', {}, title), detail ? h('span', {}, detail) : null, place ? h('code', {}, place) : null));
   }
 
   clear() {}
   wait() { this.el.dataset.state = 'waiting'; fill(this.body, h('div', { class: 'skeleton' })); }
-  refuse() { this.state('refused', 'Not supported', this.def.refusal); }
+  refuse() {
+    const m = /^(\S+:\d+:\d+): ([^]*)$/.exec(this.def.refusal);
+    this.state('refused', 'Not supported', m ? m[2] : this.def.refusal, m && m[1]);
+  }
 
   take(result) {
     if (this.def.refusal) return;
@@ -43,7 +47,6 @@ class Widget {
       if (!fresh) fill(this.body);
       this.el.dataset.state = 'data';
       this.draw(result, !fresh);
-      if (fresh) this.flash();
     }
   }
 
@@ -72,7 +75,7 @@ class ChartWidget extends Widget {
       this.chart = window.echarts.init(el, null, { renderer: 'canvas' });
     }
     try {
-      this.chart.setOption(chartOption(this.def.kind, this.def.spec, result), { replaceMerge: ['series', 'xAxis', 'yAxis', 'legend'] });
+      this.chart.setOption(chartOption(this.def.kind, this.def.spec, result), { replaceMerge: ['series'] });
     } catch (e) {
       this.state('error', 'The chart cannot be drawn', String(e.message || e));
     }
@@ -99,6 +102,7 @@ class CounterWidget extends Widget {
       fill(this.body, this.number, this.under, this.spark);
       this.shown = null;
     }
+    if (this.shown !== null && this.shown !== toNumber(row[vi])) this.flash();
     this.animate(vi >= 0 ? row[vi] : null, e.value && e.value.format);
     const under = [];
     if (!this.def.title && e.value && e.value.displayName) under.push(e.value.displayName);
@@ -137,7 +141,12 @@ class CounterWidget extends Widget {
     this.chart.setOption(sparkOption(values));
   }
 
-  clear() { if (this.chart) this.chart.dispose(); this.chart = null; this.number = null; }
+  clear() {
+    cancelAnimationFrame(this.frame);
+    if (this.chart) this.chart.dispose();
+    this.chart = this.number = null;
+  }
+
   resize() { if (this.chart) this.chart.resize(); }
 }
 
