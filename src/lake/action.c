@@ -114,6 +114,26 @@ int action_file(struct arena *a, const struct doc *d, int64_t version, struct la
     return 0;
 }
 
+int action_file_columns(struct arena *a, struct str path, struct str stats, struct str rest, struct lake_file *out, struct err *err)
+{
+    out->path = str_copy(a, path);
+    out->stats = stats.len ? str_copy(a, stats) : STR_NONE;
+    if (rest.len) {
+        struct arena *scratch = arena_new();
+        struct doc *d = doc_json(scratch, NULL, rest, err);
+        out->partition = copy_pairs(a, doc_get(d, "partitionValues"));
+        copy_dv(a, doc_get(d, "deletionVector"), &out->dv);
+        out->extra = d ? carried_text(a, d) : STR_NONE;
+        arena_free(scratch);
+        if (!d)
+            return -1;
+    }
+    out->rows = stats_rows(out->stats);
+    if (out->rows >= 0)
+        out->rows -= out->dv.cardinality;
+    return 0;
+}
+
 static int copy_names(struct arena *a, const struct doc *d, struct str **out, size_t *count)
 {
     *out = NULL;

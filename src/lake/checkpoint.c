@@ -1,17 +1,21 @@
 /* checkpoint.c -- reading a checkpoint: Parquet through DuckDB, V2 with sidecars.
  *
- * A checkpoint's rows are actions, a column each, all but one NULL. DuckDB turns the members that we
- * know, as far as the file has them, into the JSON of a commit's line, and replay.c applies those as
- * it does commits. Two queries keep the text small: one for the adds, one for the rest. A checkpoint
- * written with delta.checkpoint.writeStatsAsJson=false has only stats_parsed: its JSON is as good.
+ * A checkpoint's rows are actions, a column each, all but one NULL. The adds, which are nearly all,
+ * are read as columns: path, size, modificationTime, stats, and JSON of what else is not empty. The
+ * rest DuckDB turns into the JSON of a commit's line, members that the file has, and replay.c
+ * applies those as it does commits. A checkpoint written with delta.checkpoint.writeStatsAsJson=false
+ * has only stats_parsed: its JSON is as good.
  * A V2 checkpoint's `sidecar` rows name files in _sidecars/ that hold the adds and removes; its top
  * file may be JSON lines. A classic name may hold V2 content. */
 #include "lake/log_int.h"
 #include <string.h>
 
-static const char *const add_members[] = {"path", "partitionValues", "size", "modificationTime", "dataChange", "stats",
-                                          "deletionVector", "tags", "baseRowId", "defaultRowCommitVersion",
-                                          "clusteringProvider"};
+/* Members of add that are mostly empty, and when they are. */
+static const struct { const char *name, *empty; } add_rest[] = {
+    {"partitionValues", "cardinality(add.partitionValues) = 0"}, {"deletionVector", "add.deletionVector.storageType IS NULL"},
+    {"tags", "cardinality(add.tags) = 0"}, {"baseRowId", "add.baseRowId IS NULL"},
+    {"defaultRowCommitVersion", "add.defaultRowCommitVersion IS NULL"}, {"clusteringProvider", "add.clusteringProvider IS NULL"},
+};
 static const char *const remove_members[] = {"path", "partitionValues", "size", "deletionTimestamp", "dataChange",
                                              "deletionVector", "baseRowId", "defaultRowCommitVersion"};
 static const char *const others[] = {"metaData", "protocol", "txn", "domainMetadata", "sidecar"};
@@ -28,11 +32,6 @@ static void put_members(struct buf *sql, const char *column, const struct type *
             continue;
         buf_printf(sql, "%s'%s': %s.%s", any ? ", " : "", members[i], column, members[i]);
         any = true;
-    }
-    if (str_eqz(str_z(column), "add") && type_field_find(t, STR("stats_parsed"))) {
-        bool json = type_field_find(t, STR("stats")) != NULL;
-        buf_printf(sql, ", 'stats%s': CASE WHEN add.stats_parsed IS NULL THEN NULL ELSE to_json(add.stats_parsed)::VARCHAR END",
-                   json ? "_parsed" : "");
     }
     buf_char(sql, '}');
 }
@@ -86,6 +85,58 @@ static int apply_query(struct replay *r, struct sidecars *sc, struct duck_conn *
     return got;
 }
 
+/* ---- adds */
+
+/* path, size, modificationTime, stats, the rest */
+static void put_adds(struct buf *sql, const struct type *add)
+{
+    bool text = type_field_find(add, STR("stats")), parsed = type_field_find(add, STR("stats_parsed"));
+    const char *as_json = "CASE WHEN add.stats_parsed IS NULL THEN NULL ELSE to_json(add.stats_parsed)::VARCHAR END";
+    buf_z(sql, "SELECT add.path, CAST(add.size AS BIGINT), CAST(add.modificationTime AS BIGINT), ");
+    if (text && parsed)
+        buf_printf(sql, "coalesce(add.stats, %s)", as_json);
+    else
+        buf_z(sql, text ? "add.stats" : parsed ? as_json : "NULL::VARCHAR");
+    buf_z(sql, ", CASE WHEN true");
+    for (size_t i = 0; i < COUNT_OF(add_rest); i++)
+        if (type_field_find(add, str_z(add_rest[i].name)))
+            buf_printf(sql, " AND (add.%s IS NULL OR %s)", add_rest[i].name, add_rest[i].empty);
+    buf_z(sql, " THEN NULL ELSE to_json({'x': 0");
+    for (size_t i = 0; i < COUNT_OF(add_rest); i++)
+        if (type_field_find(add, str_z(add_rest[i].name)))
+            buf_printf(sql, ", '%s': add.%s", add_rest[i].name, add_rest[i].name);
+    buf_z(sql, "})::VARCHAR END");
+}
+
+static struct str text_or_none(const struct duck_result *q, size_t col, size_t row)
+{
+    return duck_is_null(q, col, row) ? STR_NONE : duck_text(q, col, row);
+}
+
+static int apply_add(struct replay *r, const struct duck_result *q, size_t row, struct err *err)
+{
+    struct lake_file *f = ARENA_NEW(replay_arena(r), struct lake_file);
+    f->version = -1;
+    f->size = duck_is_null(q, 1, row) ? 0 : duck_i64(q, 1, row);
+    f->modified_ms = duck_is_null(q, 2, row) ? 0 : duck_i64(q, 2, row);
+    if (action_file_columns(replay_arena(r), duck_text(q, 0, row), text_or_none(q, 3, row), text_or_none(q, 4, row), f, err))
+        return -1;
+    replay_put_file(r, f, false);
+    return 0;
+}
+
+static int apply_adds(struct replay *r, struct duck_conn *c, struct str sql, struct err *err)
+{
+    struct duck_result *q = duck_query(c, sql, err);
+    int got = q ? 1 : -1;
+    while (got > 0 && (got = duck_next(q, err)) > 0)
+        for (size_t i = 0; i < duck_rows(q) && got > 0; i++)
+            if (apply_add(r, q, i, err))
+                got = -1;
+    duck_result_free(q);
+    return got;
+}
+
 /* The struct type of a checkpoint's column; NULL if the file has no such column. */
 static const struct type *column_type(struct arena *a, const struct duck_result *q, const char *name, struct err *err)
 {
@@ -112,12 +163,10 @@ static int read_parquet_files(struct replay *r, struct sidecars *sc, char *const
     int rc = 0;
     if (add) {
         buf_clear(&sql);
-        buf_z(&sql, "SELECT to_json({'add': ");
-        put_members(&sql, "add", add, add_members, COUNT_OF(add_members));
-        buf_z(&sql, "})::VARCHAR");
+        put_adds(&sql, add);
         put_from(&sql, files, count);
         buf_z(&sql, " WHERE add.path IS NOT NULL");
-        rc = apply_query(r, sc, c, buf_view(&sql), err);
+        rc = apply_adds(r, c, buf_view(&sql), err);
     }
     buf_clear(&sql);
     buf_z(&sql, "SELECT to_json({'x': 0");

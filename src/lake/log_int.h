@@ -58,6 +58,8 @@ void replay_release(struct replay *r);
 struct arena *replay_arena(struct replay *r); /* of the newest leaf */
 /* Applies one action line, parsed. `version` -1: from a checkpoint. */
 int replay_apply(struct replay *r, const struct doc *line, int64_t version, struct err *err) MUST_CHECK;
+/* Applies an add or remove whose texts live in replay_arena(). */
+void replay_put_file(struct replay *r, struct lake_file *f, bool removed);
 /* Applies a whole commit or JSON checkpoint; *ict_ms gets inCommitTimestamp or -1. */
 int replay_apply_text(struct replay *r, struct str text, int64_t version, int64_t *ict_ms, struct err *err) MUST_CHECK;
 void replay_compact(struct replay *r);     /* if it is worth it */
@@ -65,6 +67,8 @@ struct lake_snapshot *replay_snapshot(struct replay *r, struct err *err) MUST_CH
 
 /* ---- actions */
 int action_file(struct arena *a, const struct doc *d, int64_t version, struct lake_file *out, struct err *err) MUST_CHECK;
+/* An add from a checkpoint's columns; `rest` is JSON of its other members, or empty. */
+int action_file_columns(struct arena *a, struct str path, struct str stats, struct str rest, struct lake_file *out, struct err *err) MUST_CHECK;
 int action_meta(struct arena *a, const struct doc *d, struct lake_meta *out, struct err *err) MUST_CHECK;
 int action_protocol(struct arena *a, const struct doc *d, struct lake_protocol *out, struct err *err) MUST_CHECK;
 int action_txn(struct arena *a, const struct doc *d, struct lake_app_txn *out, struct err *err) MUST_CHECK;

@@ -67,11 +67,8 @@ struct arena *replay_arena(struct replay *r)
     return r->leaves[r->leaf_count - 1]->arena;
 }
 
-static int apply_file(struct replay *r, const struct doc *d, bool removed, int64_t version, struct err *err)
+void replay_put_file(struct replay *r, struct lake_file *f, bool removed)
 {
-    struct lake_file *f = ARENA_NEW(replay_arena(r), struct lake_file);
-    if (action_file(replay_arena(r), d, version, f, err))
-        return -1;
     struct buf key;
     buf_init(&key);
     action_file_key(&key, f);
@@ -80,6 +77,14 @@ static int apply_file(struct replay *r, const struct doc *d, bool removed, int64
     if (map_put(removed ? r->tombs : r->files, buf_view(&key), f))
         r->dead++;
     buf_release(&key);
+}
+
+static int apply_file(struct replay *r, const struct doc *d, bool removed, int64_t version, struct err *err)
+{
+    struct lake_file *f = ARENA_NEW(replay_arena(r), struct lake_file);
+    if (action_file(replay_arena(r), d, version, f, err))
+        return -1;
+    replay_put_file(r, f, removed);
     return 0;
 }
 
