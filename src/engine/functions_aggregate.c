@@ -18,13 +18,15 @@ static void count(struct pr *p, struct buf *b, const struct expr *c, const struc
         print_template(p, b, one ? "count(*)$F$W" : "count($D$1)$F$W", c, w);
         return;
     }
-    buf_z(b, c->distinct ? "count(DISTINCT CASE WHEN " : "count(CASE WHEN ");
-    for (size_t i = 0; i < c->args.count; i++) {
-        buf_z(b, i ? " AND " : "");
-        print_expr(p, b, arg(c, i), P_ATOM);
-        buf_z(b, " IS NOT NULL");
-    }
-    print_template(p, b, c->distinct ? " THEN ($*) END)$F$W" : " THEN 1 END)$F$W", c, w);
+    /* The $D of the template prints DISTINCT; a row counts if none of its values is NULL. */
+    struct buf t;
+    buf_init(&t);
+    buf_z(&t, "count($DCASE WHEN ");
+    for (size_t i = 0; i < c->args.count && i < 9; i++)
+        buf_printf(&t, "%s@%zu IS NOT NULL", i ? " AND " : "", i + 1);
+    buf_z(&t, c->distinct ? " THEN ($*) END)$F$W" : " THEN 1 END)$F$W");
+    print_template(p, b, t.ptr, c, w);
+    buf_release(&t);
 }
 
 static void sum(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)

@@ -237,13 +237,31 @@ static void like(struct pr *p, struct buf *b, const struct expr *c, const struct
     }
 }
 
+/* typeof() does not tell which fields are NOT NULL. */
+static const struct type *without_not_null(struct pr *p, const struct type *t)
+{
+    struct type *c = arena_copy(p->a, t, sizeof *t);
+    if (t->element)
+        c->element = without_not_null(p, t->element);
+    if (t->key)
+        c->key = without_not_null(p, t->key);
+    if (t->kind == TYPE_STRUCT && t->field_count) {
+        struct type_field *f = arena_copy(p->a, t->fields, t->field_count * sizeof *f);
+        for (size_t i = 0; i < t->field_count; i++) {
+            f[i].nullable = true;
+            f[i].type = without_not_null(p, f[i].type);
+        }
+        c->fields = f;
+    }
+    return c;
+}
+
 static void type_of_arg(struct pr *p, struct buf *b, const struct expr *c, const struct expr *window)
 {
     (void)window;
-    (void)p;
     struct buf t;
     buf_init(&t);
-    type_write_ddl(&t, arg(c, 0)->type);
+    type_write_ddl(&t, without_not_null(p, arg(c, 0)->type));
     duck_quote_text(b, buf_view(&t));
     buf_release(&t);
 }
@@ -393,7 +411,7 @@ const struct fn_row fn_rows_core[] = {
     {"like", NULL, P_COMPARE, like, NULL}, {"ilike", NULL, P_COMPARE, like, NULL},
     {"&", "@1 & @2", P_OTHER, NULL, NULL}, {"|", "@1 | @2", P_OTHER, NULL, NULL}, {"^", "xor($1, $2)", 0, NULL, NULL},
     {"~", "~@1", P_UNARY, NULL, NULL},
-    {"shiftleft", "spark_shift_left($1, $2)", 0, NULL, NULL}, {"<<", "spark_shift_left($1, $2)", 0, NULL, NULL},
+    {"shiftleft", "CAST(spark_shift_left($1, $2) AS $T)", 0, NULL, NULL}, {"<<", "CAST(spark_shift_left($1, $2) AS $T)", 0, NULL, NULL},
     {"shiftright", "@1 >> @2", P_OTHER, NULL, NULL}, {">>", "@1 >> @2", P_OTHER, NULL, NULL},
     {"shiftrightunsigned", NULL, 0, unsupported, NULL},
     {"bit_count", "CAST(bit_count($1) AS INTEGER)", 0, NULL, NULL},
@@ -410,7 +428,7 @@ const struct fn_row fn_rows_core[] = {
     {"abs", "abs($1)", 0, NULL, NULL}, {"acos", "spark_acos($1)", 0, NULL, NULL},
     {"acosh", "acosh($1)", 0, NULL, NULL}, {"asin", "spark_asin($1)", 0, NULL, NULL}, {"asinh", "asinh($1)", 0, NULL, NULL},
     {"atan", "atan($1)", 0, NULL, NULL}, {"atan2", "atan2($1, $2)", 0, NULL, NULL}, {"atanh", "atanh($1)", 0, NULL, NULL},
-    {"bin", "spark_bin($1)", 0, NULL, NULL}, {"bround", NULL, 0, round_to, NULL}, {"cbrt", "cbrt($1)", 0, NULL, NULL},
+    {"bin", "spark_bin($1)", 0, NULL, NULL}, {"bround", NULL, 0, round_to, NULL}, {"cbrt", "spark_cbrt($1)", 0, NULL, NULL},
     {"ceil", NULL, 0, round_to, NULL}, {"ceiling", NULL, 0, round_to, NULL}, {"floor", NULL, 0, round_to, NULL},
     {"round", NULL, 0, round_to, NULL},
     {"conv", "spark_conv($1, $2, $3)", 0, NULL, NULL}, {"cos", "cos($1)", 0, NULL, NULL}, {"cosh", "cosh($1)", 0, NULL, NULL},

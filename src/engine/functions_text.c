@@ -167,6 +167,11 @@ static void concat(struct pr *p, struct buf *b, const struct expr *c, const stru
         buf_z(b, "''");
         return;
     }
+    for (size_t i = 0; i < c->args.count; i++)
+        if (arg(c, i)->kind == EXPR_LITERAL && arg(c, i)->lit.kind == LIT_NULL) { /* DuckDB would lose the type */
+            print_template(p, b, "CAST(NULL AS $T)", c, NULL);
+            return;
+        }
     bool arrays = c->type->kind == TYPE_ARRAY;
     if (arrays) {
         buf_z(b, "CASE WHEN ");

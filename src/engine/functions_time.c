@@ -244,7 +244,7 @@ static void date_format(struct pr *p, struct buf *b, const struct expr *c, const
 static void from_unixtime(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
 {
     (void)w;
-    struct str x = str_fmt(p->a, "make_timestamp(1000000 * %.*s)", STR_ARGS(print_text(p, arg(c, 0), P_ATOM)));
+    struct str x = str_fmt(p->a, "make_timestamp(1000000 * CAST(%.*s AS BIGINT))", STR_ARGS(print_text(p, arg(c, 0), P_ANY)));
     if (c->args.count == 1)
         buf_printf(b, "strftime(%.*s, '%%Y-%%m-%%d %%H:%%M:%%S')", STR_ARGS(x));
     else
@@ -447,8 +447,8 @@ const struct fn_row fn_rows_time[] = {
     {"unix_micros", "epoch_us($1)", 0, NULL, NULL}, {"unix_millis", "CAST(floor(epoch_us($1) / 1e3) AS BIGINT)", 0, NULL, NULL},
     {"unix_seconds", "spark_seconds($1)", 0, NULL, NULL},
     {"timestamp_micros", "spark_instant(make_timestamp($1))", 0, NULL, NULL},
-    {"timestamp_millis", "spark_instant(make_timestamp(@1 * 1000))", 0, NULL, NULL},
-    {"timestamp_seconds", "spark_instant(make_timestamp(CAST(@1 * 1000000 AS BIGINT)))", 0, NULL, NULL},
+    {"timestamp_millis", "spark_instant(make_timestamp(1000 * CAST($1 AS BIGINT)))", 0, NULL, NULL},
+    {"timestamp_seconds", "spark_instant(make_timestamp(CAST(1000000 * CAST($1 AS DECIMAL(30,6)) AS BIGINT)))", 0, NULL, NULL},
     {"from_utc_timestamp", NULL, 0, zone_shift, NULL}, {"to_utc_timestamp", NULL, 0, zone_shift, NULL},
     {"last_day", "last_day($1)", 0, NULL, NULL}, {"make_date", "make_date($1, $2, $3)", 0, NULL, NULL},
     {"make_timestamp", NULL, 0, make_timestamp, NULL}, {"make_interval", NULL, 0, make_interval, NULL},

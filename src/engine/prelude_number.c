@@ -201,16 +201,17 @@ static void put_big(struct buf *out, const struct big *b)
         n += snprintf(digits + n, sizeof digits - (size_t)n, n ? "%09u" : "%u", b->limb[i]);
     if (b->negative && b->n)
         buf_char(out, '-');
+    if (b->scale <= 0) {
+        buf_add(out, n ? digits : "0", n ? (size_t)n : 1);
+        for (int i = 0; i < -b->scale && n; i++)
+            buf_char(out, '0');
+        return;
+    }
     int whole = n - b->scale;
     if (whole <= 0)
         buf_char(out, '0');
     if (whole > 0)
         buf_add(out, digits, (size_t)whole);
-    if (b->scale <= 0) {
-        for (int i = 0; i < -b->scale && n; i++)
-            buf_char(out, '0');
-        return;
-    }
     buf_char(out, '.');
     for (int i = whole; i < 0; i++)
         buf_char(out, '0');
@@ -498,6 +499,13 @@ static int hash(void *ctx, const struct duck_arg *a, size_t count, struct buf *o
     return 0;
 }
 
+static int cube_root(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
+{
+    (void)ctx, (void)count, (void)is_null, (void)err;
+    put_f64(out, cbrt(a[0].f64));
+    return 0;
+}
+
 static int shift_left(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
 {
     (void)ctx, (void)count, (void)is_null, (void)err;
@@ -514,6 +522,7 @@ const struct native natives_number[] = {
     {"spark_decimal_idiv", "ssib", "s", decimal_op, false, (void *)OP_IDIV},
     {"spark_decimal_round", "sis", "s", decimal_round, false, NULL},
     {"spark_round", "di", "d", real_round, false, NULL}, {"spark_round_even", "di", "d", real_round, false, (void *)1},
+    {"spark_cbrt", "d", "d", cube_root, false, NULL},
     {"spark_conv", "sii", "s", conv, false, NULL}, {"spark_shift_left", "li", "l", shift_left, false, NULL},
     {"spark_murmur3", "lsx", "l", hash, true, NULL}, {"spark_xxhash64", "lsx", "l", hash, true, (void *)1},
     {0},

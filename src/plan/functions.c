@@ -171,9 +171,9 @@ static const struct fn_sig table[] = {
     {"schema_of_variant", 1, 1, "v", "s", S, 0},
 
     /* The session and the place of a row. */
-    {"current_user", 0, 0, "", "s", S, NN}, {"user", 0, 0, "", "s", S, NN}, {"session_user", 0, 0, "", "s", S, NN},
-    {"current_catalog", 0, 0, "", "s", S, NN}, {"current_database", 0, 0, "", "s", S, NN},
-    {"current_schema", 0, 0, "", "s", S, NN}, {"version", 0, 0, "", "s", S, NN},
+    {"current_user", 0, 0, "", "!", S, NN}, {"user", 0, 0, "", "!", S, NN}, {"session_user", 0, 0, "", "!", S, NN},
+    {"current_catalog", 0, 0, "", "!", S, NN}, {"current_database", 0, 0, "", "!", S, NN},
+    {"current_schema", 0, 0, "", "!", S, NN}, {"version", 0, 0, "", "s", S, NN},
     {"monotonically_increasing_id", 0, 0, "", "l", S, VOL | NN}, {"spark_partition_id", 0, 0, "", "i", S, NN},
     {"input_file_name", 0, 0, "", "s", S, NN},
 

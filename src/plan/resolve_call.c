@@ -755,6 +755,15 @@ static struct expr *lag(struct ex *x, struct expr *c)
     return c;
 }
 
+/* current_user() and its like are constants of the query. */
+static struct expr *session_value(struct ex *x, struct expr *c)
+{
+    const struct resolver *env = x->rs->env;
+    bool schema = is(c, "current_database") || is(c, "current_schema");
+    struct str v = is(c, "current_catalog") ? env->current_catalog : schema ? env->current_schema : env->current_user;
+    return lit_text(x->rs, c->at, v.len ? v : schema ? STR("default") : is(c, "current_catalog") ? STR("main") : STR("paystreak"));
+}
+
 /* ------------------------------------------------------------------ lambdas */
 
 struct lambda_types { const struct type *params[3]; size_t count; };
@@ -898,6 +907,8 @@ static const struct { const char *name; typer fn; } typers[] = {
     {"sequence", sequence}, {"map", map}, {"map_concat", map_concat}, {"map_contains_key", map_part},
     {"map_entries", map_part}, {"map_keys", map_part}, {"map_values", map_part}, {"map_from_arrays", map_from},
     {"map_from_entries", map_from}, {"str_to_map", str_to_map}, {"named_struct", named_struct},
+    {"current_user", session_value}, {"user", session_value}, {"session_user", session_value},
+    {"current_catalog", session_value}, {"current_database", session_value}, {"current_schema", session_value},
     {"from_json", from_json}, {"variant_get", variant_get}, {"try_variant_get", variant_get},
     {"sum", sum_avg}, {"try_sum", sum_avg}, {"avg", sum_avg}, {"mean", sum_avg}, {"try_avg", sum_avg},
     {"percentile", percentile}, {"percentile_approx", percentile}, {"approx_percentile", percentile},
