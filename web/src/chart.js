@@ -144,7 +144,8 @@ function cartesian(kind, spec, data) {
   const continuous = temporal && kind !== 'bar';
   const stacked = names.length > 1 && (kind === 'area' || (kind === 'bar' && !(spec.mark && spec.mark.layout === 'group')));
   const option = base();
-  const point = (s, c) => (continuous ? [toDate(c), s.get(c) ?? null] : s.get(c) ?? (kind === 'bar' ? 0 : null));
+  const absent = kind === 'bar' || stacked ? 0 : null; /* what is stacked must have a value everywhere */
+  const point = (s, c) => (continuous ? [toDate(c), s.get(c) ?? absent] : s.get(c) ?? absent);
   const catAxis = continuous
     ? { ...axis('time', catEnc, {}), boundaryGap: false }
     : { ...axis('category', catEnc, {}), data: list.map(show), boundaryGap: kind === 'bar', inverse: horizontal };
@@ -158,7 +159,7 @@ function cartesian(kind, spec, data) {
   option.series = names.map((name) => ({
     id: `series ${name}`, name, type: kind === 'bar' ? 'bar' : 'line', data: list.map((c) => point(series.get(name), c)),
     stack: stacked ? 'all' : undefined, barMaxWidth: 44, showSymbol: kind !== 'bar' && list.length <= 40, symbolSize: 6,
-    lineStyle: { width: 2.5 }, areaStyle: kind === 'area' ? { opacity: stacked ? 0.55 : 0.22 } : kind === 'line' && names.length === 1 ? { opacity: 0.08 } : undefined,
+    connectNulls: true, lineStyle: { width: stacked ? 1.5 : 2.5 }, areaStyle: kind === 'area' ? { opacity: stacked ? 0.55 : 0.22 } : kind === 'line' && names.length === 1 ? { opacity: 0.08 } : undefined,
     itemStyle: kind === 'bar' ? { borderRadius: stacked ? 0 : horizontal ? [0, 4, 4, 0] : [4, 4, 0, 0] } : undefined,
     emphasis: { focus: names.length > 1 ? 'series' : 'none' },
     label: label && label.show ? {

@@ -49,6 +49,8 @@ export class ConsoleView {
     this.since = h('span', { class: 'updated' });
     this.el = h('div', { class: 'console' }, h('div', { class: 'page-head' }, this.title, this.since),
       h('div', { class: 'flow' }, this.stages, h('section', { class: 'panel rate' }, h('h2', {}, 'Events per second'), this.rate, this.spark)), this.rest);
+    this.observer = new ResizeObserver(() => this.chart && this.chart.resize());
+    this.observer.observe(this.spark);
     this.show({});
   }
 
@@ -110,7 +112,7 @@ export class ConsoleView {
     return panel('Pipelines', pipelines.map((p) => h('div', { class: 'item' },
       h('div', { class: 'item-head' }, h('strong', {}, p.name), badge(p.status), h('span', { class: 'muted' }, [p.mode, p.detail].filter(Boolean).join(' · ')),
         p.updated ? h('span', { class: 'muted right', 'data-ago': p.updated }, ago(p.updated)) : null),
-      (p.expectations || []).length ? h('table', { class: 'dense' }, h('thead', {}, h('tr', {}, ['expectation', 'action', 'passed', 'failed', ''].map((t, i) => h('th', { class: i === 2 || i === 3 ? 'align-right' : '' }, t)))),
+      (p.expectations || []).length ? h('table', { class: 'dense expectations' }, h('thead', {}, h('tr', {}, ['expectation', 'action', 'passed', 'failed', ''].map((t, i) => h('th', { class: i === 2 || i === 3 ? 'align-right' : '' }, t)))),
         h('tbody', {}, p.expectations.map(expectationBar))) : null)));
   }
 
@@ -128,7 +130,7 @@ export class ConsoleView {
     const order = ['bronze', 'silver', 'gold', 'other'];
     const groups = order.map((l) => [l, tables.filter((t) => layerOf(t) === l)]).filter(([, list]) => list.length);
     return panel('Tables', groups.map(([layer, list]) => h('div', { class: 'item' }, h('h3', { class: `layer layer-${layer}` }, layer),
-      h('table', { class: 'dense' }, h('tbody', {}, list.map((t) => h('tr', {}, h('td', { title: t.name }, layer === 'other' ? t.name : shortName(t.name)), h('td', { class: 'muted' }, t.kind || ''),
+      h('table', { class: 'dense tables' }, h('tbody', {}, list.map((t) => h('tr', {}, h('td', { title: t.name }, layer === 'other' ? t.name : shortName(t.name)), h('td', { class: 'muted' }, t.kind || ''),
         h('td', { class: 'number' }, t.rows === undefined || t.rows === null ? '' : `${count(t.rows)} rows`),
         h('td', { class: 'number muted' }, t.version === undefined || t.version === null ? '' : `v${t.version}`),
         h('td', { class: 'number muted' }, t.updated ? h('span', { 'data-ago': t.updated }, ago(t.updated)) : ''))))))));
@@ -147,5 +149,8 @@ export class ConsoleView {
     this.drawRate();
   }
 
-  close() { if (this.chart) this.chart.dispose(); }
+  close() {
+    this.observer.disconnect();
+    if (this.chart) this.chart.dispose();
+  }
 }
