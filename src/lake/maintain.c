@@ -31,7 +31,7 @@ static void partition_key(struct buf *key, const struct lake_file *f)
 
 static bool is_small(const struct lake_file *f, const struct lake_compact_opts *o)
 {
-    return f->size < (o && o->small_bytes ? o->small_bytes : SMALL_BYTES);
+    return f->size < (o && o->small_bytes ? o->small_bytes : SMALL_BYTES) && f->size >= (o ? o->min_bytes : 0);
 }
 
 /* Small files by partition, counted. */
@@ -112,6 +112,23 @@ int64_t lake_compact(struct lake_table *t, struct duck_conn *c, const struct lak
     arena_free(a);
     lake_txn_end(x);
     return n;
+}
+
+int64_t lake_maintain(struct lake_table *t, struct duck_conn *c, struct err *err)
+{
+    static const int64_t levels[] = {0, 256 << 10, 4 << 20, 32 << 20};
+    int64_t total = 0;
+    for (size_t i = 1; i < COUNT_OF(levels); i++) {
+        struct err level_err;
+        struct lake_compact_opts o = {.min_bytes = levels[i - 1], .small_bytes = levels[i], .min_files = LAKE_LEVEL_FILES};
+        int64_t n = lake_compact(t, c, &o, &level_err);
+        if (n < 0 && level_err.code != ERR_CONFLICT) {
+            *err = level_err;
+            return -1;
+        }
+        total += n > 0 ? n : 0;
+    }
+    return total;
 }
 
 /* ---- vacuum */

@@ -68,13 +68,17 @@ const struct type *lake_txn_schema(const struct lake_txn *x)
 
 void txn_set_schema(struct lake_txn *x, const struct type *schema)
 {
+    struct err err;
     struct buf json;
     buf_init(&json);
     type_write_json(&json, schema);
-    x->meta.schema = schema;
     x->meta.schema_json = str_copy(x->arena, buf_view(&json));
     x->meta_changed = true;
     buf_release(&json);
+    /* Read back, so that the transaction does not lean on the caller's arena. */
+    struct doc *d = doc_json(x->arena, "schemaString", x->meta.schema_json, &err);
+    x->meta.schema = d ? type_read_json(x->arena, d, &err) : NULL;
+    CHECK(x->meta.schema);
 }
 
 /* ---- protocol */
