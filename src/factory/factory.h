@@ -23,8 +23,8 @@ struct factory_opts {
     struct ev_loop *loop;
     const struct resolver_names *names;
     const struct run_log *log;       /* NULL: no history is kept */
-    const struct task_kinds *tasks;  /* NULL: Databricks activities are refused */
-    struct duck *duck;               /* NULL: Parquet is refused */
+    const struct task_kinds *tasks;  /* NULL: notebooks are refused */
+    struct duck *duck;               /* reserved for columnar formats, which are refused */
 };
 
 /* Reads the folder; `opts` is copied, what it points to must outlive the factory. NULL on error:
