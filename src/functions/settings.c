@@ -58,14 +58,14 @@ static void relax(char *text, size_t len)
     }
 }
 
-struct doc *settings_json(struct arena *a, const char *path, struct err *err)
+struct doc *settings_json(struct arena *a, const char *name, const char *path, struct err *err)
 {
     struct buf text;
     struct doc *d = NULL;
     buf_init_max(&text, SETTINGS_MAX_BYTES + 1);
     if (fs_read_file(path, SETTINGS_MAX_BYTES, &text, err) == 0) {
         relax(text.ptr, text.len);
-        d = doc_json(a, arena_strdup(a, path), str_copy(a, buf_view(&text)), err);
+        d = doc_json(a, name, str_copy(a, buf_view(&text)), err);
     }
     buf_release(&text);
     return d;
@@ -127,10 +127,10 @@ static int read_timeout(const struct doc *d, struct host_json *out, struct err *
     return 0;
 }
 
-int host_json_read(struct arena *a, const char *app_dir, struct host_json *out, struct err *err)
+int host_json_read(struct arena *a, const char *app_dir, const char *shown, struct host_json *out, struct err *err)
 {
     *out = (struct host_json){.timeout_ms = FUNCTION_TIMEOUT_MS, .route_prefix = STR("api")};
-    struct doc *host = settings_json(a, path_join(a, app_dir, "host.json"), err);
+    struct doc *host = settings_json(a, path_join(a, shown, "host.json"), path_join(a, app_dir, "host.json"), err);
     if (!host)
         return -1;
     if (!doc_is(host, DOC_OBJECT))
@@ -207,11 +207,11 @@ static int add_values(struct settings *s, const struct doc *values, struct err *
     return 0;
 }
 
-static int read_local(struct settings *s, const char *path, struct err *err)
+static int read_local(struct settings *s, const char *name, const char *path, struct err *err)
 {
     if (!fs_exists(path))
         return 0; /* as in a fresh checkout: this file is rarely committed */
-    struct doc *local = settings_json(s->arena, path, err);
+    struct doc *local = settings_json(s->arena, name, path, err);
     if (!local)
         return -1;
     if (!doc_is(local, DOC_OBJECT))
@@ -227,7 +227,7 @@ static int read_local(struct settings *s, const char *path, struct err *err)
     return doc_is(connections, DOC_OBJECT) ? add_values(s, connections, err) : 0;
 }
 
-static int check_runtime(const struct settings *s, const char *app_dir, struct err *err)
+static int check_runtime(const struct settings *s, const char *shown, struct err *err)
 {
     struct str name = STR("FUNCTIONS_WORKER_RUNTIME"), runtime = settings_get(s, name);
     const struct setting *set = map_get(s->by_name, name);
@@ -236,14 +236,14 @@ static int check_runtime(const struct settings *s, const char *app_dir, struct e
     err_set(err, ERR_UNSUPPORTED, "FUNCTIONS_WORKER_RUNTIME is '%.*s': only Python apps run here", STR_ARGS(runtime));
     if (set)
         return err_locate(err, set->at->file, set->at->line, set->at->col);
-    return err_locate(err, app_dir, 0, 0);
+    return err_locate(err, shown, 0, 0);
 }
 
-struct settings *settings_read(struct arena *a, const char *app_dir, struct err *err)
+struct settings *settings_read(struct arena *a, const char *app_dir, const char *shown, struct err *err)
 {
     struct settings *s = ARENA_NEW(a, struct settings);
     s->arena = a;
-    if (read_local(s, path_join(a, app_dir, "local.settings.json"), err))
+    if (read_local(s, path_join(a, shown, "local.settings.json"), path_join(a, app_dir, "local.settings.json"), err))
         return NULL;
     s->by_name = map_new_icase();
     for (size_t i = 0; i < s->count; i++)
@@ -252,7 +252,7 @@ struct settings *settings_read(struct arena *a, const char *app_dir, struct err 
         note_secrets(s, settings_get(s, s->list[i].name));
     for (char **e = environ; *e; e++)
         note_secrets(s, str_z(strchr(*e, '=') ? strchr(*e, '=') + 1 : ""));
-    if (check_runtime(s, app_dir, err)) {
+    if (check_runtime(s, shown, err)) {
         map_free(s->by_name);
         return NULL;
     }

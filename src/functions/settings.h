@@ -27,17 +27,20 @@ struct host_json {
 
 struct settings; /* opaque */
 
-/* Reads a JSON file as Azure does. The tree and its file name live in `a`. NULL on error. */
-struct doc *settings_json(struct arena *a, const char *path, struct err *err) MUST_CHECK;
+/* Reads the JSON file `path` as Azure does; `name` names it in errors (kept, not copied). The tree
+ * lives in `a`. NULL on error. */
+struct doc *settings_json(struct arena *a, const char *name, const char *path, struct err *err) MUST_CHECK;
 /* "hh:mm:ss", "d.hh:mm:ss", "hh:mm:ss.fff"; with three parts of which the first is over 23,
  * "dd:hh:mm", as .NET reads it. False if malformed. */
 bool timespan_ms(struct str text, int64_t *ms);
 
-int host_json_read(struct arena *a, const char *app_dir, struct host_json *out, struct err *err) MUST_CHECK;
+/* In both calls `shown` is the folder's name in errors. */
+int host_json_read(struct arena *a, const char *app_dir, const char *shown, struct host_json *out,
+                   struct err *err) MUST_CHECK;
 
 /* The settings of the app in `app_dir`; strings live in `a`. ERR_UNSUPPORTED: IsEncrypted, a worker
  * runtime other than Python. */
-struct settings *settings_read(struct arena *a, const char *app_dir, struct err *err) MUST_CHECK;
+struct settings *settings_read(struct arena *a, const char *app_dir, const char *shown, struct err *err) MUST_CHECK;
 void settings_free(struct settings *s); /* NULL is allowed; before its arena */
 struct str settings_get(const struct settings *s, struct str name); /* STR_NONE if it is not set */
 /* Replaces each %NAME% of a string node by that setting. ERR_INPUT at the node: no such setting. */
