@@ -59,31 +59,52 @@ bool resolve_remote_name(struct str url, struct buf *out)
     return true;
 }
 
+/* Calls fn for each remote with its name and URL, until it says false. Walks the configuration itself:
+ * git_remote_list() leaks in the regular expressions it uses. */
+static void each_remote(git_repository *repo, bool (*fn)(void *ctx, struct str name, struct str url),
+                        void *ctx)
+{
+    git_config *config = NULL;
+    git_config_iterator *it = NULL;
+    git_config_entry *e;
+    if (git_repository_config_snapshot(&config, repo) || git_config_iterator_new(&it, config))
+        goto out;
+    while (git_config_next(&e, it) == 0) {
+        struct str key = str_z(e->name);
+        if (key.len > 11 && str_starts_z(key, "remote.") && str_ends_z(key, ".url") &&
+            !fn(ctx, str_sub(key, 7, key.len - 11), str_z(e->value)))
+            break;
+    }
+out:
+    git_config_iterator_free(it);
+    git_config_free(config);
+}
+
+struct remote_list { struct git_remote_name *out; size_t count, max; };
+
+static bool note_remote(void *ctx, struct str name, struct str url)
+{
+    struct remote_list *l = ctx;
+    struct buf text;
+    (void)name;
+    buf_init(&text);
+    if (resolve_remote_name(url, &text))
+        l->out[l->count++].text = mem_strdup(text.ptr);
+    buf_release(&text);
+    return l->count < l->max;
+}
+
 size_t resolve_git_remotes(const char *dir, char **workdir, struct git_remote_name *out, size_t max)
 {
     git_repository *repo = NULL;
-    git_strarray names = {};
-    size_t count = 0;
+    struct remote_list list = {.out = out, .max = max};
     *workdir = NULL;
-    if (git_repository_open_ext(&repo, dir, 0, NULL) || !git_repository_workdir(repo))
-        goto out;
-    *workdir = mem_strdup(git_repository_workdir(repo));
-    if (git_remote_list(&names, repo))
-        goto out;
-    for (size_t i = 0; i < names.count && count < max; i++) {
-        git_remote *remote = NULL;
-        struct buf name;
-        buf_init(&name);
-        if (git_remote_lookup(&remote, repo, names.strings[i]) == 0 &&
-            resolve_remote_name(str_z(git_remote_url(remote)), &name))
-            out[count++].text = mem_strdup(name.ptr);
-        buf_release(&name);
-        git_remote_free(remote);
+    if (git_repository_open_ext(&repo, dir, 0, NULL) == 0 && git_repository_workdir(repo)) {
+        *workdir = mem_strdup(git_repository_workdir(repo));
+        each_remote(repo, note_remote, &list);
     }
-out:
-    git_strarray_dispose(&names);
     git_repository_free(repo);
-    return count;
+    return list.count;
 }
 
 /* ---------------------------------------------------------------- refs */
@@ -94,11 +115,23 @@ static bool is_commit_id(const char *ref)
     return n >= 7 && n <= 40 && ref[n] == 0;
 }
 
+struct remote_ref { git_repository *repo; const char *ref; git_reference *found; };
+
+static bool find_remote_ref(void *ctx, struct str name, struct str url)
+{
+    struct remote_ref *l = ctx;
+    char spec[RESOLVE_MAX_NAME];
+    (void)url;
+    snprintf(spec, sizeof spec, "refs/remotes/%.*s/%s", STR_ARGS(name), l->ref);
+    if (git_reference_lookup(&l->found, l->repo, spec))
+        l->found = NULL;
+    return l->found == NULL;
+}
+
 /* The commit's tree of a branch, tag, remote branch or commit id. false: there is no such ref. */
 static bool find_tree(git_repository *repo, const char *ref, git_tree **tree)
 {
     static const char *const forms[] = {"%s", "refs/heads/%s", "refs/tags/%s"};
-    char spec[RESOLVE_MAX_NAME];
     git_object *o = NULL;
     git_reference *r = NULL;
     bool ok = false;
@@ -116,14 +149,9 @@ static bool find_tree(git_repository *repo, const char *ref, git_tree **tree)
         buf_release(&b);
     }
     if (!r) { /* a branch that only the remote has here */
-        git_strarray remotes = {};
-        if (git_remote_list(&remotes, repo) == 0)
-            for (size_t i = 0; i < remotes.count && !r; i++) {
-                snprintf(spec, sizeof spec, "refs/remotes/%s/%s", remotes.strings[i], ref);
-                if (git_reference_lookup(&r, repo, spec))
-                    r = NULL;
-            }
-        git_strarray_dispose(&remotes);
+        struct remote_ref look = {repo, ref, NULL};
+        each_remote(repo, find_remote_ref, &look);
+        r = look.found;
     }
     if (r)
         ok = git_reference_peel(&o, r, GIT_OBJECT_TREE) == 0;
