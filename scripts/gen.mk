@@ -12,3 +12,13 @@ build/gen/web/.done: $(WEB_SOURCES)
 	@touch $@
 build/gen/embed.S: scripts/embed build/gen/web/.done $(EMBED_FILES)
 	@scripts/embed $@.tmp $(EMBED_FILES) && mv $@.tmp $@
+
+# Spark Connect's messages as C, out of pyspark-client's descriptors.
+SPARK_PROTO := google/protobuf/any google/protobuf/timestamp $(addprefix spark/connect/,common types expressions relations commands catalog ml_common ml pipelines base)
+GEN_OBJS += $(SPARK_PROTO:%=%.pb-c)
+GEN_HEADERS += build/gen/spark/.done
+build/gen/spark/.done: scripts/spark-proto
+	@mkdir -p build/gen/spark
+	@build/deps/venv/bin/python scripts/spark-proto build/gen 2>&1 | { grep -vE 'warning|Import .* unused' || true; }
+	@touch $@
+$(SPARK_PROTO:%=build/gen/%.pb-c.c): build/gen/spark/.done ;
