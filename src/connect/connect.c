@@ -1,0 +1,651 @@
+#include "connect/connect.h"
+#include "connect/arrow_ipc.h"
+#include "connect/show.h"
+#include "connect/translate.h"
+#include <string.h>
+
+#define SERVICE "/spark.connect.SparkConnectService/"
+#define SPARK_VERSION "4.2.0"
+
+struct client { struct session *session; struct call *first, **last; bool busy; char server_id[UUID_TEXT]; };
+
+struct connect_server {
+    struct ev_loop *loop;
+    struct engine *engine;
+    struct h2_server *h2;
+    char *token, *search_path;
+    struct map *clients;          /* session id → client */
+    int running;                  /* calls on workers */
+    bool closing;
+};
+
+enum method { METHOD_CONFIG, METHOD_ANALYZE, METHOD_EXECUTE };
+
+/* One RPC: its request, what it answers, and the session it waits for. */
+struct call {
+    struct call *next;
+    struct connect_server *server;
+    struct client *client;
+    struct h2_call *h2;           /* NULL once the client has gone */
+    struct arena *a;
+    enum method method;
+    char *session_id, *operation_id;
+    Spark__Connect__ConfigRequest *config;
+    Spark__Connect__AnalyzePlanRequest *analyze;
+    Spark__Connect__ExecutePlanRequest *execute;
+    struct buf *answers; size_t answer_count, answer_cap;
+    struct err err;
+    bool failed;
+};
+
+/* ---------------------------------------------------------------- answers */
+
+static void answer(struct call *c, const ProtobufCMessage *m)
+{
+    c->answers = mem_grow(c->answers, &c->answer_cap, c->answer_count + 1, sizeof *c->answers);
+    struct buf *b = &c->answers[c->answer_count++];
+    buf_init(b);
+    size_t n = protobuf_c_message_get_packed_size(m);
+    void *room = buf_room(b, n ? n : 1);
+    if (room)
+        buf_took(b, protobuf_c_message_pack(m, room));
+}
+
+static Spark__Connect__ExecutePlanResponse response(struct call *c)
+{
+    Spark__Connect__ExecutePlanResponse r = SPARK__CONNECT__EXECUTE_PLAN_RESPONSE__INIT;
+    r.session_id = c->session_id;
+    r.server_side_session_id = c->client->server_id;
+    r.operation_id = c->operation_id;
+    r.response_id = uuid_make(arena_alloc(c->a, UUID_TEXT));
+    return r;
+}
+
+static void answer_batch(struct call *c, struct str bytes, int64_t rows)
+{
+    Spark__Connect__ExecutePlanResponse__ArrowBatch batch = SPARK__CONNECT__EXECUTE_PLAN_RESPONSE__ARROW_BATCH__INIT;
+    Spark__Connect__ExecutePlanResponse r = response(c);
+    batch.has_row_count = batch.has_data = batch.has_start_offset = true;
+    batch.row_count = rows;
+    batch.data.data = (uint8_t *)bytes.ptr;
+    batch.data.len = bytes.len;
+    r.response_type_case = SPARK__CONNECT__EXECUTE_PLAN_RESPONSE__RESPONSE_TYPE_ARROW_BATCH;
+    r.arrow_batch = &batch;
+    answer(c, &r.base);
+}
+
+static void answer_complete(struct call *c)
+{
+    Spark__Connect__ExecutePlanResponse__ResultComplete done = SPARK__CONNECT__EXECUTE_PLAN_RESPONSE__RESULT_COMPLETE__INIT;
+    Spark__Connect__ExecutePlanResponse r = response(c);
+    r.response_type_case = SPARK__CONNECT__EXECUTE_PLAN_RESPONSE__RESPONSE_TYPE_RESULT_COMPLETE;
+    r.result_complete = &done;
+    answer(c, &r.base);
+}
+
+/* ---------------------------------------------------------------- ExecutePlan, on a worker */
+
+/* Sends a result's chunks, gathered up to CONNECT_BATCH_BYTES, each a whole Arrow stream. */
+static int send_rows(struct call *c, struct duck_result *rows, const struct type *schema)
+{
+    struct ArrowSchema arrow = {0};
+    struct buf stream;
+    int64_t offset = 0, total = 0;
+    int rc;
+    Spark__Connect__ExecutePlanResponse head = response(c);
+    head.schema = type_message(c->a, schema);
+    answer(c, &head.base);
+    if (duck_arrow_schema(rows, &arrow, &c->err))
+        return -1;
+    buf_init(&stream);
+    rc = arrow_ipc_schema(&stream, &arrow, &c->err);
+    while (rc == 0 && (rc = duck_next(rows, &c->err)) > 0) {
+        struct ArrowArray chunk = {0};
+        rc = duck_arrow_chunk(rows, &chunk, &c->err);
+        if (rc == 0) {
+            rc = arrow_ipc_batch(&stream, &arrow, &chunk, &c->err);
+            total += chunk.length;
+            chunk.release(&chunk);
+        }
+        if (rc == 0 && stream.len > CONNECT_BATCH_BYTES) {
+            arrow_ipc_end(&stream);
+            answer_batch(c, buf_view(&stream), total - offset);
+            offset = total;
+            buf_clear(&stream);
+            rc = arrow_ipc_schema(&stream, &arrow, &c->err);
+        }
+    }
+    if (rc == 0) {
+        arrow_ipc_end(&stream);
+        answer_batch(c, buf_view(&stream), total - offset);
+    }
+    buf_release(&stream);
+    arrow.release(&arrow);
+    return rc;
+}
+
+static int run_relation(struct call *c, const Spark__Connect__Relation *m)
+{
+    struct session_plan plan;
+    struct session *s = c->client->session;
+    if (m->rel_type_case == SPARK__CONNECT__RELATION__REL_TYPE_SHOW_STRING) {
+        struct duck_result *shown;
+        const struct type *schema;
+        if (show_string(s, c->a, m->show_string, &shown, &schema, &c->err))
+            return -1;
+        int rc = send_rows(c, shown, schema);
+        duck_result_free(shown);
+        return rc;
+    }
+    struct rel *r = rel_translate(c->a, m, &c->err);
+    if (!r || session_plan(s, c->a, r, NULL, &plan, &c->err))
+        return -1;
+    struct duck_result *rows = duck_query(session_conn(s), plan.sql, &c->err);
+    int rc = rows ? send_rows(c, rows, plan.resolved->output) : -1;
+    duck_result_free(rows);
+    session_plan_release(&plan);
+    return rc;
+}
+
+/* A command's rows as a query that gives them again: SELECT * FROM VALUES (…) AS t(…). */
+static int rows_as_query(struct session_result *r, struct buf *sql, struct err *err)
+{
+    int rc, count = 0;
+    buf_z(sql, "SELECT * FROM VALUES ");
+    while ((rc = duck_next(r->rows, err)) > 0)
+        for (size_t row = 0; row < duck_rows(r->rows); row++) {
+            buf_z(sql, count++ ? ", (" : "(");
+            for (size_t i = 0; i < r->schema->field_count; i++) {
+                struct buf text;
+                buf_init(&text);
+                duck_render(r->rows, i, row, DUCK_AS_TEXT, &text);
+                buf_z(sql, i ? ", " : "");
+                if (duck_is_null(r->rows, i, row))
+                    buf_z(sql, "CAST(NULL AS STRING)");
+                else
+                    json_quote(sql, buf_view(&text)); /* Spark reads "…" with backslash escapes as text */
+                buf_release(&text);
+            }
+            buf_char(sql, ')');
+        }
+    if (rc < 0)
+        return -1;
+    bool none = count == 0;
+    if (none) {
+        buf_char(sql, '(');
+        for (size_t i = 0; i < r->schema->field_count; i++)
+            buf_z(sql, i ? ", ''" : "''");
+        buf_char(sql, ')');
+    }
+    buf_z(sql, " AS t(");
+    for (size_t i = 0; i < r->schema->field_count; i++)
+        buf_printf(sql, "%s`%.*s`", i ? ", " : "", STR_ARGS(r->schema->fields[i].name));
+    buf_z(sql, none ? ") WHERE false" : ")");
+    return 0;
+}
+
+/* spark.sql(): a query comes back as a relation, run when its rows are asked for; a command runs now. */
+static int run_sql(struct call *c, const char *text, struct buf *sql)
+{
+    struct stmts stmts = {0};
+    struct session_result r;
+    if (sparksql_parse(c->a, "sql", 1, str_copy(c->a, str_z(text)), &stmts, &c->err))
+        return -1;
+    if (stmts.count != 1)
+        return err_set(&c->err, ERR_INPUT, "spark.sql() takes one statement");
+    if (stmts.items[0]->kind == STMT_QUERY) {
+        buf_z(sql, text);
+        return 0;
+    }
+    if (session_execute(c->client->session, c->a, stmts.items[0], NULL, &r, &c->err))
+        return -1;
+    int rc = 0;
+    if (r.rows && r.schema && r.schema->field_count)
+        rc = rows_as_query(&r, sql, &c->err);
+    else
+        buf_z(sql, "SELECT 1 AS ok WHERE false");
+    session_result_release(&r);
+    return rc;
+}
+
+static int sql_command(struct call *c, const Spark__Connect__SqlCommand *m)
+{
+    const char *text = m->sql && *m->sql ? m->sql : NULL;
+    if (!text && m->input && m->input->rel_type_case == SPARK__CONNECT__RELATION__REL_TYPE_SQL)
+        text = m->input->sql->query;
+    if (!text)
+        return err_set(&c->err, ERR_INPUT, "sql_command without a statement");
+    bool args = m->n_args || m->n_pos_args || m->n_named_arguments || m->n_pos_arguments ||
+                (m->input && m->input->rel_type_case == SPARK__CONNECT__RELATION__REL_TYPE_SQL &&
+                 (m->input->sql->n_args || m->input->sql->n_pos_args || m->input->sql->n_named_arguments || m->input->sql->n_pos_arguments));
+    if (args)
+        return err_set(&c->err, ERR_UNSUPPORTED, "arguments of spark.sql() are not supported");
+    struct buf sql;
+    buf_init(&sql);
+    int rc = run_sql(c, text, &sql);
+    if (rc == 0) {
+        Spark__Connect__SQL query = SPARK__CONNECT__SQL__INIT;
+        Spark__Connect__Relation relation = SPARK__CONNECT__RELATION__INIT;
+        Spark__Connect__ExecutePlanResponse__SqlCommandResult result = SPARK__CONNECT__EXECUTE_PLAN_RESPONSE__SQL_COMMAND_RESULT__INIT;
+        Spark__Connect__ExecutePlanResponse r = response(c);
+        query.query = sql.ptr;
+        relation.rel_type_case = SPARK__CONNECT__RELATION__REL_TYPE_SQL;
+        relation.sql = &query;
+        result.relation = &relation;
+        r.response_type_case = SPARK__CONNECT__EXECUTE_PLAN_RESPONSE__RESPONSE_TYPE_SQL_COMMAND_RESULT;
+        r.sql_command_result = &result;
+        answer(c, &r.base);
+    }
+    buf_release(&sql);
+    return rc;
+}
+
+static int view_command(struct call *c, const Spark__Connect__CreateDataFrameViewCommand *m)
+{
+    struct arena *a = session_arena(c->client->session);
+    struct rel *r = rel_translate(a, m->input, &c->err);
+    if (!r || !session_schema_of(c->client->session, c->a, r, NULL, &c->err))
+        return -1;
+    return session_temp_view(c->client->session, str_copy(a, str_z(m->name)), r, m->replace, &c->err);
+}
+
+static int run_execute(struct call *c)
+{
+    const Spark__Connect__Plan *plan = c->execute->plan;
+    int rc;
+    if (!plan)
+        return err_set(&c->err, ERR_INPUT, "ExecutePlan without a plan");
+    if (plan->op_type_case == SPARK__CONNECT__PLAN__OP_TYPE_ROOT) {
+        rc = run_relation(c, plan->root);
+    } else if (plan->op_type_case == SPARK__CONNECT__PLAN__OP_TYPE_COMMAND) {
+        const Spark__Connect__Command *m = plan->command;
+        if (m->command_type_case == SPARK__CONNECT__COMMAND__COMMAND_TYPE_SQL_COMMAND)
+            rc = sql_command(c, m->sql_command);
+        else if (m->command_type_case == SPARK__CONNECT__COMMAND__COMMAND_TYPE_CREATE_DATAFRAME_VIEW)
+            rc = view_command(c, m->create_dataframe_view);
+        else
+            rc = err_set(&c->err, ERR_UNSUPPORTED, "command %s is not supported", oneof_name(&spark__connect__command__descriptor, (int)m->command_type_case));
+    } else {
+        rc = err_set(&c->err, ERR_UNSUPPORTED, "compressed plans are not supported");
+    }
+    if (rc == 0)
+        answer_complete(c);
+    return rc;
+}
+
+/* ---------------------------------------------------------------- Config and AnalyzePlan */
+
+static const struct { const char *key, *value; } CONFIG[] = {
+    {"spark.sql.session.timeZone", "UTC"}, {"spark.sql.session.localRelationCacheThreshold", "67108864"},
+    {"spark.sql.pyspark.legacy.inferArrayTypeFromFirstElement.enabled", "false"}, {"spark.sql.timestampType", "TIMESTAMP_LTZ"},
+    {"spark.sql.execution.arrow.maxRecordsPerBatch", "10000"}, {"spark.sql.execution.pandas.structHandlingMode", "legacy"},
+    {"spark.sql.execution.pandas.convertToArrowArraySafely", "false"}, {"spark.sql.execution.arrow.useLargeVarTypes", "false"},
+    {"spark.sql.repl.eagerEval.enabled", "false"}, {"spark.sql.ansi.enabled", "true"},
+};
+
+static const char *config_value(struct call *c, const char *key)
+{
+    struct str set = session_get(c->client->session, str_z(key));
+    if (set.ptr)
+        return str_cz(c->a, set);
+    for (size_t i = 0; i < COUNT_OF(CONFIG); i++)
+        if (strcmp(CONFIG[i].key, key) == 0)
+            return CONFIG[i].value;
+    return NULL;
+}
+
+static void pair(struct call *c, Spark__Connect__ConfigResponse *r, size_t *cap, const char *key, const char *value)
+{
+    r->pairs = arena_grow(c->a, r->pairs, cap, r->n_pairs + 1, sizeof *r->pairs);
+    Spark__Connect__KeyValue *p = r->pairs[r->n_pairs++] = ARENA_NEW(c->a, Spark__Connect__KeyValue);
+    *p = (Spark__Connect__KeyValue)SPARK__CONNECT__KEY_VALUE__INIT;
+    p->key = (char *)key;
+    p->value = (char *)value;
+}
+
+#define OP(x) SPARK__CONNECT__CONFIG_REQUEST__OPERATION__OP_TYPE_##x
+static int run_config(struct call *c)
+{
+    Spark__Connect__ConfigResponse r = SPARK__CONNECT__CONFIG_RESPONSE__INIT;
+    const Spark__Connect__ConfigRequest__Operation *op = c->config->operation;
+    size_t cap = 0;
+    r.session_id = c->session_id;
+    r.server_side_session_id = c->client->server_id;
+    int kind = op ? (int)op->op_type_case : 0;
+    if (kind == OP(SET)) {
+        for (size_t i = 0; i < op->set->n_pairs; i++)
+            session_set(c->client->session, str_z(op->set->pairs[i]->key), str_z(op->set->pairs[i]->value));
+    } else if (kind == OP(GET)) {
+        for (size_t i = 0; i < op->get->n_keys; i++) {
+            const char *v = config_value(c, op->get->keys[i]);
+            if (!v)
+                return err_set(&c->err, ERR_NOT_FOUND, "[SQL_CONF_NOT_FOUND] The SQL config \"%s\" cannot be found", op->get->keys[i]);
+            pair(c, &r, &cap, op->get->keys[i], v);
+        }
+    } else if (kind == OP(GET_WITH_DEFAULT)) {
+        for (size_t i = 0; i < op->get_with_default->n_pairs; i++) {
+            const char *v = config_value(c, op->get_with_default->pairs[i]->key);
+            pair(c, &r, &cap, op->get_with_default->pairs[i]->key, v ? v : op->get_with_default->pairs[i]->value);
+        }
+    } else if (kind == OP(GET_OPTION)) {
+        for (size_t i = 0; i < op->get_option->n_keys; i++)
+            pair(c, &r, &cap, op->get_option->keys[i], config_value(c, op->get_option->keys[i]));
+    } else if (kind == OP(IS_MODIFIABLE)) {
+        for (size_t i = 0; i < op->is_modifiable->n_keys; i++)
+            pair(c, &r, &cap, op->is_modifiable->keys[i], "true");
+    } else if (kind != OP(GET_ALL) && kind != OP(UNSET)) {
+        return err_set(&c->err, ERR_INPUT, "Config without an operation");
+    }
+    answer(c, &r.base);
+    return 0;
+}
+
+static const struct type *schema_of(struct call *c, const Spark__Connect__Plan *plan, struct rel **r)
+{
+    if (!plan || plan->op_type_case != SPARK__CONNECT__PLAN__OP_TYPE_ROOT) {
+        err_set(&c->err, ERR_INPUT, "AnalyzePlan needs a relation");
+        return NULL;
+    }
+    *r = rel_translate(c->a, plan->root, &c->err);
+    return *r ? session_schema_of(c->client->session, c->a, *r, NULL, &c->err) : NULL;
+}
+
+#define ANALYZE(x) SPARK__CONNECT__ANALYZE_PLAN_REQUEST__ANALYZE_##x
+#define RESULT(x) SPARK__CONNECT__ANALYZE_PLAN_RESPONSE__RESULT_##x
+static int run_analyze(struct call *c)
+{
+    const Spark__Connect__AnalyzePlanRequest *q = c->analyze;
+    Spark__Connect__AnalyzePlanResponse r = SPARK__CONNECT__ANALYZE_PLAN_RESPONSE__INIT;
+    Spark__Connect__AnalyzePlanResponse__Schema schema = SPARK__CONNECT__ANALYZE_PLAN_RESPONSE__SCHEMA__INIT;
+    Spark__Connect__AnalyzePlanResponse__DDLParse parsed = SPARK__CONNECT__ANALYZE_PLAN_RESPONSE__DDLPARSE__INIT;
+    Spark__Connect__AnalyzePlanResponse__SparkVersion version = SPARK__CONNECT__ANALYZE_PLAN_RESPONSE__SPARK_VERSION__INIT;
+    Spark__Connect__AnalyzePlanResponse__IsLocal local = SPARK__CONNECT__ANALYZE_PLAN_RESPONSE__IS_LOCAL__INIT;
+    Spark__Connect__AnalyzePlanResponse__IsStreaming streaming = SPARK__CONNECT__ANALYZE_PLAN_RESPONSE__IS_STREAMING__INIT;
+    struct rel *rel;
+    r.session_id = c->session_id;
+    r.server_side_session_id = c->client->server_id;
+    if (q->analyze_case == ANALYZE(SCHEMA)) {
+        const struct type *t = schema_of(c, q->schema->plan, &rel);
+        if (!t)
+            return -1;
+        schema.schema = type_message(c->a, t);
+        r.schema = &schema;
+        r.result_case = RESULT(SCHEMA);
+    } else if (q->analyze_case == ANALYZE(SPARK_VERSION)) {
+        version.version = (char *)SPARK_VERSION;
+        r.spark_version = &version;
+        r.result_case = RESULT(SPARK_VERSION);
+    } else if (q->analyze_case == ANALYZE(IS_LOCAL)) {
+        r.is_local = &local;
+        r.result_case = RESULT(IS_LOCAL);
+    } else if (q->analyze_case == ANALYZE(IS_STREAMING)) {
+        if (!schema_of(c, q->is_streaming->plan, &rel))
+            return -1;
+        streaming.has_is_streaming = true;
+        streaming.is_streaming = rel_is_streaming(rel);
+        r.is_streaming = &streaming;
+        r.result_case = RESULT(IS_STREAMING);
+    } else if (q->analyze_case == ANALYZE(DDL_PARSE)) {
+        const struct type *t = type_read_ddl(c->a, str_copy(c->a, str_z(q->ddl_parse->ddl_string)), &c->err);
+        if (!t)
+            return -1;
+        parsed.parsed = type_message(c->a, t);
+        r.ddl_parse = &parsed;
+        r.result_case = RESULT(DDL_PARSE);
+    } else {
+        return err_set(&c->err, ERR_UNSUPPORTED, "analysis %s is not supported",
+                       oneof_name(&spark__connect__analyze_plan_request__descriptor, (int)q->analyze_case));
+    }
+    answer(c, &r.base);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- calls, on the loop */
+
+static void client_free(struct client *k)
+{
+    session_free(k->session);
+    mem_free(k);
+}
+
+static void server_end(struct connect_server *s)
+{
+    size_t at = 0;
+    struct str id;
+    void *k;
+    while (map_next(s->clients, &at, &id, &k))
+        client_free(k);
+    map_free(s->clients);
+    mem_free(s->token);
+    mem_free(s->search_path);
+    mem_free(s);
+}
+
+static void call_free(struct call *c)
+{
+    if (c->config)
+        spark__connect__config_request__free_unpacked(c->config, NULL);
+    if (c->analyze)
+        spark__connect__analyze_plan_request__free_unpacked(c->analyze, NULL);
+    if (c->execute)
+        spark__connect__execute_plan_request__free_unpacked(c->execute, NULL);
+    for (size_t i = 0; i < c->answer_count; i++)
+        buf_release(&c->answers[i]);
+    mem_free(c->answers);
+    arena_free(c->a);
+}
+
+static void call_gone(struct h2_call *h)
+{
+    struct call *c = h2_call_user(h);
+    if (c->client && c->client->session)
+        duck_interrupt(session_conn(c->client->session));
+}
+
+static void next_call(struct connect_server *s, struct client *k);
+
+static void call_work(void *arg)
+{
+    static int (*const runs[])(struct call *) = {[METHOD_CONFIG] = run_config, [METHOD_ANALYZE] = run_analyze, [METHOD_EXECUTE] = run_execute};
+    struct call *c = arg;
+    struct client *k = c->client;
+    if (!k->session) {
+        k->session = session_new(c->server->engine, &c->err);
+        if (k->session && c->server->search_path)
+            session_search_path(k->session, str_z(c->server->search_path));
+    }
+    c->failed = !k->session || runs[c->method](c) != 0;
+}
+
+static void call_done(void *arg)
+{
+    struct call *c = arg;
+    struct connect_server *s = c->server;
+    struct client *k = c->client;
+    for (size_t i = 0; i < c->answer_count && !c->failed; i++)
+        h2_call_send_buf(c->h2, &c->answers[i]);
+    char text[1024];
+    if (c->failed)
+        h2_call_finish(c->h2, h2_status_of(c->err.code), err_text(&c->err, text, sizeof text));
+    else
+        h2_call_finish(c->h2, GRPC_OK, NULL);
+    call_free(c);
+    k->busy = false;
+    s->running--;
+    if (s->closing && s->running == 0)
+        server_end(s);
+    else
+        next_call(s, k);
+}
+
+static void next_call(struct connect_server *s, struct client *k)
+{
+    struct call *c = k->first;
+    if (k->busy || !c || s->closing)
+        return;
+    k->first = c->next;
+    if (!k->first)
+        k->last = &k->first;
+    k->busy = true;
+    s->running++;
+    ev_work(s->loop, call_work, call_done, c);
+}
+
+static struct client *client_of(struct connect_server *s, const char *id, struct err *err)
+{
+    struct client *k = map_get(s->clients, str_z(id));
+    if (k)
+        return k;
+    if (!id || !*id) {
+        err_set(err, ERR_INPUT, "the request has no session_id");
+        return NULL;
+    }
+    if (map_count(s->clients) >= CONNECT_MAX_SESSIONS) {
+        err_set(err, ERR_LIMIT, "more than CONNECT_MAX_SESSIONS (%d) sessions", CONNECT_MAX_SESSIONS);
+        return NULL;
+    }
+    k = NEW(struct client);
+    k->last = &k->first;
+    uuid_make(k->server_id);
+    map_put(s->clients, str_z(id), k);
+    return k;
+}
+
+static void start_call(struct h2_call *h, struct str bytes, enum method method, const ProtobufCMessageDescriptor *d)
+{
+    struct connect_server *s = h2_call_ctx(h);
+    struct arena *a = arena_new();
+    struct call *c = ARENA_NEW(a, struct call);
+    *c = (struct call){.server = s, .h2 = h, .a = a, .method = method};
+    char operation[UUID_TEXT];
+    if (proto_check(d, bytes, &c->err))
+        goto refuse;
+    const uint8_t *data = (const uint8_t *)bytes.ptr;
+    if (method == METHOD_CONFIG && (c->config = spark__connect__config_request__unpack(NULL, bytes.len, data)))
+        c->session_id = c->config->session_id;
+    else if (method == METHOD_ANALYZE && (c->analyze = spark__connect__analyze_plan_request__unpack(NULL, bytes.len, data)))
+        c->session_id = c->analyze->session_id;
+    else if (method == METHOD_EXECUTE && (c->execute = spark__connect__execute_plan_request__unpack(NULL, bytes.len, data)))
+        c->session_id = c->execute->session_id;
+    else {
+        err_set(&c->err, ERR_CORRUPT, "the request cannot be decoded");
+        goto refuse;
+    }
+    c->operation_id = c->execute && c->execute->operation_id && *c->execute->operation_id ? c->execute->operation_id : arena_strdup(a, uuid_make(operation));
+    c->client = client_of(s, c->session_id, &c->err);
+    if (!c->client)
+        goto refuse;
+    h2_call_set_user(h, c);
+    h2_call_on_gone(h, call_gone);
+    *c->client->last = c;
+    c->client->last = &c->next;
+    next_call(s, c->client);
+    return;
+refuse:
+    h2_call_finish(h, h2_status_of(c->err.code), c->err.msg);
+    call_free(c);
+}
+
+static void on_config(struct h2_call *h, struct str m) { start_call(h, m, METHOD_CONFIG, &spark__connect__config_request__descriptor); }
+static void on_analyze(struct h2_call *h, struct str m) { start_call(h, m, METHOD_ANALYZE, &spark__connect__analyze_plan_request__descriptor); }
+static void on_execute(struct h2_call *h, struct str m) { start_call(h, m, METHOD_EXECUTE, &spark__connect__execute_plan_request__descriptor); }
+
+static void on_release_execute(struct h2_call *h, struct str m)
+{
+    Spark__Connect__ReleaseExecuteRequest *q = spark__connect__release_execute_request__unpack(NULL, m.len, (const uint8_t *)m.ptr);
+    if (!q) {
+        h2_call_finish(h, GRPC_INVALID_ARGUMENT, "the request cannot be decoded");
+        return;
+    }
+    struct connect_server *s = h2_call_ctx(h);
+    struct client *k = q->session_id ? map_get(s->clients, str_z(q->session_id)) : NULL;
+    Spark__Connect__ReleaseExecuteResponse r = SPARK__CONNECT__RELEASE_EXECUTE_RESPONSE__INIT;
+    r.session_id = q->session_id;
+    r.operation_id = q->operation_id;
+    r.server_side_session_id = k ? k->server_id : NULL;
+    struct buf b;
+    buf_init(&b);
+    size_t n = protobuf_c_message_get_packed_size(&r.base);
+    void *room = buf_room(&b, n + 1);
+    if (room)
+        buf_took(&b, protobuf_c_message_pack(&r.base, room));
+    h2_call_send_buf(h, &b);
+    h2_call_finish(h, GRPC_OK, NULL);
+    spark__connect__release_execute_request__free_unpacked(q, NULL);
+}
+
+static void on_release_session(struct h2_call *h, struct str m)
+{
+    Spark__Connect__ReleaseSessionRequest *q = spark__connect__release_session_request__unpack(NULL, m.len, (const uint8_t *)m.ptr);
+    Spark__Connect__ReleaseSessionResponse r = SPARK__CONNECT__RELEASE_SESSION_RESPONSE__INIT;
+    struct connect_server *s = h2_call_ctx(h);
+    struct client *k = q && q->session_id ? map_get(s->clients, str_z(q->session_id)) : NULL;
+    struct buf b;
+    buf_init(&b);
+    r.session_id = q ? q->session_id : NULL;
+    r.server_side_session_id = k ? k->server_id : NULL;
+    size_t n = protobuf_c_message_get_packed_size(&r.base);
+    void *room = buf_room(&b, n + 1);
+    if (room)
+        buf_took(&b, protobuf_c_message_pack(&r.base, room));
+    h2_call_send_buf(h, &b);
+    h2_call_finish(h, GRPC_OK, NULL);
+    if (k && !k->busy && !k->first) {
+        map_remove(s->clients, str_z(q->session_id));
+        client_free(k);
+    }
+    if (q)
+        spark__connect__release_session_request__free_unpacked(q, NULL);
+}
+
+static const struct h2_method METHODS[] = {
+    {SERVICE "Config", on_config, NULL}, {SERVICE "AnalyzePlan", on_analyze, NULL}, {SERVICE "ExecutePlan", on_execute, NULL},
+    {SERVICE "ReleaseExecute", on_release_execute, NULL}, {SERVICE "ReleaseSession", on_release_session, NULL}, {NULL, NULL, NULL},
+};
+
+static enum grpc_status check_token(struct h2_call *h, char msg[200])
+{
+    const struct connect_server *s = h2_call_ctx(h);
+    struct str given = h2_call_metadata(h, "authorization");
+    (void)msg;
+    if (!s->token)
+        return GRPC_OK;
+    return str_starts_z(given, "Bearer ") && str_eqz(str_from(given, 7), s->token) ? GRPC_OK : GRPC_UNAUTHENTICATED;
+}
+
+struct connect_server *connect_listen(struct ev_loop *loop, const struct connect_opts *o, struct err *err)
+{
+    struct connect_server *s = NEW(struct connect_server);
+    *s = (struct connect_server){.loop = loop, .engine = o->engine, .token = o->token ? mem_strdup(o->token) : NULL,
+                                 .search_path = o->search_path ? mem_strdup(o->search_path) : NULL, .clients = map_new()};
+    struct h2_server_opts opts = {.host = o->host, .port = o->port, .methods = METHODS, .before = check_token, .ctx = s};
+    s->h2 = h2_listen(loop, &opts, err);
+    if (s->h2)
+        return s;
+    server_end(s);
+    return NULL;
+}
+
+int connect_port(const struct connect_server *s) { return h2_server_port(s->h2); }
+
+void connect_free(struct connect_server *s)
+{
+    if (!s)
+        return;
+    s->closing = true;
+    size_t at = 0;
+    struct str id;
+    void *value;
+    while (map_next(s->clients, &at, &id, &value)) {
+        struct client *k = value;
+        for (struct call *c = k->first, *after; c; c = after) {
+            after = c->next;
+            h2_call_finish(c->h2, GRPC_UNAVAILABLE, "the server is stopping");
+            call_free(c);
+        }
+        k->first = NULL;
+    }
+    h2_server_free(s->h2);
+    if (s->running == 0)
+        server_end(s);
+}
