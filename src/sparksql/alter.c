@@ -103,7 +103,7 @@ static void drop(struct parser *p, struct stmt *s)
     if (accept_word(p, "COLUMN") || accept_word(p, "COLUMNS")) {
         action(s, "DROP COLUMNS");
         if (is_kw(p, KW_IF) && peek_kw(p, 1, KW_EXISTS)) {
-            p->at += 2;
+            take(p, 2);
             s->if_exists = true;
         }
         bool paren = accept_op(p, OP_LPAREN);
@@ -115,7 +115,7 @@ static void drop(struct parser *p, struct stmt *s)
     } else if (accept_kw(p, KW_CONSTRAINT)) {
         action(s, "DROP CONSTRAINT");
         if (is_kw(p, KW_IF) && peek_kw(p, 1, KW_EXISTS)) {
-            p->at += 2;
+            take(p, 2);
             s->if_exists = true;
         }
         s->key = name(p, "a constraint name");
@@ -152,11 +152,11 @@ static void alter_column(struct parser *p, struct stmt *s)
         action(s, "ALTER COLUMN TYPE");
         c->type = data_type(p);
     } else if (is_kw(p, KW_SET) && peek_kw(p, 1, KW_NOT)) {
-        p->at += 2;
+        take(p, 2);
         expect_kw(p, KW_NULL);
         action(s, "ALTER COLUMN SET NOT NULL");
     } else if (is_kw(p, KW_DROP) && peek_kw(p, 1, KW_NOT)) {
-        p->at += 2;
+        take(p, 2);
         expect_kw(p, KW_NULL);
         action(s, "ALTER COLUMN DROP NOT NULL");
     } else if (accept_kws(p, KW_SET, KW_DEFAULT)) {
@@ -222,7 +222,7 @@ static void unset(struct parser *p, struct stmt *s)
     }
     action(s, "UNSET TBLPROPERTIES");
     if (is_kw(p, KW_IF) && peek_kw(p, 1, KW_EXISTS)) {
-        p->at += 2;
+        take(p, 2);
         s->if_exists = true;
     }
     property_keys(p, &s->properties);

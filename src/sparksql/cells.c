@@ -9,25 +9,37 @@
 
 enum { PARAMETER_MAX = 200 }; /* longest key in ${key} */
 
-void sparksql_substitute(struct buf *out, struct str text, bool (*get)(void *ctx, struct str key, struct str *value), void *ctx)
+typedef bool parameter_get(void *ctx, struct str key, struct str *value);
+
+static void substitute(struct buf *out, struct str text, const char *open, const char *close, parameter_get *get, void *ctx)
 {
     while (text.len) {
-        int64_t at = str_find(text, STR("${"));
+        int64_t at = str_find(text, str_z(open));
         if (at < 0)
             break;
         buf_str(out, str_sub(text, 0, (size_t)at));
         text = str_from(text, (size_t)at);
-        int64_t end = str_chr(str_sub(text, 0, PARAMETER_MAX), '}');
+        int64_t end = str_find(str_sub(text, 0, PARAMETER_MAX), str_z(close));
         struct str value;
         if (end > 0 && get(ctx, str_trim(str_sub(text, 2, (size_t)end - 2)), &value)) {
             buf_str(out, value);
-            text = str_from(text, (size_t)end + 1);
+            text = str_from(text, (size_t)end + strlen(close));
         } else {
             buf_str(out, str_sub(text, 0, 2));
             text = str_from(text, 2);
         }
     }
     buf_str(out, text);
+}
+
+void sparksql_substitute(struct buf *out, struct str text, parameter_get *get, void *ctx)
+{
+    substitute(out, text, "${", "}", get, ctx);
+}
+
+void sparksql_substitute_braces(struct buf *out, struct str text, parameter_get *get, void *ctx)
+{
+    substitute(out, text, "{{", "}}", get, ctx);
 }
 
 static struct str line_of(struct str text, size_t at)

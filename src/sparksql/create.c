@@ -304,7 +304,7 @@ static bool with_clause(struct parser *p)
         refuse(p, at, peek_kw(p, 1, KW_ROW) ? "WITH ROW FILTER" : "WITH METRICS", NULL);
     if (!peek_kw(p, 1, KW_SCHEMA))
         return false;
-    p->at += 3 * !p->failed; /* WITH SCHEMA BINDING | COMPENSATION | EVOLUTION */
+    take(p, 3); /* WITH SCHEMA BINDING | COMPENSATION | EVOLUTION */
     (void)accept_word(p, "EVOLUTION");
     return true;
 }
@@ -340,7 +340,7 @@ static bool clause(struct parser *p, struct stmt *s)
     } else if (accept_word(p, "OPTIONS")) {
         properties(p, &s->table_options);
     } else if (is_word(p, "PARTITIONED") && peek_kw(p, 1, KW_BY) && once(p, s->partitioned_by.count, "PARTITIONED BY")) {
-        p->at += 2 * !p->failed;
+        take(p, 2);
         partitioned_by(p, s);
     } else if (is_word(p, "CLUSTERED")) {
         refuse(p, at, "CLUSTERED BY … INTO BUCKETS", "use CLUSTER BY (columns)");
@@ -354,7 +354,7 @@ static bool clause(struct parser *p, struct stmt *s)
     } else if (accept_word(p, "TBLPROPERTIES") && once(p, s->properties.count, "TBLPROPERTIES")) {
         properties(p, &s->properties);
     } else if (is_kw(p, KW_DEFAULT) && str_ieqz(tok_text(p, peek(p, 1)), "COLLATION")) {
-        p->at += 2;
+        take(p, 2);
         struct str collation = name(p, "a collation");
         if (!p->failed && !str_ieqz(collation, "utf8_binary"))
             refuse(p, at, "DEFAULT COLLATION other than UTF8_BINARY", NULL);
@@ -363,7 +363,7 @@ static bool clause(struct parser *p, struct stmt *s)
     } else if (is_word(p, "SCHEDULE") || is_word(p, "TRIGGER")) {
         schedule(p, s);
     } else if (is_kw(p, KW_REFRESH) && str_ieqz(tok_text(p, peek(p, 1)), "POLICY")) {
-        p->at += 2;
+        take(p, 2);
         s->value = str_upper(p->a, name(p, "AUTO, INCREMENTAL or FULL"));
         if (accept_word(p, "STRICT"))
             s->value = STR("INCREMENTAL STRICT");
@@ -391,7 +391,7 @@ static bool copy_of(struct parser *p, struct stmt *s)
         s->object = STR("LIKE");
     } else if ((is_word(p, "SHALLOW") || is_word(p, "DEEP")) && str_ieqz(tok_text(p, peek(p, 1)), "CLONE")) {
         s->object = is_word(p, "DEEP") ? STR("DEEP CLONE") : STR("SHALLOW CLONE");
-        p->at += 2;
+        take(p, 2);
     } else if (accept_word(p, "CLONE")) {
         s->object = STR("DEEP CLONE");
     } else {
@@ -405,7 +405,7 @@ static bool copy_of(struct parser *p, struct stmt *s)
 static void if_not_exists(struct parser *p, struct stmt *s)
 {
     if (is_kw(p, KW_IF) && peek_kw(p, 1, KW_NOT) && peek_kw(p, 2, KW_EXISTS)) {
-        p->at += 3;
+        take(p, 3);
         s->if_not_exists = true;
     }
 }
@@ -521,13 +521,13 @@ static bool characteristic(struct parser *p, struct stmt *s)
     if (accept_word(p, "DETERMINISTIC"))
         return true;
     if (is_word(p, "READS") && str_ieqz(tok_text(p, peek(p, 1)), "SQL")) {
-        p->at += 3; /* READS SQL DATA */
+        take(p, 3); /* READS SQL DATA */
         return true;
     }
     for (size_t i = 0; i < COUNT_OF(pairs); i++) {
         if (!is_word(p, pairs[i][0]) || !str_ieqz(tok_text(p, peek(p, 1)), pairs[i][1]))
             continue;
-        p->at += 2;
+        take(p, 2);
         if (i == 2)
             (void)name(p, "INVOKER or DEFINER");
         return true;

@@ -5,7 +5,7 @@ static bool schema_evolution(struct parser *p)
 {
     if (!is_kw(p, KW_WITH) || !peek_kw(p, 1, KW_SCHEMA))
         return false;
-    p->at += 2;
+    take(p, 2);
     if (!accept_word(p, "EVOLUTION"))
         syntax_error(p, "EVOLUTION");
     return true;
@@ -17,7 +17,7 @@ static void partition(struct parser *p, struct stmt *s)
     if (accept_kw(p, KW_PARTITION))
         partition_spec(p, &s->partition_spec);
     if (is_kw(p, KW_IF) && peek_kw(p, 1, KW_NOT)) {
-        p->at += 2;
+        take(p, 2);
         expect_kw(p, KW_EXISTS);
         s->if_not_exists = true;
     }

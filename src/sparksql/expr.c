@@ -229,13 +229,13 @@ static struct expr *predicate(struct parser *p)
         return x;
     switch (t->kw) {
     case KW_BETWEEN:
-        p->at += no ? 2 : 1;
+        take(p, no ? 2 : 1);
         return negated(p, no, between(p, x, at));
     case KW_IN:
-        p->at += no ? 2 : 1;
+        take(p, no ? 2 : 1);
         return negated(p, no, in(p, x, at));
     case KW_LIKE: case KW_ILIKE: case KW_RLIKE: case KW_REGEXP:
-        p->at += no ? 2 : 1;
+        take(p, no ? 2 : 1);
         return like(p, x, t->kw == KW_LIKE ? "like" : t->kw == KW_ILIKE ? "ilike" : "rlike", no, at);
     case KW_IS:
         if (no)

@@ -68,7 +68,7 @@ static bool join_words(struct parser *p, enum join_type *type, bool *natural)
     }
     if (!peek_kw(p, n, KW_JOIN))
         return false;
-    p->at += n + 1;
+    take(p, n + 1);
     return true;
 }
 
@@ -173,7 +173,7 @@ static struct expr *column_or_row(struct parser *p)
 struct rel *pivot(struct parser *p, struct rel *input)
 {
     struct rel *r = rel_new(p->a, REL_PIVOT, here(p));
-    p->at += 2;
+    take(p, 2);
     r->input = input;
     do {
         struct expr *value = expression(p);

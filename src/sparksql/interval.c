@@ -186,7 +186,7 @@ static bool item(struct parser *p, struct interval *v)
         fail_at(p, at, ERR_INPUT, "[INVALID_INTERVAL_FORMAT] '%.*s' is no whole number of %ss (only seconds have a fraction)",
                 STR_ARGS(tok_text(p, t)), u->word);
     if (!p->failed)
-        p->at += ahead + 2;
+        take(p, ahead + 2);
     return true;
 }
 
@@ -204,7 +204,7 @@ struct expr *interval_literal(struct parser *p)
         const struct unit *end = unit_find(tok_text(p, peek(p, signs + 3)));
         if (!end || end->field <= u->field || (u->field <= FIELD_MONTH) != (end->field <= FIELD_MONTH))
             return bad(p, at, "an interval ranges over YEAR TO MONTH, or from DAY, HOUR or MINUTE to a finer one up to SECOND");
-        p->at += signs + 4;
+        take(p, signs + 4);
         return from_range(p, at, text, u->field, end->field, sign);
     }
     struct interval v = {.first = FIELD_SECOND, .last = FIELD_YEAR};

@@ -264,11 +264,14 @@ static struct expr *timestamp_literal(struct parser *p, struct place at, struct 
     bool zone = ok && rest.len && zone_part(rest, &offset);
     if (!ok || (rest.len && !zone && !region))
         return invalid(p, at, "TIMESTAMP, as in TIMESTAMP '2024-12-31 23:59:59'", text);
-    us += days * 86400000000;
+    int64_t day_us;
+    if (__builtin_mul_overflow(days, (int64_t)86400000000, &day_us) || __builtin_add_overflow(us, day_us, &us) ||
+        __builtin_sub_overflow(us, offset, &offset))
+        return invalid(p, at, "TIMESTAMP within 290,000 years of 1970", text);
     if (kind == TYPE_TIMESTAMP_NTZ)
         return typed(p, at, type_of(kind), (struct lit){.kind = LIT_TIMESTAMP_NTZ, .i64 = us});
     if (zone)
-        return typed(p, at, type_of(kind), (struct lit){.kind = LIT_TIMESTAMP, .i64 = us - offset});
+        return typed(p, at, type_of(kind), (struct lit){.kind = LIT_TIMESTAMP, .i64 = offset});
     struct expr *e = expr_new(p->a, EXPR_CAST, at);
     exprs_push(p->a, &e->args, expr_string(p->a, at, s));
     e->type = type_of(kind);

@@ -30,6 +30,7 @@ struct parser {
     const struct lambda_scope *lambda;
     struct pending_window *windows;
     size_t window_count, window_cap;
+    const struct sparksql_params *params; /* may be NULL */
     bool pipeline_source;               /* inside AUTO CDC's FROM: KEYS and the like are no alias */
 };
 
@@ -39,6 +40,7 @@ static inline const struct tok *cur(const struct parser *p) { return &p->toks[p-
 static inline bool is_op(const struct parser *p, enum op op) { return cur(p)->op == op; }
 static inline bool is_kw(const struct parser *p, enum kw kw) { return cur(p)->kw == kw; }
 static inline void advance(struct parser *p) { p->at += cur(p)->kind != TOK_END; }
+void take(struct parser *p, size_t count);    /* advances that far, at most to the end */
 bool peek_op(const struct parser *p, size_t ahead, enum op op);
 bool peek_kw(const struct parser *p, size_t ahead, enum kw kw);
 bool accept_op(struct parser *p, enum op op);

@@ -12,6 +12,11 @@ const struct tok *peek(const struct parser *p, size_t ahead)
     return &p->toks[i < p->count ? i : p->count - 1];
 }
 
+void take(struct parser *p, size_t count)
+{
+    p->at = p->at + count < p->count ? p->at + count : p->count - 1;
+}
+
 bool peek_op(const struct parser *p, size_t ahead, enum op op)
 {
     return peek(p, ahead)->op == op;
@@ -42,7 +47,7 @@ bool accept_kws(struct parser *p, enum kw first, enum kw second)
 {
     if (!is_kw(p, first) || !peek_kw(p, 1, second))
         return false;
-    p->at += 2;
+    take(p, 2);
     return true;
 }
 
@@ -221,19 +226,41 @@ static void names_add(struct parser *p, struct names *n, struct str part)
     *n = (struct names){parts, n->count + 1};
 }
 
-/* IDENTIFIER('a.b' || …): the constant strings, read as a dotted name. */
+/* A string or :name whose value is known, as one part of an IDENTIFIER(). */
+static void identifier_part(struct parser *p, struct buf *text)
+{
+    struct place at = here(p);
+    struct str value;
+    if (cur(p)->kind == TOK_STRING) {
+        buf_str(text, string(p, "a string"));
+    } else if (is_op(p, OP_COLON) && name_follows(p, 1)) {
+        advance(p);
+        struct str key = name(p, "a parameter");
+        if (p->params && p->params->get(p->params->ctx, key, &value))
+            buf_str(text, value);
+        else
+            fail_at(p, at, ERR_INPUT, "[UNBOUND_SQL_PARAMETER] parameter :%.*s in IDENTIFIER() has no value", STR_ARGS(key));
+    } else {
+        refuse(p, at, "IDENTIFIER() of anything but constant strings and parameters", "write the name");
+    }
+}
+
+/* IDENTIFIER('a.b' || :p …) or IDENTIFIER(concat('a.b', :p)): a constant, read as a dotted name. */
 static struct names identifier_clause(struct parser *p)
 {
     struct names n = {0};
     struct place at = here(p);
     struct buf text;
-    p->at += 2; /* IDENTIFIER ( */
+    take(p, 2); /* IDENTIFIER ( */
+    bool concat = is_word(p, "CONCAT") && peek_op(p, 1, OP_LPAREN);
+    if (concat)
+        take(p, 2);
     buf_init(&text);
-    do {
-        if (cur(p)->kind != TOK_STRING)
-            refuse(p, at, "IDENTIFIER() of anything but constant strings", "write the name, or ${key} from the configuration");
-        buf_str(&text, string(p, "a string"));
-    } while (accept_op(p, OP_CONCAT));
+    do
+        identifier_part(p, &text);
+    while (accept_op(p, concat ? OP_COMMA : OP_CONCAT));
+    if (concat)
+        expect_op(p, OP_RPAREN);
     expect_op(p, OP_RPAREN);
     struct str dotted = str_copy(p->a, buf_view(&text));
     buf_release(&text);

@@ -71,7 +71,7 @@ struct expr *star(struct parser *p, struct names qualifier, struct place at)
     e->name = qualifier;
     expect_op(p, OP_STAR);
     if (is_kw(p, KW_EXCEPT) && peek_op(p, 1, OP_LPAREN) && !query_follows(p, 2)) {
-        p->at += 2;
+        take(p, 2);
         do {
             struct place where = here(p);
             struct expr *c = expr_new(p->a, EXPR_COLUMN, where);
@@ -81,7 +81,7 @@ struct expr *star(struct parser *p, struct names qualifier, struct place at)
         expect_op(p, OP_RPAREN);
     }
     if (is_kw(p, KW_REPLACE) && peek_op(p, 1, OP_LPAREN)) {
-        p->at += 2;
+        take(p, 2);
         do {
             struct expr *r = named_expression(p);
             if (r->kind != EXPR_ALIAS || r->name.count != 1)
@@ -133,7 +133,7 @@ static bool nulls_treatment(struct parser *p, bool *ignore)
     if (!found || !peek_kw(p, 1, KW_NULLS))
         return false;
     *ignore = is_kw(p, KW_IGNORE);
-    p->at += 2;
+    take(p, 2);
     return true;
 }
 
@@ -154,7 +154,7 @@ void call_args(struct parser *p, struct exprs *args, bool *ignore_nulls)
 struct expr *call_suffixes(struct parser *p, struct expr *e)
 {
     if (is_kw(p, KW_WITHIN) && peek_kw(p, 1, KW_GROUP)) {
-        p->at += 2;
+        take(p, 2);
         expect_op(p, OP_LPAREN);
         expect_kw(p, KW_ORDER);
         expect_kw(p, KW_BY);
@@ -162,7 +162,7 @@ struct expr *call_suffixes(struct parser *p, struct expr *e)
         expect_op(p, OP_RPAREN);
     }
     if (is_kw(p, KW_FILTER) && peek_op(p, 1, OP_LPAREN) && peek_kw(p, 2, KW_WHERE)) {
-        p->at += 3;
+        take(p, 3);
         e->filter = expression(p);
         expect_op(p, OP_RPAREN);
     }
@@ -297,9 +297,9 @@ static struct expr *path(struct parser *p, struct expr *x)
         (void)name(p, "a path behind ':'");
     for (;;) {
         if (is_op(p, OP_DOT) && name_follows(p, 1)) {
-            p->at += 2;
+            take(p, 2);
         } else if (is_op(p, OP_LBRACKET) && (peek(p, 1)->kind == TOK_INT || peek(p, 1)->kind == TOK_STRING || peek_op(p, 1, OP_STAR))) {
-            p->at += 2;
+            take(p, 2);
             expect_op(p, OP_RBRACKET);
         } else {
             break;
@@ -339,7 +339,7 @@ static struct expr *suffixes(struct parser *p, struct expr *e)
         } else if (accept_op(p, OP_CAST)) {
             e = cast_suffix(p, e, false);
         } else if (is_op(p, OP_QUESTION) && peek_op(p, 1, OP_CAST)) {
-            p->at += 2;
+            take(p, 2);
             e = cast_suffix(p, e, true);
         } else if (is_op(p, OP_COLON)) {
             e = path(p, e);

@@ -174,7 +174,7 @@ static bool plain_analytics(struct parser *p, struct rel *r)
     size_t at = p->at;
     struct exprs members = {0};
     enum grouping kind = is_kw(p, KW_CUBE) ? GROUP_CUBE : GROUP_ROLLUP;
-    p->at += 2;
+    take(p, 2);
     do {
         struct exprs one = member(p);
         if (one.count != 1 && !p->failed) {
@@ -255,7 +255,7 @@ static struct rel *lateral_view(struct parser *p, struct rel *input)
 {
     struct rel *r = rel_new(p->a, REL_GENERATE, here(p));
     size_t cap = 0;
-    p->at += 2;
+    take(p, 2);
     r->input = input;
     r->outer = accept_kw(p, KW_OUTER);
     struct place at = here(p);

@@ -53,7 +53,7 @@ static bool time_travel(struct parser *p, struct rel *r)
     }
     if (!(version || time) || !peek_kw(p, n + 1, KW_AS) || !peek_kw(p, n + 2, KW_OF))
         return false;
-    p->at += n + 3;
+    take(p, n + 3);
     if (version)
         r->version = value_expression(p);
     else
@@ -249,7 +249,7 @@ struct rel *relation_primary(struct parser *p)
     if (is_kw(p, KW_VALUES) && query_follows(p, 0))
         return inline_table(p);
     if (is_kw(p, KW_TABLE) && peek_op(p, 1, OP_LPAREN)) {
-        p->at += 2;
+        take(p, 2);
         struct rel *r = leaf(p, false);
         expect_op(p, OP_RPAREN);
         return decorated(p, r, false);

@@ -38,10 +38,17 @@ static int open(struct parser *p, struct arena *a, const char *file, int line, s
 
 int sparksql_parse(struct arena *a, const char *file, int line, struct str text, struct stmts *out, struct err *err)
 {
+    return sparksql_parse_params(a, file, line, text, NULL, out, err);
+}
+
+int sparksql_parse_params(struct arena *a, const char *file, int line, struct str text, const struct sparksql_params *params,
+                          struct stmts *out, struct err *err)
+{
     struct parser p;
     *out = (struct stmts){0};
     if (open(&p, a, file, line, text, err) < 0)
         return -1;
+    p.params = params;
     for (;;) {
         while (accept_op(&p, OP_SEMICOLON))
             ;

@@ -75,12 +75,19 @@ struct stmts { struct stmt **items; size_t count, cap; };
 /* All statements of a script, `;` between them. `file` names it in errors and places; `line`
  * is the number of the text's first line in that file (notebook cells), normally 1. */
 int sparksql_parse(struct arena *a, const char *file, int line, struct str text, struct stmts *out, struct err *err) MUST_CHECK;
+/* The same with the values of :name parameters where the grammar itself needs them: IDENTIFIER(:name || '.t').
+ * Everywhere else a parameter stays an EXPR_PARAM. `get` false: unknown. NULL params: none is known. */
+struct sparksql_params { bool (*get)(void *ctx, struct str name, struct str *value); void *ctx; };
+int sparksql_parse_params(struct arena *a, const char *file, int line, struct str text, const struct sparksql_params *params,
+                          struct stmts *out, struct err *err) MUST_CHECK;
 /* One query (no `;`), one expression, one column list or type in DDL. */
 struct rel *sparksql_query(struct arena *a, const char *file, struct str text, struct err *err) MUST_CHECK;
 struct expr *sparksql_expr(struct arena *a, const char *file, struct str text, struct err *err) MUST_CHECK;
 /* `${key}` replaced from `get`, also inside strings and quotes, as Databricks pipelines do before parsing; unknown
  * keys are left alone. Line numbers are kept. */
 void sparksql_substitute(struct buf *out, struct str text, bool (*get)(void *ctx, struct str key, struct str *value), void *ctx);
+/* The same for `{{key}}`, as SQL files of jobs and dashboards write their parameters. */
+void sparksql_substitute_braces(struct buf *out, struct str text, bool (*get)(void *ctx, struct str key, struct str *value), void *ctx);
 /* A Databricks notebook source file (.sql) as cells: text without `-- MAGIC`, `-- COMMAND ----------` separators. */
 struct cell { struct str text; int line; bool magic; struct str language /* of %md, %python … */; };
 int64_t sparksql_cells(struct arena *a, struct str text, struct cell **cells);

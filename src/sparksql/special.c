@@ -62,7 +62,7 @@ static struct expr *cast(struct parser *p)
 {
     struct expr *e = expr_new(p->a, EXPR_CAST, here(p));
     e->try_cast = is_kw(p, KW_TRY_CAST);
-    p->at += 2;
+    take(p, 2);
     exprs_push(p->a, &e->args, expression(p));
     expect_kw(p, KW_AS);
     e->type = data_type(p);
@@ -79,7 +79,7 @@ static struct expr *upper_string(struct parser *p, struct place at)
 static struct expr *extract(struct parser *p)
 {
     struct place at = here(p);
-    p->at += 2;
+    take(p, 2);
     struct expr *unit = upper_string(p, here(p));
     expect_kw(p, KW_FROM);
     struct expr *e = expr_call(p->a, at, "extract", unit, value_expression(p));
@@ -91,7 +91,7 @@ static struct expr *extract(struct parser *p)
 static struct expr *worded(struct parser *p, const char *func, const enum kw *words, size_t count)
 {
     struct place at = here(p);
-    p->at += 2;
+    take(p, 2);
     struct expr *e = expr_call(p->a, at, func, value_expression(p), NULL);
     for (size_t i = 0; i < count && (is_op(p, OP_COMMA) || is_kw(p, words[i])); i++) {
         advance(p);
@@ -124,7 +124,7 @@ static struct expr *position(struct parser *p)
 static struct expr *trim(struct parser *p)
 {
     struct place at = here(p);
-    p->at += 2;
+    take(p, 2);
     const char *func = is_kw(p, KW_LEADING) ? "ltrim" : is_kw(p, KW_TRAILING) ? "rtrim" : "trim";
     bool side = is_kw(p, KW_BOTH) || is_kw(p, KW_LEADING) || is_kw(p, KW_TRAILING);
     if (side)
@@ -146,7 +146,7 @@ static struct expr *trim(struct parser *p)
 static struct expr *with_unit(struct parser *p, const char *func)
 {
     struct place at = here(p);
-    p->at += 2;
+    take(p, 2);
     struct expr *e = expr_call(p->a, at, func, upper_string(p, here(p)), NULL);
     while (accept_op(p, OP_COMMA))
         exprs_push(p->a, &e->args, expression(p));
@@ -183,7 +183,7 @@ static bool unit_follows(const struct parser *p)
 static struct expr *struct_call(struct parser *p)
 {
     struct place at = here(p);
-    p->at += 2;
+    take(p, 2);
     struct expr *e = expr_call(p->a, at, "struct", NULL, NULL);
     if (!is_op(p, OP_RPAREN)) {
         do

@@ -26,7 +26,7 @@ static void if_exists(struct parser *p, struct stmt *s)
 {
     if (is_kw(p, KW_IF) && peek_kw(p, 1, KW_EXISTS)) {
         s->if_exists = true;
-        p->at += 2;
+        take(p, 2);
     }
 }
 
@@ -40,7 +40,7 @@ static struct str object_word(struct parser *p)
         if (!is_word(p, doubles[i][0]) || !str_ieqz(tok_text(p, peek(p, 1)), doubles[i][1]))
             continue;
         struct str first = str_z(doubles[i][0]);
-        p->at += 2;
+        take(p, 2);
         if (str_eqz(first, "TEMP") || str_eqz(first, "TEMPORARY") || str_eqz(first, "LIVE"))
             return str_z(doubles[i][1]);
         return str_fmt(p->a, "%s %s", doubles[i][0], doubles[i][1]);
@@ -227,7 +227,7 @@ static void set(struct parser *p, struct stmt *s)
         return;
     }
     if (is_word(p, "TIME") && str_ieqz(tok_text(p, peek(p, 1)), "ZONE")) {
-        p->at += 2;
+        take(p, 2);
         s->key = STR("spark.sql.session.timeZone");
         s->value = raw_value(p);
         return;
@@ -390,7 +390,7 @@ static void grant(struct parser *p, struct stmt *s)
 static void declare(struct parser *p, struct stmt *s)
 {
     if (is_kw(p, KW_OR) && peek_kw(p, 1, KW_REPLACE)) {
-        p->at += 2;
+        take(p, 2);
         s->or_replace = true;
     }
     if (is_word(p, "VARIABLE") || is_word(p, "VAR"))

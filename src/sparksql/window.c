@@ -16,7 +16,7 @@ static enum frame_edge frame_edge(struct parser *p, struct expr **value, bool fr
             advance(p);
             syntax_error(p, from ? "PRECEDING" : "FOLLOWING");
         }
-        p->at += 2 * !p->failed;
+        take(p, 2);
         return EDGE_UNBOUNDED;
     }
     struct place at = here(p);
