@@ -18,7 +18,7 @@ struct rows_in *rows_open(const struct store_file *f, const struct data_at *at,
                           const struct doc *format_settings, struct err *err)
 {
     struct store_in *in =
-        store_open(f, store_is_gzip(at), data_text(at->props, "encodingName"), err);
+        factory_store_open(f, store_is_gzip(at), data_text(at->props, "encodingName"), err);
     if (!in)
         return NULL;
     if (str_ieqz(str_z(at->format), "Json"))
@@ -340,7 +340,7 @@ static int make_row(struct copy *c, struct rows_in *in, const struct store_file 
 
 static int copy_bytes(struct copy *c, const struct store_file *f, struct err *err)
 {
-    struct store_in *in = store_open(f, false, STR(""), err);
+    struct store_in *in = factory_store_open(f, false, STR(""), err);
     char *chunk = mem_alloc(STORE_CHUNK);
     int64_t got = in ? 1 : -1;
     while (got > 0 && (got = store_read(in, chunk, STORE_CHUNK, err)) > 0) {
@@ -351,7 +351,7 @@ static int copy_bytes(struct copy *c, const struct store_file *f, struct err *er
     }
     if (in)
         c->n.bytes_read += store_bytes_read(in);
-    store_close(in);
+    factory_store_close(in);
     mem_free(chunk);
     return got < 0 ? -1 : 0;
 }

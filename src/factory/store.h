@@ -60,11 +60,11 @@ void store_abort(struct store_out *o);                             /* NULL is al
 
 /* Bytes of a source file, decompressed and as UTF-8. */
 struct store_in;
-struct store_in *store_open(const struct store_file *f, bool gzip, struct str encoding,
+struct store_in *factory_store_open(const struct store_file *f, bool gzip, struct str encoding,
                             struct err *err) MUST_CHECK;
 int64_t store_read(struct store_in *in, void *out, size_t n, struct err *err) MUST_CHECK;
 int64_t store_bytes_read(const struct store_in *in); /* from the file, as stored */
-void store_close(struct store_in *in);               /* NULL is allowed */
+void factory_store_close(struct store_in *in);               /* NULL is allowed */
 int store_read_all(const struct store_file *f, bool gzip, struct str encoding, size_t max,
                    struct buf *out, struct err *err) MUST_CHECK;
 /* The dataset's "compressionCodec" or "compression" is gzip. */

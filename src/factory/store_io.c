@@ -173,7 +173,7 @@ static enum encoding encoding_of(struct str name)
     return ENC_UTF8;
 }
 
-struct store_in *store_open(const struct store_file *f, bool gzip, struct str encoding,
+struct store_in *factory_store_open(const struct store_file *f, bool gzip, struct str encoding,
                             struct err *err)
 {
     int64_t size;
@@ -193,7 +193,7 @@ struct store_in *store_open(const struct store_file *f, bool gzip, struct str en
     return in;
 }
 
-void store_close(struct store_in *in)
+void factory_store_close(struct store_in *in)
 {
     if (!in)
         return;
@@ -325,7 +325,7 @@ int64_t store_read(struct store_in *in, void *out, size_t n, struct err *err)
 int store_read_all(const struct store_file *f, bool gzip, struct str encoding, size_t max,
                    struct buf *out, struct err *err)
 {
-    struct store_in *in = store_open(f, gzip, encoding, err);
+    struct store_in *in = factory_store_open(f, gzip, encoding, err);
     char chunk[65536];
     int64_t got = in ? 1 : -1;
     while (got > 0 && (got = store_read(in, chunk, sizeof chunk, err)) > 0) {
@@ -333,7 +333,7 @@ int store_read_all(const struct store_file *f, bool gzip, struct str encoding, s
         if (out->len > max)
             got = err_set(err, ERR_LIMIT, "'%s' is larger than %zu bytes", f->shown, max);
     }
-    store_close(in);
+    factory_store_close(in);
     return got < 0 ? -1 : 0;
 }
 

@@ -486,16 +486,12 @@ static void triggers(void **state)
     assert_string_equal(w.output, "{\"pipelineReturnValue\":{\"at\":\"2026-01-01T00:00:00.0000000Zt\"}}");
 }
 
-static void retail_example(void **state)
+/* The example's pipeline with its source bound to `source`. */
+static void run_retail(const char *source)
 {
     struct err err = {};
-    (void)state;
-    if (!fs_exists("examples/retail/factory/pipeline")) {
-        print_message("skip: examples/retail is not here\n");
-        skip();
-    }
     w.names = resolve_new(path_join(w.a, w.dir, "state"), "examples/retail");
-    assert_int_equal(resolve_bind(w.names, STR("https://raw.githubusercontent.com/paystreak/retail-source/main=file://./source"), &err), 0);
+    assert_int_equal(resolve_bind(w.names, str_fmt(w.a, "https://raw.githubusercontent.com/paystreak/retail-source/main=file:%s", source), &err), 0);
     assert_int_equal(resolve_bind(w.names, STR("https://github.com/paystreak/retail-project/raw/main=file://./"), &err), 0);
     struct factory_opts opts = {.loop = w.loop, .names = w.names};
     struct factory_start start = {.pipeline = "pl_ingest_batch", .on_activity = on_activity, .on_done = on_done};
@@ -503,13 +499,79 @@ static void retail_example(void **state)
     assert_non_null(w.f);
     if (!(w.run = factory_run(w.f, &start, &err)))
         fail_msg("%s:%d: %s", err.where.file, err.where.line, err.msg);
+    w.output = arena_strdup(w.a, factory_run_id(w.run));
+    const char *run_id = w.output;
     while (!w.done)
         ev_run_once(w.loop, 1000);
     assert_string_equal(w.error, "");
+    w.output = run_id;
+}
+
+static void retail_example(void **state)
+{
+    struct err err = {};
     struct resolved at;
     struct resolved_entry *files;
+    (void)state;
+    run_retail("./source");
     assert_int_equal(resolve_name(w.names, w.a, STR("abfss://landing@paystreakretail.dfs.core.windows.net/"), &at, &err), 0);
     assert_int_equal(resolve_walk(&at, w.a, &files, &err), 5);
+}
+
+/* Fields of one line of the real files, which use no quotes. */
+static size_t plain_fields(struct str line, struct str *out, size_t max)
+{
+    size_t n = 0;
+    struct str part;
+    while (n < max && str_split(&line, ',', &part))
+        out[n++] = part;
+    if (n < max && line.ptr && n && line.len == 0 && line.ptr[-1] == ',')
+        out[n++] = STR("");
+    return n;
+}
+
+/* Every row of the real files arrives, field by field, quoted, with the two columns added. */
+static void real_files(void **state)
+{
+    static const char *const files[][2] = {
+        {"crm_customers", "source_crm/cust_info.csv"}, {"crm_products", "source_crm/prd_info.csv"},
+        {"erp_birthdays", "source_erp/CUST_AZ12.csv"}, {"erp_countries", "source_erp/LOC_A101.csv"},
+        {"erp_categories", "source_erp/PX_CAT_G1V2.csv"}};
+    (void)state;
+    if (!fs_exists("../shared/data/retail")) {
+        print_message("skip: ../shared/data/retail is not here\n");
+        skip();
+    }
+    char *source = realpath("../shared/data/retail", NULL);
+    run_retail(source);
+    for (size_t i = 0; i < COUNT_OF(files); i++) {
+        struct buf b, got;
+        struct err err;
+        size_t rows = 0;
+        buf_init(&b);
+        buf_init(&got);
+        assert_int_equal(fs_read_file(path_join(w.a, source, files[i][1]), 64 << 20, &b, &err), 0);
+        assert_int_equal(fs_read_file(arena_printf(w.a, "%s/state/storage/paystreakretail/landing/%s/%s/%s", w.dir,
+            files[i][0], w.output, strchr(files[i][1], '/') + 1), 64 << 20, &got, &err), 0);
+        struct str in = buf_view(&b), out = buf_view(&got), line, landed_line, fields[20];
+        while (str_split(&in, '\n', &line)) {
+            line = str_ends_z(line, "\r") ? str_sub(line, 0, line.len - 1) : line;
+            if (!line.len)
+                continue;
+            size_t n = plain_fields(line, fields, 20);
+            assert_true(str_split(&out, '\n', &landed_line));
+            for (size_t k = 0; k < n; k++) {
+                assert_true(str_starts(landed_line, str_fmt(w.a, "\"%.*s\",", STR_ARGS(fields[k]))));
+                landed_line = str_from(landed_line, fields[k].len + 3);
+            }
+            rows++;
+        }
+        assert_false(str_split(&out, '\n', &landed_line));
+        print_message("%s: %zu lines\n", files[i][1], rows);
+        buf_release(&b);
+        buf_release(&got);
+    }
+    free(source);
 }
 
 int main(void)
@@ -526,6 +588,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(long_loops_do_not_grow_the_stack, setup, teardown),
         cmocka_unit_test_setup_teardown(triggers, setup, teardown),
         cmocka_unit_test_setup_teardown(retail_example, setup, teardown),
+        cmocka_unit_test_setup_teardown(real_files, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
