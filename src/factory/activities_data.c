@@ -142,7 +142,7 @@ static struct doc *row_doc(struct arena *a, struct rows_in *in, const struct cel
     return row;
 }
 
-static int lookup_file(struct act_job *job, const struct store_file *f, struct doc *value,
+static int lookup_file(struct act_job *job, const struct datastore_file *f, struct doc *value,
                        struct err *err)
 {
     const struct lookup *l = job->ctx;
@@ -164,7 +164,7 @@ static int lookup_work(struct act_job *job, struct err *err)
 {
     const struct lookup *l = job->ctx;
     struct arena *a = job->a;
-    struct store_file *files;
+    struct datastore_file *files;
     struct doc *value = doc_new_array(a), *out = doc_new_object(a);
     struct buf size;
     bool folder;
@@ -174,7 +174,7 @@ static int lookup_work(struct act_job *job, struct err *err)
     for (int64_t i = 0; i < n && rc == 0; i++)
         rc = lookup_file(job, &files[i], value, err);
     for (int64_t i = 0; i < n; i++)
-        store_drop(&files[i]);
+        datastore_drop(&files[i]);
     if (n < 0 || rc)
         return -1;
     buf_init(&size);
@@ -248,11 +248,11 @@ static const struct doc *children(struct arena *a, const struct metadata *g,
     int64_t from = INT64_MIN, to = INT64_MAX, n = resolve_list(at, a, &entries, err);
     if (n < 0)
         return NULL;
-    bool filtered = store_time(data_text(g->store, "modifiedDatetimeStart"), &from);
-    filtered |= store_time(data_text(g->store, "modifiedDatetimeEnd"), &to);
+    bool filtered = datastore_time(data_text(g->store, "modifiedDatetimeStart"), &from);
+    filtered |= datastore_time(data_text(g->store, "modifiedDatetimeEnd"), &to);
     for (int64_t i = 0; i < n; i++) {
         const struct resolved_stat *st = &entries[i].stat;
-        if (store_is_temporary(entries[i].name) ||
+        if (datastore_is_temporary(entries[i].name) ||
             (filtered && (st->is_dir || st->mtime_us < from || st->mtime_us >= to)))
             continue;
         struct doc *item = doc_new_object(a);
@@ -264,7 +264,7 @@ static const struct doc *children(struct arena *a, const struct metadata *g,
 }
 
 static const struct doc *structure(struct arena *a, const struct metadata *g,
-                                   const struct store_file *f, bool count, struct err *err)
+                                   const struct datastore_file *f, bool count, struct err *err)
 {
     struct rows_in *in = rows_open(f, &g->at, g->format, err);
     struct doc *list = doc_new_array(a);
@@ -282,7 +282,7 @@ static const struct doc *structure(struct arena *a, const struct metadata *g,
 }
 
 static const struct doc *field(struct arena *a, const struct metadata *g, struct str name,
-                               const struct store_file *f, struct err *err)
+                               const struct datastore_file *f, struct err *err)
 {
     const struct resolved_stat *st = &f->stat;
     if (str_ieqz(name, "itemName"))
@@ -312,22 +312,22 @@ static bool wants_exists(const struct doc *fields)
     return false;
 }
 
-static int metadata_place(struct act_job *job, const struct metadata *g, struct store_file *f,
+static int metadata_place(struct act_job *job, const struct metadata *g, struct datastore_file *f,
                           struct err *err)
 {
     const struct data_at *at = &g->at;
     if (at->url)
-        return store_fetch(g->names, job->a, at, g->store, job->cancel, f, err);
+        return datastore_fetch(g->names, job->a, at, g->store, job->cancel, f, err);
     f->shown = at->file.len ? str_cz(job->a, at->file)
                : at->folder.len ? str_cz(job->a, at->folder) : at->container;
-    return store_place(g->names, job->a, at, &f->at, err) || resolve_stat(&f->at, &f->stat, err) ? -1 : 0;
+    return datastore_place(g->names, job->a, at, &f->at, err) || resolve_stat(&f->at, &f->stat, err) ? -1 : 0;
 }
 
 static int metadata_work(struct act_job *job, struct err *err)
 {
     const struct metadata *g = job->ctx;
     struct arena *a = job->a;
-    struct store_file f = {};
+    struct datastore_file f = {};
     struct doc *out = doc_new_object(a);
     int rc = metadata_place(job, g, &f, err);
     if (rc && err->code == ERR_NOT_FOUND && wants_exists(g->fields)) {
@@ -343,7 +343,7 @@ static int metadata_work(struct act_job *job, struct err *err)
                 rc = err_wrap(err, "dataset '%s'", g->at.dataset);
         }
     }
-    store_drop(&f);
+    datastore_drop(&f);
     doc_set(a, out, STR("effectiveIntegrationRuntime"), doc_new_str(a, STR("Local")));
     job->output = out;
     return rc;
@@ -379,19 +379,19 @@ static int delete_work(struct act_job *job, struct err *err)
 {
     const struct delete *d = job->ctx;
     struct arena *a = job->a;
-    struct store_file *files;
+    struct datastore_file *files;
     struct resolved place;
     bool folder, recursive = data_flag(d->store, "recursive", false);
     bool wildcard = data_text(d->store, "wildcardFileName").len || data_text(d->store, "wildcardFolderPath").len;
     struct doc *settings = (struct doc *)doc_deep_copy(a, d->store), *out = doc_new_object(a);
     int64_t started = time_mono_us();
     doc_set(a, settings, STR("recursive"), doc_new_bool(a, recursive));
-    if (store_place(d->names, a, &d->at, &place, err))
+    if (datastore_place(d->names, a, &d->at, &place, err))
         return -1;
     if (place.kind != RESOLVED_LOCAL)
         return err_set(err, ERR_UNSUPPORTED, "dataset '%s' is in a Git repository: nothing is "
                        "deleted there", d->at.dataset);
-    int64_t n = store_find(d->names, a, &d->at, settings, &files, &folder, err);
+    int64_t n = datastore_find(d->names, a, &d->at, settings, &files, &folder, err);
     if (n < 0)
         return -1;
     for (int64_t i = 0; i < n; i++)

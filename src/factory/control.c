@@ -259,7 +259,7 @@ static int start_filter(struct act *a, struct err *err)
 
 static int run_branch(struct act *a, const struct doc *list)
 {
-    group_start(a, list, NULL, group_ended, a);
+    act_group_start(a, list, NULL, group_ended, a);
     return 0;
 }
 
@@ -315,7 +315,7 @@ static void foreach_fill(struct act *a)
     struct foreach *f = a->state;
     while (!act_stopped(a) && f->running < f->parallel && f->next < f->items->count) {
         f->running++;
-        group_start(a, doc_get(a->props, "activities"), f->items->items[f->next++],
+        act_group_start(a, doc_get(a->props, "activities"), f->items->items[f->next++],
                     iteration_ended, a);
     }
     if (f->running == 0)
@@ -368,7 +368,7 @@ static void round_ended(struct group *g, void *arg)
     enum run_status status = g->status;
     bool over = false;
     if (!act_stopped(a)) {
-        v = group_eval(g, expression, &cond_err); /* it sees the activities of this round */
+        v = act_group_eval(g, expression, &cond_err); /* it sees the activities of this round */
         if (!v || truth(v, expression, "Until", &over, &cond_err)) {
             factory_group_free(g);
             act_done(a, RUN_FAILED, NULL, &cond_err);
@@ -387,7 +387,7 @@ static void round_ended(struct group *g, void *arg)
 
 static void until_round(struct act *a)
 {
-    group_start(a, doc_get(a->props, "activities"), NULL, round_ended, a);
+    act_group_start(a, doc_get(a->props, "activities"), NULL, round_ended, a);
 }
 
 static int start_until(struct act *a, struct err *err)

@@ -7,18 +7,18 @@
  *   PreserveHierarchy (default)    the same relative path; another format changes the extension
  *   FlattenHierarchy               Data.<activity run id>.<guid>.<ext>, all in one folder
  *   MergeFiles                     one file: the sink's name or Data.<activity run id>.<ext>
- * Each file lands whole or not at all (store.h); a Copy of many files that fails leaves those that
+ * Each file lands whole or not at all (datastore.h); a Copy of many files that fails leaves those that
  * landed, as on Azure. */
 #include "factory/copy.h"
 #include "factory/expr.h"
 
 #include <string.h>
 
-struct rows_in *rows_open(const struct store_file *f, const struct data_at *at,
+struct rows_in *rows_open(const struct datastore_file *f, const struct data_at *at,
                           const struct doc *format_settings, struct err *err)
 {
-    struct store_in *in =
-        factory_store_open(f, store_is_gzip(at), data_text(at->props, "encodingName"), err);
+    struct datastore_in *in =
+        factory_store_open(f, datastore_is_gzip(at), data_text(at->props, "encodingName"), err);
     if (!in)
         return NULL;
     if (str_ieqz(str_z(at->format), "Json"))
@@ -27,14 +27,14 @@ struct rows_in *rows_open(const struct store_file *f, const struct data_at *at,
 }
 
 int64_t copy_sources(const struct resolver_names *names, struct arena *a, const struct data_at *at,
-                     const struct doc *store_settings, atomic_bool *cancel, struct store_file **out,
+                     const struct doc *store_settings, atomic_bool *cancel, struct datastore_file **out,
                      bool *folder, struct err *err)
 {
     if (!at->url)
-        return store_find(names, a, at, store_settings, out, folder, err);
+        return datastore_find(names, a, at, store_settings, out, folder, err);
     *folder = false;
-    *out = ARENA_NEW(a, struct store_file);
-    return store_fetch(names, a, at, store_settings, cancel, *out, err) ? -1 : 1;
+    *out = ARENA_NEW(a, struct datastore_file);
+    return datastore_fetch(names, a, at, store_settings, cancel, *out, err) ? -1 : 1;
 }
 
 struct counts {
@@ -49,7 +49,7 @@ struct copy {
     bool binary, json_whole;
     struct counts n;
     /* the sink file that is open */
-    struct store_out *out;
+    struct datastore_out *out;
     struct rows_out *rows;
     struct out_col *cols;
     size_t col_count;
@@ -96,7 +96,7 @@ static struct str other_extension(const struct copy *c, struct str rel)
                    extension(c));
 }
 
-static struct str sink_name(const struct copy *c, const struct store_file *f)
+static struct str sink_name(const struct copy *c, const struct datastore_file *f)
 {
     char id[UUID_TEXT];
     struct str rel = str_z(f->rel);
@@ -113,14 +113,14 @@ static int open_sink(struct copy *c, struct str name, struct err *err)
 {
     struct str folder = c->p->sink.folder;
     struct str rel = folder.len ? str_fmt(c->a, "%.*s/%.*s", STR_ARGS(folder), STR_ARGS(name)) : name;
-    c->out = store_create(&c->sink_root, rel, store_is_gzip(&c->p->sink) && !c->binary, err);
+    c->out = datastore_create(&c->sink_root, rel, datastore_is_gzip(&c->p->sink) && !c->binary, err);
     return c->out ? 0 : err_wrap(err, "dataset '%s'", c->p->sink.dataset);
 }
 
 static int flush_rows(struct copy *c, struct err *err)
 {
     if (buf_check(&c->rows->b, "the rows to write", err) ||
-        store_write(c->out, c->rows->b.ptr, c->rows->b.len, err))
+        datastore_write(c->out, c->rows->b.ptr, c->rows->b.len, err))
         return -1;
     buf_clear(&c->rows->b);
     return 0;
@@ -128,15 +128,15 @@ static int flush_rows(struct copy *c, struct err *err)
 
 static int close_sink(struct copy *c, struct err *err)
 {
-    struct store_out *out = c->out;
+    struct datastore_out *out = c->out;
     if (c->rows) {
         c->rows->type->end(c->rows);
         if (flush_rows(c, err))
             return -1;
     }
     c->out = NULL;
-    int64_t written = store_written(out);
-    if (store_commit(out, err))
+    int64_t written = datastore_written(out);
+    if (datastore_commit(out, err))
         return -1;
     c->n.bytes_written += written;
     c->n.files_written++;
@@ -307,7 +307,7 @@ static bool typed(struct arena *a, struct str type, struct cell *cell)
     return true;
 }
 
-static int make_row(struct copy *c, struct rows_in *in, const struct store_file *f,
+static int make_row(struct copy *c, struct rows_in *in, const struct datastore_file *f,
                     const struct cell *cells, struct cell *out, struct arena *row_a, struct err *err)
 {
     bool json = str_ieqz(str_z(c->p->sink.format), "Json");
@@ -338,19 +338,19 @@ static int make_row(struct copy *c, struct rows_in *in, const struct store_file 
 
 /* ---------------------------------------------------------------- one source file */
 
-static int copy_bytes(struct copy *c, const struct store_file *f, struct err *err)
+static int copy_bytes(struct copy *c, const struct datastore_file *f, struct err *err)
 {
-    struct store_in *in = factory_store_open(f, false, STR(""), err);
-    char *chunk = mem_alloc(STORE_CHUNK);
+    struct datastore_in *in = factory_store_open(f, false, STR(""), err);
+    char *chunk = mem_alloc(DATASTORE_CHUNK);
     int64_t got = in ? 1 : -1;
-    while (got > 0 && (got = store_read(in, chunk, STORE_CHUNK, err)) > 0) {
+    while (got > 0 && (got = datastore_read(in, chunk, DATASTORE_CHUNK, err)) > 0) {
         if (atomic_load(c->cancel))
             got = err_set(err, ERR_CANCELED, "the copy was canceled");
-        else if (store_write(c->out, chunk, (size_t)got, err))
+        else if (datastore_write(c->out, chunk, (size_t)got, err))
             got = -1;
     }
     if (in)
-        c->n.bytes_read += store_bytes_read(in);
+        c->n.bytes_read += datastore_bytes_read(in);
     factory_store_close(in);
     mem_free(chunk);
     return got < 0 ? -1 : 0;
@@ -374,7 +374,7 @@ static int begin_rows(struct copy *c, struct rows_in *in, struct err *err)
     return 0;
 }
 
-static int write_row(struct copy *c, struct rows_in *in, const struct store_file *f,
+static int write_row(struct copy *c, struct rows_in *in, const struct datastore_file *f,
                      const struct cell *cells, struct cell *out, struct arena *row_a, struct err *err)
 {
     if (c->json_whole) {
@@ -386,10 +386,10 @@ static int write_row(struct copy *c, struct rows_in *in, const struct store_file
         return -1;
     }
     c->n.rows_copied++;
-    return c->rows->b.len > STORE_CHUNK ? flush_rows(c, err) : 0;
+    return c->rows->b.len > DATASTORE_CHUNK ? flush_rows(c, err) : 0;
 }
 
-static int copy_rows(struct copy *c, const struct store_file *f, struct err *err)
+static int copy_rows(struct copy *c, const struct datastore_file *f, struct err *err)
 {
     struct rows_in *in =
         rows_open(f, &c->p->source, doc_get(c->p->source_props, "formatSettings"), err);
@@ -423,7 +423,7 @@ static int copy_rows(struct copy *c, const struct store_file *f, struct err *err
 
 /* ---------------------------------------------------------------- all of them */
 
-static int copy_files(struct copy *c, struct store_file *files, int64_t count, bool folder,
+static int copy_files(struct copy *c, struct datastore_file *files, int64_t count, bool folder,
                       struct err *err)
 {
     bool merge = str_ieqz(behavior(c), "MergeFiles");
@@ -443,7 +443,7 @@ static int copy_files(struct copy *c, struct store_file *files, int64_t count, b
     return c->out ? close_sink(c, err) : 0;
 }
 
-static int delete_sources(const struct copy *c, struct store_file *files, int64_t count,
+static int delete_sources(const struct copy *c, struct datastore_file *files, int64_t count,
                           struct err *err)
 {
     if (!data_flag(doc_get(c->p->source_props, "storeSettings"), "deleteFilesAfterCompletion", false))
@@ -496,11 +496,11 @@ int copy_run(struct arena *a, const struct copy_plan *plan, atomic_bool *cancel,
              const struct doc **output, struct err *err)
 {
     struct copy c = {.a = a, .p = plan, .cancel = cancel};
-    struct store_file *files;
+    struct datastore_file *files;
     bool folder;
     int64_t started_us = time_mono_us();
     c.binary = str_ieqz(str_z(plan->source.format), "Binary");
-    if (store_root(plan->names, a, &plan->sink, &c.sink_root, err))
+    if (datastore_root(plan->names, a, &plan->sink, &c.sink_root, err))
         return -1;
     int64_t count = copy_sources(plan->names, a, &plan->source,
                                  doc_get(plan->source_props, "storeSettings"), cancel, &files,
@@ -509,13 +509,13 @@ int copy_run(struct arena *a, const struct copy_plan *plan, atomic_bool *cancel,
         return -1;
     int rc = copy_files(&c, files, count, folder, err);
     if (rc) {
-        store_abort(c.out);
+        datastore_abort(c.out);
         rows_out_free(c.rows);
     } else {
         rc = delete_sources(&c, files, count, err);
     }
     for (int64_t i = 0; i < count; i++)
-        store_drop(&files[i]);
+        datastore_drop(&files[i]);
     if (rc == 0)
         *output = output_doc(&c, started_us);
     return rc;

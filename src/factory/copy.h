@@ -21,10 +21,10 @@ int copy_run(struct arena *a, const struct copy_plan *plan, atomic_bool *cancel,
              const struct doc **output, struct err *err) MUST_CHECK;
 
 /* The reader of a source file by the dataset's format (DelimitedText, Json). */
-struct rows_in *rows_open(const struct store_file *f, const struct data_at *at,
+struct rows_in *rows_open(const struct datastore_file *f, const struct data_at *at,
                           const struct doc *format_settings, struct err *err) MUST_CHECK;
 /* The source's files: one fetched over HTTP, or those found in its store. */
 int64_t copy_sources(const struct resolver_names *names, struct arena *a, const struct data_at *at,
-                     const struct doc *store_settings, atomic_bool *cancel, struct store_file **out,
+                     const struct doc *store_settings, atomic_bool *cancel, struct datastore_file **out,
                      bool *folder, struct err *err) MUST_CHECK;
 #endif

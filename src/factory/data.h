@@ -1,6 +1,6 @@
 /* data -- where a dataset's data lies: the dataset and its linked service, evaluated for one use.
  *
- * data_eval() runs on the loop: it evaluates expressions. Everything after it (store.h) is plain
+ * data_eval() runs on the loop: it evaluates expressions. Everything after it (datastore.h) is plain
  * names and documents, and runs on workers. */
 #ifndef PAYSTREAK_FACTORY_DATA_H
 #define PAYSTREAK_FACTORY_DATA_H

@@ -14,10 +14,10 @@
  * JSON: one object, an array of objects, JSON lines or objects one after the other, all told apart
  * by what is there. Written: one object a line, or an array (filePattern arrayOfObjects).
  *
- * Pure but for the store_in/store_out they are given. Workers only. */
+ * Pure but for the datastore_in/datastore_out they are given. Workers only. */
 #ifndef PAYSTREAK_FACTORY_ROWS_H
 #define PAYSTREAK_FACTORY_ROWS_H
-#include "factory/store.h"
+#include "factory/datastore.h"
 
 enum {
     ROWS_MAX_COLUMNS = 10000,
@@ -46,9 +46,9 @@ struct rows_in_type {
 };
 
 /* Both read the columns at once. `in` is owned by the reader from here on, even on error. */
-struct rows_in *csv_open(struct store_in *in, const char *shown, const struct doc *dataset,
+struct rows_in *csv_open(struct datastore_in *in, const char *shown, const struct doc *dataset,
                          const struct doc *settings, struct err *err) MUST_CHECK;
-struct rows_in *json_open(struct store_in *in, const char *shown, struct err *err) MUST_CHECK;
+struct rows_in *json_open(struct datastore_in *in, const char *shown, struct err *err) MUST_CHECK;
 static inline int rows_next(struct rows_in *in, const struct cell **cells, struct err *err)
 {
     return in->type->next(in, cells, err);

@@ -61,7 +61,7 @@ static int read_dialect(const struct doc *dataset, struct dialect *d, struct err
 struct csv_in {
     struct rows_in base;
     struct arena *a;              /* names and dialect */
-    struct store_in *in;
+    struct datastore_in *in;
     struct dialect d;
     char *window;
     size_t at, len;
@@ -80,7 +80,7 @@ static int fill(struct csv_in *c, size_t n, struct err *err)
         memmove(c->window, c->window + c->at, c->len - c->at);
         c->len -= c->at;
         c->at = 0;
-        int64_t got = store_read(c->in, c->window + c->len, CSV_WINDOW - c->len, err);
+        int64_t got = datastore_read(c->in, c->window + c->len, CSV_WINDOW - c->len, err);
         if (got < 0)
             return -1;
         c->end = got == 0;
@@ -261,7 +261,7 @@ static int csv_next(struct rows_in *in, const struct cell **cells, struct err *e
 
 static int64_t csv_bytes(struct rows_in *in)
 {
-    return store_bytes_read(((struct csv_in *)in)->in);
+    return datastore_bytes_read(((struct csv_in *)in)->in);
 }
 
 static void csv_close(struct rows_in *in)
@@ -313,7 +313,7 @@ static int read_columns(struct csv_in *c, struct err *err)
     return 0;
 }
 
-struct rows_in *csv_open(struct store_in *in, const char *shown, const struct doc *dataset,
+struct rows_in *csv_open(struct datastore_in *in, const char *shown, const struct doc *dataset,
                          const struct doc *settings, struct err *err)
 {
     struct csv_in *c = NEW(struct csv_in);

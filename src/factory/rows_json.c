@@ -126,23 +126,23 @@ static void json_close(struct rows_in *in)
 
 static const struct rows_in_type json_type = {json_next, json_whole, json_bytes, json_close};
 
-static int read_text(struct json_in *j, struct store_in *in, struct err *err)
+static int read_text(struct json_in *j, struct datastore_in *in, struct err *err)
 {
     char chunk[65536];
     int64_t got;
-    while ((got = store_read(in, chunk, sizeof chunk, err)) > 0) {
+    while ((got = datastore_read(in, chunk, sizeof chunk, err)) > 0) {
         buf_add(&j->text, chunk, (size_t)got);
         if (j->text.len > ROWS_MAX_JSON)
             return err_set(err, ERR_LIMIT, "'%s' is larger than %d bytes", j->base.shown,
                            ROWS_MAX_JSON);
     }
-    j->bytes = store_bytes_read(in);
+    j->bytes = datastore_bytes_read(in);
     if (str_starts_z(buf_view(&j->text), "\xef\xbb\xbf"))
         j->at = 3;
     return got < 0 ? -1 : 0;
 }
 
-struct rows_in *json_open(struct store_in *in, const char *shown, struct err *err)
+struct rows_in *json_open(struct datastore_in *in, const char *shown, struct err *err)
 {
     struct json_in *j = NEW(struct json_in);
     j->base.type = &json_type;

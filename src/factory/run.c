@@ -40,7 +40,7 @@ static const struct doc *eval_in(struct group *g, const struct doc *d, const str
     return adf_doc(g->a, &scope, d, err);
 }
 
-const struct doc *group_eval(struct group *g, const struct doc *d, struct err *err)
+const struct doc *act_group_eval(struct group *g, const struct doc *d, struct err *err)
 {
     return eval_in(g, d, item_of(g), err);
 }
@@ -494,7 +494,7 @@ static struct group *group_new(struct factory_run *r, struct act *owner, const s
     return g;
 }
 
-struct group *group_start(struct act *owner, const struct doc *list, const struct doc *item,
+struct group *act_group_start(struct act *owner, const struct doc *list, const struct doc *item,
                           void (*done)(struct group *g, void *arg), void *arg)
 {
     struct group *g = group_new(owner->group->run, owner, list);

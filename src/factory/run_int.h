@@ -135,13 +135,13 @@ void act_done(struct act *a, enum run_status status, const struct doc *output,
 const struct doc *act_eval(struct act *a, const struct doc *d, struct err *err) MUST_CHECK;
 const struct doc *act_eval_item(struct act *a, const struct doc *d, const struct doc *item,
                                 struct err *err) MUST_CHECK;
-const struct doc *group_eval(struct group *g, const struct doc *d, struct err *err) MUST_CHECK;
+const struct doc *act_group_eval(struct group *g, const struct doc *d, struct err *err) MUST_CHECK;
 /* A property evaluated and of a kind; NULL and no error if absent (*found false). */
 int act_bool(struct act *a, const char *key, bool otherwise, bool *out, struct err *err) MUST_CHECK;
 int act_int(struct act *a, const char *key, int64_t otherwise, int64_t *out, struct err *err) MUST_CHECK;
 
 /* Runs a list of activities; done(g, arg) later; the owner then calls factory_group_free(). */
-struct group *group_start(struct act *owner, const struct doc *list, const struct doc *item,
+struct group *act_group_start(struct act *owner, const struct doc *list, const struct doc *item,
                           void (*done)(struct group *g, void *arg), void *arg);
 void factory_group_free(struct group *g);
 /* Stops what runs in the groups of a container; they end soon. */

@@ -1,12 +1,12 @@
 /* Bytes in and out: gzip by zlib, UTF-16 and ISO-8859-1 to UTF-8, and the landing of files. */
-#include "factory/store.h"
+#include "factory/datastore.h"
 
 #include <string.h>
 #include <zlib.h>
 
 /* ---------------------------------------------------------------- landing */
 
-struct store_out {
+struct datastore_out {
     int fd;
     char *path, *temporary, *dir;
     struct buf pending;
@@ -21,12 +21,12 @@ static int make_dir(const char *dir, bool *made, struct err *err)
     return *made ? fs_mkdirs(dir, err) : 0;
 }
 
-struct store_out *store_create(const struct resolved *root, struct str rel, bool gzip,
+struct datastore_out *datastore_create(const struct resolved *root, struct str rel, bool gzip,
                                struct err *err)
 {
     struct arena *a = arena_new();
     struct resolved at;
-    struct store_out *o = NULL;
+    struct datastore_out *o = NULL;
     char id[UUID_TEXT];
     if (root->kind != RESOLVED_LOCAL) {
         err_set(err, ERR_UNSUPPORTED, "a sink that is bound to a Git repository cannot be written");
@@ -34,11 +34,11 @@ struct store_out *store_create(const struct resolved *root, struct str rel, bool
     }
     if (resolve_below(root, a, rel, &at, err))
         goto out;
-    if (!path_base(rel).len || store_is_temporary(str_cz(a, path_base(rel)))) {
+    if (!path_base(rel).len || datastore_is_temporary(str_cz(a, path_base(rel)))) {
         err_set(err, ERR_INPUT, "'%.*s' is no name for a file to be written", STR_ARGS(rel));
         goto out;
     }
-    o = NEW(struct store_out);
+    o = NEW(struct datastore_out);
     o->path = mem_strdup(at.path);
     o->dir = str_dup(path_dir(str_z(at.path)));
     o->temporary = mem_strdup(arena_printf(a, "%s/_tmp.%s", o->dir, uuid_make(id)));
@@ -50,7 +50,7 @@ struct store_out *store_create(const struct resolved *root, struct str rel, bool
         UNREACHABLE();
     if (make_dir(o->dir, &o->new_dir, err) ||
         (o->fd = fs_open(o->temporary, FS_WRITE | FS_CREATE | FS_EXCL, err)) < 0) {
-        store_abort(o);
+        datastore_abort(o);
         o = NULL;
     }
 out:
@@ -58,7 +58,7 @@ out:
     return o;
 }
 
-static int flush_out(struct store_out *o, struct err *err)
+static int flush_out(struct datastore_out *o, struct err *err)
 {
     if (o->pending.len && fs_write_all(o->fd, o->pending.ptr, o->pending.len, err))
         return -1;
@@ -67,23 +67,23 @@ static int flush_out(struct store_out *o, struct err *err)
     return 0;
 }
 
-static int deflate_out(struct store_out *o, const void *bytes, size_t n, int flush, struct err *err)
+static int deflate_out(struct datastore_out *o, const void *bytes, size_t n, int flush, struct err *err)
 {
     int rc;
     o->z.next_in = (Bytef *)bytes;
     o->z.avail_in = (uInt)n;
     do {
-        o->z.next_out = buf_room(&o->pending, STORE_CHUNK);
-        o->z.avail_out = STORE_CHUNK;
+        o->z.next_out = buf_room(&o->pending, DATASTORE_CHUNK);
+        o->z.avail_out = DATASTORE_CHUNK;
         rc = deflate(&o->z, flush);
-        buf_took(&o->pending, STORE_CHUNK - o->z.avail_out);
-        if (o->pending.len >= STORE_CHUNK && flush_out(o, err))
+        buf_took(&o->pending, DATASTORE_CHUNK - o->z.avail_out);
+        if (o->pending.len >= DATASTORE_CHUNK && flush_out(o, err))
             return -1;
     } while (o->z.avail_out == 0 || (flush == Z_FINISH && rc != Z_STREAM_END));
     return 0;
 }
 
-int store_write(struct store_out *o, const void *bytes, size_t n, struct err *err)
+int datastore_write(struct datastore_out *o, const void *bytes, size_t n, struct err *err)
 {
     if (o->gzip) {
         while (n > 0) {
@@ -96,15 +96,15 @@ int store_write(struct store_out *o, const void *bytes, size_t n, struct err *er
         return 0;
     }
     buf_add(&o->pending, bytes, n);
-    return o->pending.len >= STORE_CHUNK ? flush_out(o, err) : 0;
+    return o->pending.len >= DATASTORE_CHUNK ? flush_out(o, err) : 0;
 }
 
-int64_t store_written(const struct store_out *o)
+int64_t datastore_written(const struct datastore_out *o)
 {
     return o->written + (int64_t)o->pending.len;
 }
 
-static void out_free(struct store_out *o)
+static void out_free(struct datastore_out *o)
 {
     if (o->fd >= 0)
         fs_close(o->fd);
@@ -117,7 +117,7 @@ static void out_free(struct store_out *o)
     mem_free(o);
 }
 
-int store_commit(struct store_out *o, struct err *err)
+int datastore_commit(struct datastore_out *o, struct err *err)
 {
     char *parent = str_dup(path_dir(str_z(o->dir)));
     int rc = 0;
@@ -127,13 +127,13 @@ int store_commit(struct store_out *o, struct err *err)
         rc = -1;
     mem_free(parent);
     if (rc)
-        store_abort(o);
+        datastore_abort(o);
     else
         out_free(o);
     return rc;
 }
 
-void store_abort(struct store_out *o)
+void datastore_abort(struct datastore_out *o)
 {
     struct err ignored;
     if (!o)
@@ -147,7 +147,7 @@ void store_abort(struct store_out *o)
 
 enum encoding { ENC_UTF8, ENC_LATIN1, ENC_UTF16LE, ENC_UTF16BE };
 
-struct store_in {
+struct datastore_in {
     struct resolved_file *file;
     enum encoding encoding;
     bool gzip, first, raw_end, inflate_end;
@@ -173,14 +173,14 @@ static enum encoding encoding_of(struct str name)
     return ENC_UTF8;
 }
 
-struct store_in *factory_store_open(const struct store_file *f, bool gzip, struct str encoding,
+struct datastore_in *factory_store_open(const struct datastore_file *f, bool gzip, struct str encoding,
                             struct err *err)
 {
     int64_t size;
     struct resolved_file *file = resolve_open(&f->at, &size, err);
     if (!file)
         return NULL;
-    struct store_in *in = NEW(struct store_in);
+    struct datastore_in *in = NEW(struct datastore_in);
     in->file = file;
     in->gzip = gzip;
     in->first = true;
@@ -193,7 +193,7 @@ struct store_in *factory_store_open(const struct store_file *f, bool gzip, struc
     return in;
 }
 
-void factory_store_close(struct store_in *in)
+void factory_store_close(struct datastore_in *in)
 {
     if (!in)
         return;
@@ -205,12 +205,12 @@ void factory_store_close(struct store_in *in)
     mem_free(in);
 }
 
-int64_t store_bytes_read(const struct store_in *in)
+int64_t datastore_bytes_read(const struct datastore_in *in)
 {
     return in->raw_bytes;
 }
 
-static int64_t read_inflated(struct store_in *in, void *out, size_t n, struct err *err)
+static int64_t read_inflated(struct datastore_in *in, void *out, size_t n, struct err *err)
 {
     in->z.next_out = out;
     in->z.avail_out = (uInt)(n > 1u << 30 ? 1u << 30 : n);
@@ -218,7 +218,7 @@ static int64_t read_inflated(struct store_in *in, void *out, size_t n, struct er
     while (in->z.avail_out == want) {
         if (in->z.avail_in == 0 && !in->raw_end) {
             buf_clear(&in->raw);
-            int64_t got = resolve_read(in->file, buf_room(&in->raw, STORE_CHUNK), STORE_CHUNK, err);
+            int64_t got = resolve_read(in->file, buf_room(&in->raw, DATASTORE_CHUNK), DATASTORE_CHUNK, err);
             if (got < 0)
                 return -1;
             in->raw_end = got == 0;
@@ -240,7 +240,7 @@ static int64_t read_inflated(struct store_in *in, void *out, size_t n, struct er
     return want - in->z.avail_out;
 }
 
-static int64_t read_raw(struct store_in *in, void *out, size_t n, struct err *err)
+static int64_t read_raw(struct datastore_in *in, void *out, size_t n, struct err *err)
 {
     if (in->gzip)
         return read_inflated(in, out, n, err);
@@ -278,7 +278,7 @@ static size_t utf16_char(const unsigned char *p, size_t n, bool big, uint32_t *v
     return 4;
 }
 
-static int decode_more(struct store_in *in, struct err *err)
+static int decode_more(struct datastore_in *in, struct err *err)
 {
     unsigned char chunk[8192];
     memcpy(chunk, in->rest, in->rest_len);
@@ -307,7 +307,7 @@ static int decode_more(struct store_in *in, struct err *err)
     return 1;
 }
 
-int64_t store_read(struct store_in *in, void *out, size_t n, struct err *err)
+int64_t datastore_read(struct datastore_in *in, void *out, size_t n, struct err *err)
 {
     if (in->encoding == ENC_UTF8)
         return read_raw(in, out, n, err);
@@ -322,13 +322,13 @@ int64_t store_read(struct store_in *in, void *out, size_t n, struct err *err)
     return (int64_t)part.len;
 }
 
-int store_read_all(const struct store_file *f, bool gzip, struct str encoding, size_t max,
+int datastore_read_all(const struct datastore_file *f, bool gzip, struct str encoding, size_t max,
                    struct buf *out, struct err *err)
 {
-    struct store_in *in = factory_store_open(f, gzip, encoding, err);
+    struct datastore_in *in = factory_store_open(f, gzip, encoding, err);
     char chunk[65536];
     int64_t got = in ? 1 : -1;
-    while (got > 0 && (got = store_read(in, chunk, sizeof chunk, err)) > 0) {
+    while (got > 0 && (got = datastore_read(in, chunk, sizeof chunk, err)) > 0) {
         buf_add(out, chunk, (size_t)got);
         if (out->len > max)
             got = err_set(err, ERR_LIMIT, "'%s' is larger than %zu bytes", f->shown, max);
@@ -337,7 +337,7 @@ int store_read_all(const struct store_file *f, bool gzip, struct str encoding, s
     return got < 0 ? -1 : 0;
 }
 
-bool store_is_gzip(const struct data_at *at)
+bool datastore_is_gzip(const struct data_at *at)
 {
     struct str codec = data_text(at->props, "compressionCodec");
     if (!codec.len)

@@ -1,17 +1,17 @@
 /* Finding and fetching source files. */
-#include "factory/store.h"
+#include "factory/datastore.h"
 #include "factory/date.h"
 #include "net/http_client.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-bool store_is_temporary(const char *name)
+bool datastore_is_temporary(const char *name)
 {
     return strncmp(name, "_tmp.", 5) == 0;
 }
 
-bool store_time(struct str text, int64_t *us)
+bool datastore_time(struct str text, int64_t *us)
 {
     struct date d;
     if (!date_read(text, &d))
@@ -20,7 +20,7 @@ bool store_time(struct str text, int64_t *us)
     return true;
 }
 
-bool store_match(struct str p, struct str s)
+bool datastore_match(struct str p, struct str s)
 {
     struct str star = STR_NONE, retry = STR_NONE; /* after the last *, and where it was tried */
     bool has_star = false;
@@ -51,7 +51,7 @@ bool store_match(struct str p, struct str s)
 
 /* ---------------------------------------------------------------- places */
 
-int store_root(const struct resolver_names *names, struct arena *a, const struct data_at *at,
+int datastore_root(const struct resolver_names *names, struct arena *a, const struct data_at *at,
                struct resolved *root, struct err *err)
 {
     struct resolved other;
@@ -81,11 +81,11 @@ static struct str joined(struct arena *a, struct str folder, struct str file)
                                   : file;
 }
 
-int store_place(const struct resolver_names *names, struct arena *a, const struct data_at *at,
+int datastore_place(const struct resolver_names *names, struct arena *a, const struct data_at *at,
                 struct resolved *out, struct err *err)
 {
     struct resolved root;
-    if (store_root(names, a, at, &root, err))
+    if (datastore_root(names, a, at, &root, err))
         return -1;
     return resolve_below(&root, a, joined(a, at->folder, at->file), out, err);
 }
@@ -98,28 +98,28 @@ struct finder {
     const struct doc *settings;
     int64_t after_us, before_us;   /* modifiedDatetimeStart, End */
     struct str file_pattern;       /* "" all */
-    struct store_file *files;
+    struct datastore_file *files;
     size_t count, cap;
 };
 
 static bool keep(const struct finder *f, const struct resolved_entry *e)
 {
     struct str name = path_base(str_z(e->name));
-    if (e->stat.is_dir || store_is_temporary(str_cz(f->a, name)))
+    if (e->stat.is_dir || datastore_is_temporary(str_cz(f->a, name)))
         return false;
     if (e->stat.mtime_us < f->after_us || e->stat.mtime_us >= f->before_us)
         return false;
-    return !f->file_pattern.len || store_match(f->file_pattern, name);
+    return !f->file_pattern.len || datastore_match(f->file_pattern, name);
 }
 
 static int add_file(struct finder *f, const struct resolved *at, struct str rel,
                     struct resolved_stat stat, struct str shown, struct err *err)
 {
-    if (f->count >= STORE_MAX_FILES)
+    if (f->count >= DATASTORE_MAX_FILES)
         return err_set(err, ERR_LIMIT, "dataset '%s' names more than %d files", f->at->dataset,
-                       STORE_MAX_FILES);
+                       DATASTORE_MAX_FILES);
     f->files = arena_grow(f->a, f->files, &f->cap, f->count + 1, sizeof *f->files);
-    f->files[f->count++] = (struct store_file){.rel = str_cz(f->a, rel), .at = *at, .stat = stat,
+    f->files[f->count++] = (struct datastore_file){.rel = str_cz(f->a, rel), .at = *at, .stat = stat,
                                                .shown = str_cz(f->a, shown)};
     return 0;
 }
@@ -159,7 +159,7 @@ static int find_folders(struct finder *f, const struct resolved *at, struct str 
     for (int64_t i = 0; i < n; i++) {
         struct resolved next;
         struct str name = str_z(entries[i].name);
-        if (!entries[i].stat.is_dir || !store_match(segment, name))
+        if (!entries[i].stat.is_dir || !datastore_match(segment, name))
             continue;
         /* what stands before the first wildcard is the root of the hierarchy that is kept */
         struct str inner = plain && !prefix.len ? STR("") : joined(f->a, prefix, name);
@@ -182,7 +182,7 @@ static int find_listed(struct finder *f, const struct resolved *root, const stru
         list_path = str_from(list_path, strlen(f->at->container) + 1);
     buf_init(&b);
     if (resolve_below(root, f->a, list_path, &at, err) ||
-        resolve_read_all(&at, STORE_MAX_LIST, &b, err))
+        resolve_read_all(&at, DATASTORE_MAX_LIST, &b, err))
         goto out;
     rest = str_copy(f->a, buf_view(&b));
     while (str_split(&rest, '\n', &line)) {
@@ -224,7 +224,7 @@ static int read_limits(struct finder *f, struct err *err)
     f->before_us = INT64_MAX;
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         const struct doc *d = doc_get(f->settings, rows[i].key);
-        if (doc_is(d, DOC_STRING) && d->text.len && !store_time(d->text, rows[i].us))
+        if (doc_is(d, DOC_STRING) && d->text.len && !datastore_time(d->text, rows[i].us))
             return doc_err(d, ERR_INPUT, err, "\"%s\": '%.*s' is no date and time", rows[i].key,
                            STR_ARGS(d->text));
     }
@@ -248,8 +248,8 @@ static int find_one(struct finder *f, const struct resolved *folder, struct err 
                     err);
 }
 
-int64_t store_find(const struct resolver_names *names, struct arena *a, const struct data_at *at,
-                   const struct doc *settings, struct store_file **out, bool *folder,
+int64_t datastore_find(const struct resolver_names *names, struct arena *a, const struct data_at *at,
+                   const struct doc *settings, struct datastore_file **out, bool *folder,
                    struct err *err)
 {
     struct finder f = {.a = a, .at = at, .settings = settings,
@@ -262,7 +262,7 @@ int64_t store_find(const struct resolver_names *names, struct arena *a, const st
     if (!f.file_pattern.len)
         f.file_pattern = data_text(settings, "fileFilter");
     *folder = true;
-    if (store_root(names, a, at, &root, err) || read_limits(&f, err) ||
+    if (datastore_root(names, a, at, &root, err) || read_limits(&f, err) ||
         resolve_below(&root, a, at->folder, &dir, err))
         return -1;
     if (list.len)
@@ -326,7 +326,7 @@ static int read_auth(struct arena *a, const struct data_at *at, struct http_clie
 }
 
 static int fetch(const struct resolver_names *names, struct arena *a, const struct data_at *at,
-                 const struct doc *settings, struct http_client_req *req, struct store_file *out,
+                 const struct doc *settings, struct http_client_req *req, struct datastore_file *out,
                  struct err *err)
 {
     struct http_client_res res;
@@ -363,12 +363,12 @@ static int fetch(const struct resolver_names *names, struct arena *a, const stru
     return resolve_stat(&out->at, &out->stat, err);
 }
 
-int store_fetch(const struct resolver_names *names, struct arena *a, const struct data_at *at,
-                const struct doc *settings, atomic_bool *cancel, struct store_file *out,
+int datastore_fetch(const struct resolver_names *names, struct arena *a, const struct data_at *at,
+                const struct doc *settings, atomic_bool *cancel, struct datastore_file *out,
                 struct err *err)
 {
     struct str method = data_text(settings, "requestMethod");
-    *out = (struct store_file){.rel = str_cz(a, at->file), .shown = at->url};
+    *out = (struct datastore_file){.rel = str_cz(a, at->file), .shown = at->url};
     if (resolve_name(names, a, str_z(at->url), &out->at, err))
         return doc_err(at->where, err->code, err, "dataset '%s': %s", at->dataset,
                        arena_strdup(a, err->msg));
@@ -391,7 +391,7 @@ int store_fetch(const struct resolver_names *names, struct arena *a, const struc
     return 0;
 }
 
-void store_drop(const struct store_file *f)
+void datastore_drop(const struct datastore_file *f)
 {
     struct err ignored;
     if (f->temporary && fs_unlink(f->temporary, &ignored))
