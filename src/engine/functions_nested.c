@@ -88,12 +88,32 @@ static void element_at(struct pr *p, struct buf *b, const struct expr *c, const 
         print_template(p, b, try_op ? "spark_try_element_at($1, $2)" : "spark_element_at($1, $2)", c, w);
 }
 
+/* Steps of months count from the start each, so that the 31st comes back. */
+static bool month_steps(struct pr *p, struct buf *b, const struct expr *c)
+{
+    const struct expr *step = c->args.count > 2 ? arg(c, 2) : NULL;
+    if (!step || step->type->kind == TYPE_INTERVAL_DT)
+        return false;
+    bool known = step->kind == EXPR_INTERVAL || (step->kind == EXPR_LITERAL && step->lit.kind == LIT_INTERVAL);
+    if (!known || step->lit.months <= 0 || step->lit.days || step->lit.us) {
+        print_fail(p, step->at, ERR_UNSUPPORTED, "the step of sequence() must be a constant of months or of days and less");
+        return true;
+    }
+    struct str x = local_text(p, arg(c, 0)), y = local_text(p, arg(c, 1)), i = lambda_name(p);
+    buf_printf(b, "list_filter(list_transform(range(0, 2 + date_diff('month', %.*s, %.*s) // %d), lambda %.*s: %.*s + "
+               "to_months(CAST(%.*s * %d AS INTEGER))), lambda %.*s: %.*s <= %.*s)", STR_ARGS(x), STR_ARGS(y), step->lit.months,
+               STR_ARGS(i), STR_ARGS(x), STR_ARGS(i), step->lit.months, STR_ARGS(i), STR_ARGS(i), STR_ARGS(y));
+    return true;
+}
+
 static void sequence(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
 {
     const struct type *t = c->type->element;
     bool whole = type_is_integral(t), two = c->args.count == 2;
     buf_z(b, "CAST(");
-    if (whole)
+    if (!whole && month_steps(p, b, c))
+        (void)0; /* printed */
+    else if (whole)
         print_template(p, b, two ? "spark_sequence($1, $2)" : "generate_series($1, $2, $3)", c, w);
     else if (two)
         print_template(p, b, "generate_series($1, $2, INTERVAL '1 days')", c, w);

@@ -9,6 +9,7 @@
  * is a struct of nulls (null for another root). render: to_json. Gives Spark's spelling of JSON that
  * DuckDB wrote: null fields left out, Java's doubles, ISO timestamps. */
 #include "engine/prelude_int.h"
+#include <stdlib.h>
 
 enum { MAX_DEPTH = 200 };
 
@@ -416,6 +417,12 @@ static void render_leaf(struct walk *w, const char *code, struct buf *out)
         buf_printf(out, "\"%04d-%02d-%02dT%02d:%02d:%02d", c.year, c.month, c.day, c.hour, c.minute, c.second);
         buf_printf(out, c.us % 1000 ? ".%06d" : ".%03d", c.us % 1000 ? c.us : c.us / 1000);
         buf_z(out, *code == 'T' ? "Z\"" : "\"");
+    } else if (*code == 'm' && t.len && t.ptr[0] != 'n') { /* all digits of the scale */
+        int64_t scale = strtol(strchr(code, ',') + 1, NULL, 10), dot = str_chr(t, '.');
+        buf_str(out, t);
+        buf_z(out, scale && dot < 0 ? "." : "");
+        for (int64_t have = dot < 0 ? 0 : (int64_t)t.len - dot - 1; have < scale; have++)
+            buf_char(out, '0');
     } else {
         buf_str(out, t);
     }

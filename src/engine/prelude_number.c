@@ -502,7 +502,8 @@ static int hash(void *ctx, const struct duck_arg *a, size_t count, struct buf *o
 static int cube_root(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
 {
     (void)ctx, (void)count, (void)is_null, (void)err;
-    put_f64(out, cbrt(a[0].f64));
+    double r = cbrt(a[0].f64); /* one step of Newton's makes cubes exact */
+    put_f64(out, r != 0 && isfinite(r) ? r - (r * r * r - a[0].f64) / (3 * r * r) : r);
     return 0;
 }
 

@@ -120,7 +120,10 @@ static struct expr *time_arith(struct rs *rs, struct expr *c)
         return bad_types(rs, c);
     if (is_interval(r)) {
         const struct type *t = is_text(l) ? type_of(TYPE_TIMESTAMP) : moved(l, r);
-        return is_time(l) || is_text(l) ? typed(rs, c, is_text(l) ? t : l, r, t) : bad_types(rs, c);
+        if (!is_time(l) && !is_text(l))
+            return bad_types(rs, c);
+        c = typed(rs, c, is_text(l) ? t : l, r, t);
+        return is_text(l) ? cast_to(rs, c, type_of(TYPE_STRING)) : c; /* text stays text */
     }
     if (l->kind == TYPE_DATE && type_is_integral(r) && r->kind != TYPE_LONG)
         return typed(rs, c, l, type_of(TYPE_INT), l);

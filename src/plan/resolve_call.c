@@ -70,8 +70,9 @@ static int need(struct rs *rs, struct expr *c, size_t i, bool ok, const char *na
 static int number_arg(struct rs *rs, struct expr *c, size_t i)
 {
     const struct type *t = arg_type(c, i);
+    bool zero = is(c, "zeroifnull") || is(c, "nullifzero"); /* they compare with an int */
     if (is_text(t) || t->kind == TYPE_NULL)
-        return set_arg(rs, c, i, type_of(TYPE_DOUBLE), "\"NUMERIC\"");
+        return set_arg(rs, c, i, type_of(zero ? TYPE_INT : TYPE_DOUBLE), "\"NUMERIC\"");
     return need(rs, c, i, type_is_numeric(t) || t->kind == TYPE_INTERVAL_DT || t->kind == TYPE_INTERVAL_YM, "\"NUMERIC\"");
 }
 
