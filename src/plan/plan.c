@@ -30,7 +30,8 @@ void exprs_push(struct arena *a, struct exprs *list, struct expr *e)
     list->items[list->count++] = e;
 }
 
-struct expr *expr_call(struct arena *a, struct place at, const char *func, struct expr *x, struct expr *y)
+struct expr *expr_call(struct arena *a, struct place at, const char *func, struct expr *x,
+                       struct expr *y)
 {
     struct expr *e = expr_new(a, EXPR_CALL, at);
     e->func = str_z(func);
@@ -236,8 +237,8 @@ bool expr_equal(const struct expr *x, const struct expr *y)
            x->distinct == y->distinct && x->ignore_nulls == y->ignore_nulls &&
            x->try_cast == y->try_cast && x->star_arg == y->star_arg &&
            x->descending == y->descending && x->nulls_first == y->nulls_first && x->sub == y->sub &&
-           names_equal(&x->name, &y->name) && lits_equal(&x->lit, &y->lit) &&
-           params_equal(x, y) && expr_equal(x->filter, y->filter) &&
-           lists_equal(&x->args, &y->args) && lists_equal(&x->partition, &y->partition) &&
-           lists_equal(&x->order, &y->order) && frames_equal(&x->frame, &y->frame);
+           names_equal(&x->name, &y->name) && lits_equal(&x->lit, &y->lit) && params_equal(x, y) &&
+           expr_equal(x->filter, y->filter) && lists_equal(&x->args, &y->args) &&
+           lists_equal(&x->partition, &y->partition) && lists_equal(&x->order, &y->order) &&
+           frames_equal(&x->frame, &y->frame);
 }

@@ -4,10 +4,10 @@
  *       Alias t
  *         Table main.bronze.x streaming
  *
- * Expressions are written as calls, operators too: +(a, b). Literals are SQL's: 'text', 1, 1L, 1.5D,
- * 2.50 (decimal), X'0A', DATE(19000) in days, TIMESTAMP(us), INTERVAL(months, days, us). Resolved columns show their
- * ordinal, a#0, and outer references their depth, a#0^1. Subqueries are written in line: {…}, with
- * " < " before an input and ", " between two. */
+ * Expressions are written as calls, operators too: +(a, b). Literals are SQL's: 'text', 1,
+ * 1L, 1.5D, 2.50 (decimal), X'0A', DATE(19000) in days, TIMESTAMP(us), INTERVAL(months, days, us).
+ * Resolved columns show their ordinal, a#0, and outer references their depth, a#0^1. Subqueries are
+ * written in line: {…}, with " < " before an input and ", " between two. */
 #include "plan/plan_int.h"
 
 #include <ctype.h>
@@ -69,10 +69,14 @@ static void string_dump(struct buf *out, struct str s)
 static const char *int_suffix(const struct type *t)
 {
     switch (t ? t->kind : TYPE_INT) {
-    case TYPE_LONG: return "L";
-    case TYPE_SHORT: return "S";
-    case TYPE_BYTE: return "Y";
-    default: return "";
+    case TYPE_LONG:
+        return "L";
+    case TYPE_SHORT:
+        return "S";
+    case TYPE_BYTE:
+        return "Y";
+    default:
+        return "";
     }
 }
 
@@ -92,21 +96,41 @@ static void float_dump(struct buf *out, double v, bool is_float)
 static void lit_dump(struct buf *out, const struct lit *l, const struct type *t)
 {
     switch (l->kind) {
-    case LIT_NULL: buf_z(out, "null"); break;
-    case LIT_BOOL: buf_z(out, l->i64 ? "true" : "false"); break;
-    case LIT_INT: buf_printf(out, "%" PRId64 "%s", l->i64, int_suffix(t)); break;
-    case LIT_FLOAT: float_dump(out, l->f64, t && t->kind == TYPE_FLOAT); break;
-    case LIT_DECIMAL: buf_str(out, l->text); break;
-    case LIT_STRING: string_dump(out, l->text); break;
+    case LIT_NULL:
+        buf_z(out, "null");
+        break;
+    case LIT_BOOL:
+        buf_z(out, l->i64 ? "true" : "false");
+        break;
+    case LIT_INT:
+        buf_printf(out, "%" PRId64 "%s", l->i64, int_suffix(t));
+        break;
+    case LIT_FLOAT:
+        float_dump(out, l->f64, t && t->kind == TYPE_FLOAT);
+        break;
+    case LIT_DECIMAL:
+        buf_str(out, l->text);
+        break;
+    case LIT_STRING:
+        string_dump(out, l->text);
+        break;
     case LIT_BINARY:
         buf_z(out, "X'");
         hex_put(out, l->text);
         buf_char(out, '\'');
         break;
-    case LIT_DATE: buf_printf(out, "DATE(%" PRId64 ")", l->i64); break;
-    case LIT_TIMESTAMP: buf_printf(out, "TIMESTAMP(%" PRId64 ")", l->i64); break;
-    case LIT_TIMESTAMP_NTZ: buf_printf(out, "TIMESTAMP_NTZ(%" PRId64 ")", l->i64); break;
-    case LIT_INTERVAL: buf_printf(out, "INTERVAL(%d, %d, %" PRId64 ")", l->months, l->days, l->us); break;
+    case LIT_DATE:
+        buf_printf(out, "DATE(%" PRId64 ")", l->i64);
+        break;
+    case LIT_TIMESTAMP:
+        buf_printf(out, "TIMESTAMP(%" PRId64 ")", l->i64);
+        break;
+    case LIT_TIMESTAMP_NTZ:
+        buf_printf(out, "TIMESTAMP_NTZ(%" PRId64 ")", l->i64);
+        break;
+    case LIT_INTERVAL:
+        buf_printf(out, "INTERVAL(%d, %d, %" PRId64 ")", l->months, l->days, l->us);
+        break;
     }
 }
 
@@ -150,7 +174,8 @@ static void edge_dump(struct buf *out, enum frame_edge edge, const struct expr *
         expr_dump(out, value);
         buf_char(out, ' ');
     }
-    static const char *const words[] = {[EDGE_CURRENT] = "current", [EDGE_PRECEDING] = "preceding", [EDGE_FOLLOWING] = "following"};
+    static const char *const words[] = {
+        [EDGE_CURRENT] = "current", [EDGE_PRECEDING] = "preceding", [EDGE_FOLLOWING] = "following"};
     if (edge == EDGE_UNBOUNDED)
         buf_z(out, from ? "unbounded preceding" : "unbounded following");
     else
@@ -251,20 +276,39 @@ static void sub_dump(struct buf *out, const struct expr *e)
 void expr_dump(struct buf *out, const struct expr *e)
 {
     switch (e->kind) {
-    case EXPR_LITERAL: case EXPR_INTERVAL: lit_dump(out, &e->lit, e->type); break;
-    case EXPR_COLUMN: column_dump(out, e); break;
-    case EXPR_STAR: star_dump(out, e); break;
-    case EXPR_CALL: call_dump(out, e); break;
-    case EXPR_CAST: cast_dump(out, e); break;
-    case EXPR_ALIAS: alias_dump(out, e); break;
+    case EXPR_LITERAL:
+    case EXPR_INTERVAL:
+        lit_dump(out, &e->lit, e->type);
+        break;
+    case EXPR_COLUMN:
+        column_dump(out, e);
+        break;
+    case EXPR_STAR:
+        star_dump(out, e);
+        break;
+    case EXPR_CALL:
+        call_dump(out, e);
+        break;
+    case EXPR_CAST:
+        cast_dump(out, e);
+        break;
+    case EXPR_ALIAS:
+        alias_dump(out, e);
+        break;
     case EXPR_CASE:
         buf_z(out, "case(");
         list_dump(out, &e->args);
         buf_char(out, ')');
         break;
-    case EXPR_WINDOW: window_dump(out, e); break;
-    case EXPR_SORT: sort_dump(out, e); break;
-    case EXPR_LAMBDA: lambda_dump(out, e); break;
+    case EXPR_WINDOW:
+        window_dump(out, e);
+        break;
+    case EXPR_SORT:
+        sort_dump(out, e);
+        break;
+    case EXPR_LAMBDA:
+        lambda_dump(out, e);
+        break;
     case EXPR_LAMBDA_VAR:
         buf_char(out, '$');
         names_dump(out, &e->name);
@@ -285,7 +329,11 @@ void expr_dump(struct buf *out, const struct expr *e)
         buf_char(out, ':');
         buf_str(out, e->field_name);
         break;
-    case EXPR_SUBQUERY: case EXPR_EXISTS: case EXPR_IN_SUBQUERY: sub_dump(out, e); break;
+    case EXPR_SUBQUERY:
+    case EXPR_EXISTS:
+    case EXPR_IN_SUBQUERY:
+        sub_dump(out, e);
+        break;
     case EXPR_NAMED_ARG:
         name_part(out, e->field_name);
         buf_z(out, " => ");
@@ -301,14 +349,15 @@ void expr_dump(struct buf *out, const struct expr *e)
 }
 
 static const char *const rel_words[] = {
-    [REL_TABLE] = "Table", [REL_FUNCTION] = "Function", [REL_SOURCE] = "Source",
-    [REL_VALUES] = "Values", [REL_ONE_ROW] = "OneRow", [REL_PROJECT] = "Project",
-    [REL_FILTER] = "Filter", [REL_JOIN] = "Join", [REL_AGGREGATE] = "Aggregate",
-    [REL_SORT] = "Sort", [REL_LIMIT] = "Limit", [REL_SETOP] = "SetOp", [REL_ALIAS] = "Alias",
-    [REL_DEDUP] = "Dedup", [REL_WITH] = "With", [REL_WATERMARK] = "Watermark",
-    [REL_GENERATE] = "Generate", [REL_WITH_COLUMNS] = "WithColumns", [REL_DROP] = "Drop",
-    [REL_RENAME] = "Rename", [REL_SAMPLE] = "Sample", [REL_PIVOT] = "Pivot", [REL_LOCAL] = "Local",
-    [REL_TAIL] = "Tail", [REL_HINT] = "Hint", [REL_UNPIVOT] = "Unpivot",
+    [REL_TABLE] = "Table",         [REL_FUNCTION] = "Function", [REL_SOURCE] = "Source",
+    [REL_VALUES] = "Values",       [REL_ONE_ROW] = "OneRow",    [REL_PROJECT] = "Project",
+    [REL_FILTER] = "Filter",       [REL_JOIN] = "Join",         [REL_AGGREGATE] = "Aggregate",
+    [REL_SORT] = "Sort",           [REL_LIMIT] = "Limit",       [REL_SETOP] = "SetOp",
+    [REL_ALIAS] = "Alias",         [REL_DEDUP] = "Dedup",       [REL_WITH] = "With",
+    [REL_WATERMARK] = "Watermark", [REL_GENERATE] = "Generate", [REL_WITH_COLUMNS] = "WithColumns",
+    [REL_DROP] = "Drop",           [REL_RENAME] = "Rename",     [REL_SAMPLE] = "Sample",
+    [REL_PIVOT] = "Pivot",         [REL_LOCAL] = "Local",       [REL_TAIL] = "Tail",
+    [REL_HINT] = "Hint",           [REL_UNPIVOT] = "Unpivot",
 };
 
 static void options_dump(struct buf *out, const struct options *o)
@@ -362,7 +411,8 @@ static void rows_dump(struct buf *out, const struct rel *r)
 static void join_dump(struct buf *out, const struct rel *r)
 {
     static const char *const words[] = {"inner", "left", "right", "full", "cross", "semi", "anti"};
-    buf_printf(out, "%s%s %s", r->natural ? " natural" : "", r->lateral ? " lateral" : "", words[r->join]);
+    buf_printf(out, "%s%s %s", r->natural ? " natural" : "", r->lateral ? " lateral" : "",
+               words[r->join]);
     if (r->column_count) {
         buf_z(out, " using ");
         strs_dump(out, r->columns, r->column_count);
@@ -371,7 +421,8 @@ static void join_dump(struct buf *out, const struct rel *r)
 
 static void aggregate_dump(struct buf *out, const struct rel *r)
 {
-    static const char *const words[] = {" by ", " by rollup ", " by cube ", " by sets ", " by all "};
+    static const char *const words[] = {" by ", " by rollup ", " by cube ", " by sets ",
+                                        " by all "};
     bracketed(out, words[r->grouping], &r->groups);
     if (r->grouping == GROUP_SETS)
         rows_dump(out, r);
@@ -398,15 +449,34 @@ static void head_dump(struct buf *out, const struct rel *r)
 {
     buf_z(out, rel_words[r->kind]);
     switch (r->kind) {
-    case REL_TABLE: case REL_FUNCTION: case REL_SOURCE: leaf_dump(out, r); break;
-    case REL_VALUES: rows_dump(out, r); break;
-    case REL_JOIN: join_dump(out, r); break;
-    case REL_AGGREGATE: aggregate_dump(out, r); break;
-    case REL_SETOP: setop_dump(out, r); break;
-    case REL_WITH: buf_z(out, r->recursive ? " recursive" : ""); break;
-    case REL_WATERMARK: buf_printf(out, " delay %d days %" PRId64 " us", r->delay.days, r->delay.us); break;
-    case REL_SAMPLE: buf_printf(out, " %g", r->fraction); break;
-    default: break;
+    case REL_TABLE:
+    case REL_FUNCTION:
+    case REL_SOURCE:
+        leaf_dump(out, r);
+        break;
+    case REL_VALUES:
+        rows_dump(out, r);
+        break;
+    case REL_JOIN:
+        join_dump(out, r);
+        break;
+    case REL_AGGREGATE:
+        aggregate_dump(out, r);
+        break;
+    case REL_SETOP:
+        setop_dump(out, r);
+        break;
+    case REL_WITH:
+        buf_z(out, r->recursive ? " recursive" : "");
+        break;
+    case REL_WATERMARK:
+        buf_printf(out, " delay %d days %" PRId64 " us", r->delay.days, r->delay.us);
+        break;
+    case REL_SAMPLE:
+        buf_printf(out, " %g", r->fraction);
+        break;
+    default:
+        break;
     }
     if (r->having || r->qualify)
         buf_z(out, r->having ? " having" : " qualify");

@@ -4,20 +4,34 @@
 
 #define PLAIN(KIND) [KIND] = {.kind = KIND}
 static const struct type plain[] = {
-    PLAIN(TYPE_NULL), PLAIN(TYPE_BOOLEAN), PLAIN(TYPE_BYTE), PLAIN(TYPE_SHORT), PLAIN(TYPE_INT),
-    PLAIN(TYPE_LONG), PLAIN(TYPE_FLOAT), PLAIN(TYPE_DOUBLE),
+    PLAIN(TYPE_NULL),
+    PLAIN(TYPE_BOOLEAN),
+    PLAIN(TYPE_BYTE),
+    PLAIN(TYPE_SHORT),
+    PLAIN(TYPE_INT),
+    PLAIN(TYPE_LONG),
+    PLAIN(TYPE_FLOAT),
+    PLAIN(TYPE_DOUBLE),
     [TYPE_DECIMAL] = {.kind = TYPE_DECIMAL, .precision = 10, .scale = 0}, /* Spark's default */
     PLAIN(TYPE_STRING),
     [TYPE_CHAR] = {.kind = TYPE_CHAR, .precision = 1},
     [TYPE_VARCHAR] = {.kind = TYPE_VARCHAR, .precision = 1},
-    PLAIN(TYPE_BINARY), PLAIN(TYPE_DATE), PLAIN(TYPE_TIMESTAMP), PLAIN(TYPE_TIMESTAMP_NTZ),
+    PLAIN(TYPE_BINARY),
+    PLAIN(TYPE_DATE),
+    PLAIN(TYPE_TIMESTAMP),
+    PLAIN(TYPE_TIMESTAMP_NTZ),
     [TYPE_INTERVAL_YM] = {.kind = TYPE_INTERVAL_YM, .precision = 0, .scale = 1},
     [TYPE_INTERVAL_DT] = {.kind = TYPE_INTERVAL_DT, .precision = 0, .scale = 3},
     PLAIN(TYPE_INTERVAL),
     /* Nested kinds of nothing: what is unknown about them is void. */
     [TYPE_ARRAY] = {.kind = TYPE_ARRAY, .element = &plain[TYPE_NULL], .contains_null = true},
-    [TYPE_MAP] = {.kind = TYPE_MAP, .key = &plain[TYPE_NULL], .element = &plain[TYPE_NULL], .contains_null = true},
-    PLAIN(TYPE_STRUCT), PLAIN(TYPE_VARIANT), PLAIN(TYPE_UNKNOWN),
+    [TYPE_MAP] = {.kind = TYPE_MAP,
+                  .key = &plain[TYPE_NULL],
+                  .element = &plain[TYPE_NULL],
+                  .contains_null = true},
+    PLAIN(TYPE_STRUCT),
+    PLAIN(TYPE_VARIANT),
+    PLAIN(TYPE_UNKNOWN),
 };
 
 const struct type *type_of(enum type_kind kind)
@@ -48,10 +62,12 @@ const struct type *type_array(struct arena *a, const struct type *element, bool 
     return t;
 }
 
-const struct type *type_map(struct arena *a, const struct type *key, const struct type *value, bool contains_null)
+const struct type *type_map(struct arena *a, const struct type *key, const struct type *value,
+                            bool contains_null)
 {
     struct type *t = ARENA_NEW(a, struct type);
-    *t = (struct type){.kind = TYPE_MAP, .key = key, .element = value, .contains_null = contains_null};
+    *t = (struct type){
+        .kind = TYPE_MAP, .key = key, .element = value, .contains_null = contains_null};
     return t;
 }
 
@@ -69,7 +85,8 @@ static bool fields_equal(const struct type *a, const struct type *b)
     if (a->field_count != b->field_count)
         return false;
     for (size_t i = 0; i < a->field_count; i++)
-        if (!str_ieq(a->fields[i].name, b->fields[i].name) || !type_equal(a->fields[i].type, b->fields[i].type))
+        if (!str_ieq(a->fields[i].name, b->fields[i].name) ||
+            !type_equal(a->fields[i].type, b->fields[i].type))
             return false;
     return true;
 }
@@ -118,7 +135,8 @@ bool type_is_orderable(const struct type *t)
                 return false;
         return true;
     }
-    return t->kind != TYPE_MAP && t->kind != TYPE_VARIANT && t->kind != TYPE_INTERVAL && t->kind != TYPE_UNKNOWN;
+    return t->kind != TYPE_MAP && t->kind != TYPE_VARIANT && t->kind != TYPE_INTERVAL &&
+           t->kind != TYPE_UNKNOWN;
 }
 
 const struct type_field *type_field_find(const struct type *st, struct str name)

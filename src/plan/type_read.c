@@ -25,26 +25,69 @@ struct scan {
 static const struct word {
     const char *text;
     enum type_kind kind;
-} ddl_words[] = {
-    {"bigint", TYPE_LONG}, {"binary", TYPE_BINARY}, {"boolean", TYPE_BOOLEAN}, {"byte", TYPE_BYTE},
-    {"char", TYPE_CHAR}, {"character", TYPE_CHAR}, {"date", TYPE_DATE}, {"dec", TYPE_DECIMAL},
-    {"decimal", TYPE_DECIMAL}, {"double", TYPE_DOUBLE}, {"float", TYPE_FLOAT}, {"int", TYPE_INT},
-    {"integer", TYPE_INT}, {"long", TYPE_LONG}, {"numeric", TYPE_DECIMAL}, {"real", TYPE_FLOAT},
-    {"short", TYPE_SHORT}, {"smallint", TYPE_SHORT}, {"string", TYPE_STRING},
-    {"timestamp", TYPE_TIMESTAMP}, {"timestamp_ltz", TYPE_TIMESTAMP},
-    {"timestamp_ntz", TYPE_TIMESTAMP_NTZ}, {"tinyint", TYPE_BYTE}, {"varchar", TYPE_VARCHAR},
-    {"variant", TYPE_VARIANT}, {"void", TYPE_NULL}, {"null", TYPE_NULL},
-}, duck_words[] = {
-    {"BIGINT", TYPE_LONG}, {"BIT", TYPE_STRING}, {"BLOB", TYPE_BINARY}, {"BOOLEAN", TYPE_BOOLEAN},
-    {"DATE", TYPE_DATE}, {"DOUBLE", TYPE_DOUBLE}, {"FLOAT", TYPE_FLOAT}, {"INTEGER", TYPE_INT},
-    {"INTERVAL", TYPE_INTERVAL}, {"JSON", TYPE_STRING}, {"SMALLINT", TYPE_SHORT},
-    {"TIME", TYPE_STRING}, {"TIMESTAMP", TYPE_TIMESTAMP_NTZ}, {"TIMESTAMPTZ", TYPE_TIMESTAMP},
-    {"TIMESTAMP_S", TYPE_TIMESTAMP_NTZ}, {"TIMESTAMP_MS", TYPE_TIMESTAMP_NTZ},
-    {"TIMESTAMP_NS", TYPE_TIMESTAMP_NTZ}, {"TIMETZ", TYPE_STRING}, {"TINYINT", TYPE_BYTE},
-    {"UBIGINT", TYPE_DECIMAL}, {"UINTEGER", TYPE_LONG}, {"USMALLINT", TYPE_INT},
-    {"UTINYINT", TYPE_SHORT}, {"UUID", TYPE_STRING}, {"VARCHAR", TYPE_STRING},
-    {"VARIANT", TYPE_VARIANT}, {"NULL", TYPE_NULL}, {"STRING", TYPE_STRING}, {"TEXT", TYPE_STRING},
-    {"INT", TYPE_INT}, {"REAL", TYPE_FLOAT}, {"BYTEA", TYPE_BINARY},
+} ddl_words[] =
+    {
+        {"bigint", TYPE_LONG},
+        {"binary", TYPE_BINARY},
+        {"boolean", TYPE_BOOLEAN},
+        {"byte", TYPE_BYTE},
+        {"char", TYPE_CHAR},
+        {"character", TYPE_CHAR},
+        {"date", TYPE_DATE},
+        {"dec", TYPE_DECIMAL},
+        {"decimal", TYPE_DECIMAL},
+        {"double", TYPE_DOUBLE},
+        {"float", TYPE_FLOAT},
+        {"int", TYPE_INT},
+        {"integer", TYPE_INT},
+        {"long", TYPE_LONG},
+        {"numeric", TYPE_DECIMAL},
+        {"real", TYPE_FLOAT},
+        {"short", TYPE_SHORT},
+        {"smallint", TYPE_SHORT},
+        {"string", TYPE_STRING},
+        {"timestamp", TYPE_TIMESTAMP},
+        {"timestamp_ltz", TYPE_TIMESTAMP},
+        {"timestamp_ntz", TYPE_TIMESTAMP_NTZ},
+        {"tinyint", TYPE_BYTE},
+        {"varchar", TYPE_VARCHAR},
+        {"variant", TYPE_VARIANT},
+        {"void", TYPE_NULL},
+        {"null", TYPE_NULL},
+},
+  duck_words[] = {
+      {"BIGINT", TYPE_LONG},
+      {"BIT", TYPE_STRING},
+      {"BLOB", TYPE_BINARY},
+      {"BOOLEAN", TYPE_BOOLEAN},
+      {"DATE", TYPE_DATE},
+      {"DOUBLE", TYPE_DOUBLE},
+      {"FLOAT", TYPE_FLOAT},
+      {"INTEGER", TYPE_INT},
+      {"INTERVAL", TYPE_INTERVAL},
+      {"JSON", TYPE_STRING},
+      {"SMALLINT", TYPE_SHORT},
+      {"TIME", TYPE_STRING},
+      {"TIMESTAMP", TYPE_TIMESTAMP_NTZ},
+      {"TIMESTAMPTZ", TYPE_TIMESTAMP},
+      {"TIMESTAMP_S", TYPE_TIMESTAMP_NTZ},
+      {"TIMESTAMP_MS", TYPE_TIMESTAMP_NTZ},
+      {"TIMESTAMP_NS", TYPE_TIMESTAMP_NTZ},
+      {"TIMETZ", TYPE_STRING},
+      {"TINYINT", TYPE_BYTE},
+      {"UBIGINT", TYPE_DECIMAL},
+      {"UINTEGER", TYPE_LONG},
+      {"USMALLINT", TYPE_INT},
+      {"UTINYINT", TYPE_SHORT},
+      {"UUID", TYPE_STRING},
+      {"VARCHAR", TYPE_STRING},
+      {"VARIANT", TYPE_VARIANT},
+      {"NULL", TYPE_NULL},
+      {"STRING", TYPE_STRING},
+      {"TEXT", TYPE_STRING},
+      {"INT", TYPE_INT},
+      {"REAL", TYPE_FLOAT},
+      {"BYTEA", TYPE_BINARY},
 };
 
 static const struct type *type_at(struct scan *s);
@@ -113,7 +156,8 @@ static int fail(struct scan *s, const char *expected)
     while ((size_t)stop < near.len && is_word_byte(near.ptr[stop]))
         stop++;
     near.len = stop ? (size_t)stop : 1;
-    return err_set(s->err, ERR_INPUT, "%s is expected at '%.*s' in a data type", expected, STR_ARGS(near));
+    return err_set(s->err, ERR_INPUT, "%s is expected at '%.*s' in a data type", expected,
+                   STR_ARGS(near));
 }
 
 static int expect(struct scan *s, char c)
@@ -329,7 +373,8 @@ static const struct type *timestamp(struct scan *s)
     if (accept_word(s, "without") && accept_word(s, "time") && accept_word(s, "zone"))
         return type_of(TYPE_TIMESTAMP_NTZ);
     s->at = before;
-    if (accept_word(s, "with") && accept_word(s, "local") && accept_word(s, "time") && accept_word(s, "zone"))
+    if (accept_word(s, "with") && accept_word(s, "local") && accept_word(s, "time") &&
+        accept_word(s, "zone"))
         return type_of(TYPE_TIMESTAMP);
     s->at = before;
     return type_of(TYPE_TIMESTAMP);
@@ -340,7 +385,8 @@ static const struct type *named(struct scan *s, struct str w)
     const struct word *found = word_find(ddl_words, COUNT_OF(ddl_words), w);
     if (!found) {
         s->at -= w.len;
-        err_set(s->err, ERR_INPUT, "[UNSUPPORTED_DATATYPE] Unsupported data type '%.*s'", STR_ARGS(w));
+        err_set(s->err, ERR_INPUT, "[UNSUPPORTED_DATATYPE] Unsupported data type '%.*s'",
+                STR_ARGS(w));
         return NULL;
     }
     if (found->kind == TYPE_DECIMAL)
@@ -352,7 +398,8 @@ static const struct type *named(struct scan *s, struct str w)
     if (found->kind == TYPE_STRING && accept_word(s, "collate")) {
         struct str collation = peek_word(s);
         if (!str_ieqz(collation, "utf8_binary")) {
-            err_set(s->err, ERR_UNSUPPORTED, "COLLATE %.*s: only UTF8_BINARY is supported", STR_ARGS(collation));
+            err_set(s->err, ERR_UNSUPPORTED, "COLLATE %.*s: only UTF8_BINARY is supported",
+                    STR_ARGS(collation));
             return NULL;
         }
         s->at += collation.len;
@@ -384,7 +431,8 @@ static const struct type *type_at(struct scan *s)
     return t;
 }
 
-const struct type *type_read_ddl_front(struct arena *a, struct str text, size_t *used, struct err *err)
+const struct type *type_read_ddl_front(struct arena *a, struct str text, size_t *used,
+                                       struct err *err)
 {
     struct scan s = {.a = a, .text = text, .err = err};
     const struct type *t = type_at(&s);
@@ -420,17 +468,21 @@ const struct type *type_read_ddl(struct arena *a, struct str text, struct err *e
 
 /* ---- JSON ---- */
 
-static const struct type *json_type(struct arena *a, const struct doc *d, int depth, struct err *err);
+static const struct type *json_type(struct arena *a, const struct doc *d, int depth,
+                                    struct err *err);
 
-static int json_field(struct arena *a, const struct doc *d, int depth, struct type_field *f, struct err *err)
+static int json_field(struct arena *a, const struct doc *d, int depth, struct type_field *f,
+                      struct err *err)
 {
     const struct doc *name = doc_need(d, "name", DOC_STRING, err);
     if (!name)
         return -1;
     const struct doc *type = doc_get(d, "type");
     if (!type)
-        return doc_err(d, ERR_INPUT, err, "field '%.*s' of a schema has no type", STR_ARGS(name->text));
-    *f = (struct type_field){.name = name->text, .nullable = doc_bool(doc_get(d, "nullable"), true)};
+        return doc_err(d, ERR_INPUT, err, "field '%.*s' of a schema has no type",
+                       STR_ARGS(name->text));
+    *f =
+        (struct type_field){.name = name->text, .nullable = doc_bool(doc_get(d, "nullable"), true)};
     const struct doc *meta = doc_get(d, "metadata");
     if (doc_is(meta, DOC_OBJECT) && meta->count)
         f->metadata = meta;
@@ -440,7 +492,8 @@ static int json_field(struct arena *a, const struct doc *d, int depth, struct ty
     return f->type ? 0 : -1;
 }
 
-static const struct type *json_struct(struct arena *a, const struct doc *d, int depth, struct err *err)
+static const struct type *json_struct(struct arena *a, const struct doc *d, int depth,
+                                      struct err *err)
 {
     const struct doc *list = doc_need(d, "fields", DOC_ARRAY, err);
     if (!list)
@@ -463,7 +516,8 @@ static const struct type *json_named(struct arena *a, const struct doc *d, struc
     return t;
 }
 
-static const struct type *json_type(struct arena *a, const struct doc *d, int depth, struct err *err)
+static const struct type *json_type(struct arena *a, const struct doc *d, int depth,
+                                    struct err *err)
 {
     if (depth > TYPE_MAX_DEPTH) {
         doc_err(d, ERR_LIMIT, err, "data type is nested deeper than %d levels", TYPE_MAX_DEPTH);
@@ -581,8 +635,10 @@ static const struct type *duck_at(struct scan *s)
         s->at += w.len;
     }
     s->depth++;
-    t = str_ieqz(w, "STRUCT") ? duck_struct(s) : str_ieqz(w, "MAP") ? duck_map(s)
-      : str_ieqz(w, "ENUM") ? duck_enum(s) : duck_named(s, w);
+    t = str_ieqz(w, "STRUCT") ? duck_struct(s)
+        : str_ieqz(w, "MAP")  ? duck_map(s)
+        : str_ieqz(w, "ENUM") ? duck_enum(s)
+                              : duck_named(s, w);
     s->depth--;
     for (int dims = 0; t && accept(s, '['); dims++) {
         if (dims == TYPE_MAX_DEPTH) {

@@ -7,8 +7,8 @@
  *     give double;
  *   - two decimals keep all integral digits and, what then fits into 38, the larger scale;
  *   - date < timestamp_ntz < timestamp;
- *   - a string yields: to bigint beside integrals, to double beside other numbers, else to the other
- *     atomic type itself (legacy: string wins, and does not meet boolean or binary);
+ *   - a string yields: to bigint beside integrals, to double beside other numbers, else to the
+ * other atomic type itself (legacy: string wins, and does not meet boolean or binary);
  *   - arrays, maps, structs (same field names in order) go down; interval ranges widen.
  *
  * type_can_cast() is the table of explicit casts of Spark with ANSI on. */
@@ -35,7 +35,8 @@ static struct type as_decimal(const struct type *t)
 }
 
 /* Range before scale: DECIMAL_MAX_PRECISION digits are given to the integral part first. */
-static const struct type *common_decimal(struct arena *a, const struct type *x, const struct type *y)
+static const struct type *common_decimal(struct arena *a, const struct type *x,
+                                         const struct type *y)
 {
     struct type p = as_decimal(x), q = as_decimal(y);
     int range = max_int(p.precision - p.scale, q.precision - q.scale);
@@ -47,12 +48,15 @@ static const struct type *common_decimal(struct arena *a, const struct type *x, 
     return type_decimal(a, range + scale, scale);
 }
 
-static const struct type *common_numeric(struct arena *a, const struct type *x, const struct type *y, bool ansi)
+static const struct type *common_numeric(struct arena *a, const struct type *x,
+                                         const struct type *y, bool ansi)
 {
     const struct type *other = x->kind == TYPE_DECIMAL ? y : x;
     if (x->kind != TYPE_DECIMAL && y->kind != TYPE_DECIMAL) {
         enum type_kind wider = x->kind > y->kind ? x->kind : y->kind;
-        return type_of(ansi && wider == TYPE_FLOAT ? TYPE_DOUBLE : wider); /* a bigint has more digits than a float */
+        return type_of(ansi && wider == TYPE_FLOAT
+                           ? TYPE_DOUBLE
+                           : wider); /* a bigint has more digits than a float */
     }
     if (other->kind == TYPE_FLOAT || other->kind == TYPE_DOUBLE)
         return type_of(TYPE_DOUBLE);
@@ -81,13 +85,16 @@ static const struct type *common_datetime(const struct type *x, const struct typ
     return type_of(TYPE_TIMESTAMP_NTZ);
 }
 
-static const struct type *common(struct arena *a, const struct type *x, const struct type *y, bool ansi);
+static const struct type *common(struct arena *a, const struct type *x, const struct type *y,
+                                 bool ansi);
 
-static const struct type *common_struct(struct arena *a, const struct type *x, const struct type *y, bool ansi)
+static const struct type *common_struct(struct arena *a, const struct type *x, const struct type *y,
+                                        bool ansi)
 {
     if (x->field_count != y->field_count)
         return NULL;
-    struct type_field *fields = ARENA_ARRAY(a, struct type_field, x->field_count ? x->field_count : 1);
+    struct type_field *fields =
+        ARENA_ARRAY(a, struct type_field, x->field_count ? x->field_count : 1);
     for (size_t i = 0; i < x->field_count; i++) {
         fields[i] = x->fields[i];
         fields[i].type = common(a, x->fields[i].type, y->fields[i].type, ansi);
@@ -98,7 +105,8 @@ static const struct type *common_struct(struct arena *a, const struct type *x, c
     return type_struct(a, fields, x->field_count);
 }
 
-static const struct type *common_nested(struct arena *a, const struct type *x, const struct type *y, bool ansi)
+static const struct type *common_nested(struct arena *a, const struct type *x, const struct type *y,
+                                        bool ansi)
 {
     bool null = x->contains_null || y->contains_null;
     if (x->kind != y->kind)
@@ -114,7 +122,8 @@ static const struct type *common_nested(struct arena *a, const struct type *x, c
     return key ? type_map(a, key, element, null) : NULL;
 }
 
-static const struct type *common_interval(struct arena *a, const struct type *x, const struct type *y)
+static const struct type *common_interval(struct arena *a, const struct type *x,
+                                          const struct type *y)
 {
     int start = x->precision < y->precision ? x->precision : y->precision;
     if (x->kind != y->kind)
@@ -133,13 +142,15 @@ static bool is_interval(const struct type *t)
 static const struct type *common_text(const struct type *other, bool ansi)
 {
     if (!ansi)
-        return other->kind == TYPE_BOOLEAN || other->kind == TYPE_BINARY ? NULL : type_of(TYPE_STRING);
+        return other->kind == TYPE_BOOLEAN || other->kind == TYPE_BINARY ? NULL
+                                                                         : type_of(TYPE_STRING);
     if (type_is_integral(other))
         return type_of(TYPE_LONG);
     return type_is_numeric(other) ? type_of(TYPE_DOUBLE) : other;
 }
 
-static const struct type *common(struct arena *a, const struct type *x, const struct type *y, bool ansi)
+static const struct type *common(struct arena *a, const struct type *x, const struct type *y,
+                                 bool ansi)
 {
     if (x->kind == TYPE_NULL)
         return y;
@@ -155,7 +166,8 @@ static const struct type *common(struct arena *a, const struct type *x, const st
         return common_datetime(x, y);
     if (is_nested(x) || is_nested(y))
         return is_nested(x) && is_nested(y) ? common_nested(a, x, y, ansi) : NULL;
-    if (x->kind == TYPE_VARIANT || y->kind == TYPE_VARIANT || x->kind == TYPE_UNKNOWN || y->kind == TYPE_UNKNOWN)
+    if (x->kind == TYPE_VARIANT || y->kind == TYPE_VARIANT || x->kind == TYPE_UNKNOWN ||
+        y->kind == TYPE_UNKNOWN)
         return NULL;
     if (is_text(x) && is_text(y))
         return type_of(TYPE_STRING);
@@ -185,7 +197,8 @@ const struct type *type_common_legacy(struct arena *a, const struct type *x, con
 static const unsigned casts[] = {
     [TYPE_BOOLEAN] = BIT(TYPE_BOOLEAN) | NUMERICS | BIT(TYPE_TIMESTAMP),
     [TYPE_BYTE] = BIT(TYPE_BOOLEAN) | NUMERICS | BIT(TYPE_TIMESTAMP) | BIT(TYPE_BINARY) | INTERVALS,
-    [TYPE_SHORT] = BIT(TYPE_BOOLEAN) | NUMERICS | BIT(TYPE_TIMESTAMP) | BIT(TYPE_BINARY) | INTERVALS,
+    [TYPE_SHORT] =
+        BIT(TYPE_BOOLEAN) | NUMERICS | BIT(TYPE_TIMESTAMP) | BIT(TYPE_BINARY) | INTERVALS,
     [TYPE_INT] = BIT(TYPE_BOOLEAN) | NUMERICS | BIT(TYPE_TIMESTAMP) | BIT(TYPE_BINARY) | INTERVALS,
     [TYPE_LONG] = BIT(TYPE_BOOLEAN) | NUMERICS | BIT(TYPE_TIMESTAMP) | BIT(TYPE_BINARY) | INTERVALS,
     [TYPE_FLOAT] = BIT(TYPE_BOOLEAN) | NUMERICS | BIT(TYPE_TIMESTAMP),

@@ -8,7 +8,8 @@
  * metadata keeps the declared type under __CHAR_VARCHAR_TYPE_STRING.
  *
  * DuckDB has no void and no interval split: void prints as INTEGER (its own type of a bare NULL),
- * both intervals as INTERVAL; a struct without fields, which DuckDB lacks, prints as one hidden field. */
+ * both intervals as INTERVAL; a struct without fields, which DuckDB lacks, prints as one hidden
+ * field. */
 #include "plan/type.h"
 
 #include <ctype.h>
@@ -202,7 +203,8 @@ static void struct_write_json(struct buf *out, const struct type *t)
         json_quote(out, f->name);
         buf_z(out, ",\"type\":");
         type_write_json(out, f->type);
-        buf_z(out, f->nullable ? ",\"nullable\":true,\"metadata\":" : ",\"nullable\":false,\"metadata\":");
+        buf_z(out, f->nullable ? ",\"nullable\":true,\"metadata\":"
+                               : ",\"nullable\":false,\"metadata\":");
         metadata_write(out, f);
         buf_char(out, '}');
     }

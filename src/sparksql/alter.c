@@ -1,5 +1,5 @@
-/* alter.c -- ALTER {TABLE | VIEW | SCHEMA | CATALOG | …}. The action is named in stmt.action; one that
- * has no fields of its own keeps its text in stmt.value. */
+/* alter.c -- ALTER {TABLE | VIEW | SCHEMA | CATALOG | …}. The action is named in stmt.action; one
+ * that has no fields of its own keeps its text in stmt.value. */
 #include "sparksql/parse_int.h"
 
 static void action(struct stmt *s, const char *name)
@@ -44,7 +44,8 @@ static void added_column_options(struct parser *p, struct stmt *s, struct column
         bool first_or_after = is_kw(p, KW_FIRST) || is_word(p, "AFTER");
         if ((c->not_null && is_kw(p, KW_NOT)) || (c->comment.ptr && is_kw(p, KW_COMMENT)) ||
             (c->default_value && is_kw(p, KW_DEFAULT)) || (placed && first_or_after))
-            fail_at(p, here(p), ERR_INPUT, "[ALTER_TABLE_COLUMN_DESCRIPTOR_DUPLICATE] column '%.*s' is given %.*s twice",
+            fail_at(p, here(p), ERR_INPUT,
+                    "[ALTER_TABLE_COLUMN_DESCRIPTOR_DUPLICATE] column '%.*s' is given %.*s twice",
                     STR_ARGS(c->name), STR_ARGS(tok_text(p, cur(p))));
         placed |= first_or_after;
         if (accept_kws(p, KW_NOT, KW_NULL))
@@ -126,7 +127,7 @@ static void drop(struct parser *p, struct stmt *s)
     }
 }
 
-static void rename(struct parser *p, struct stmt *s)
+static void rename_what(struct parser *p, struct stmt *s)
 {
     if (accept_word(p, "COLUMN")) {
         action(s, "RENAME COLUMN");
@@ -140,7 +141,8 @@ static void rename(struct parser *p, struct stmt *s)
     s->rename_to = table_names(p, "a name");
 }
 
-/* ALTER [COLUMN] c {TYPE t | SET NOT NULL | DROP NOT NULL | SET DEFAULT e | DROP DEFAULT | COMMENT s | FIRST | AFTER d}. */
+/* ALTER [COLUMN] c {TYPE t | SET NOT NULL | DROP NOT NULL | SET DEFAULT e | DROP DEFAULT | COMMENT
+ * s | FIRST | AFTER d}. */
 static void alter_column(struct parser *p, struct stmt *s)
 {
     if (!accept_word(p, "COLUMN"))
@@ -175,7 +177,8 @@ static void alter_column(struct parser *p, struct stmt *s)
         s->value = rest_of_statement(p);
     }
     if (is_op(p, OP_COMMA))
-        refuse(p, here(p), "ALTER COLUMN of several columns at once", "write one statement for each");
+        refuse(p, here(p), "ALTER COLUMN of several columns at once",
+               "write one statement for each");
 }
 
 /* CHANGE [COLUMN] old new type [COMMENT s], Hive's spelling; or as ALTER COLUMN. */
@@ -186,7 +189,8 @@ static void change_column(struct parser *p, struct stmt *s)
     while (peek_op(p, next + 1, OP_DOT))
         next += 2;
     for (size_t i = 0; i < COUNT_OF(words); i++) {
-        if (str_ieqz(tok_text(p, peek(p, next + 1)), words[i]) && !peek_kw(p, next + 2, KW_COMMENT)) {
+        if (str_ieqz(tok_text(p, peek(p, next + 1)), words[i]) &&
+            !peek_kw(p, next + 2, KW_COMMENT)) {
             alter_column(p, s);
             return;
         }
@@ -201,7 +205,8 @@ static void change_column(struct parser *p, struct stmt *s)
 
 static void set(struct parser *p, struct stmt *s)
 {
-    if (accept_word(p, "TBLPROPERTIES") || accept_word(p, "DBPROPERTIES") || accept_word(p, "PROPERTIES")) {
+    if (accept_word(p, "TBLPROPERTIES") || accept_word(p, "DBPROPERTIES") ||
+        accept_word(p, "PROPERTIES")) {
         action(s, "SET TBLPROPERTIES");
         properties(p, &s->properties);
     } else if (accept_word(p, "LOCATION")) {
@@ -250,8 +255,15 @@ static const struct {
     const char *word;
     void (*rule)(struct parser *p, struct stmt *s);
 } actions[] = {
-    {"ADD", add}, {"DROP", drop}, {"RENAME", rename}, {"ALTER", alter_column}, {"CHANGE", change_column},
-    {"SET", set}, {"UNSET", unset}, {"CLUSTER", cluster}, {"AS", as},
+    {"ADD", add},
+    {"DROP", drop},
+    {"RENAME", rename_what},
+    {"ALTER", alter_column},
+    {"CHANGE", change_column},
+    {"SET", set},
+    {"UNSET", unset},
+    {"CLUSTER", cluster},
+    {"AS", as},
 };
 
 void alter(struct parser *p, struct stmt *s)

@@ -1,8 +1,10 @@
 /* cells.c -- what happens to SQL files before parsing: ${key} substitution, and notebook cells.
  *
  * A notebook source file begins with "-- Databricks notebook source"; "-- COMMAND ----------" lines
- * divide it into cells. In a cell of another language each line begins with "-- MAGIC ", the first one names it:
- * "-- MAGIC %md". Lines "-- DBTITLE …" are the cell's title. A file without the first line is one cell. */
+ * divide it into cells. In a cell of another language each line begins with "-- MAGIC ", the first
+ * one names it:
+ * "-- MAGIC %md". Lines "-- DBTITLE …" are the cell's title. A file without the first line is one
+ * cell. */
 #include "sparksql/sparksql.h"
 
 #include <string.h>
@@ -11,7 +13,8 @@ enum { PARAMETER_MAX = 200 }; /* longest key in ${key} */
 
 typedef bool parameter_get(void *ctx, struct str key, struct str *value);
 
-static void substitute(struct buf *out, struct str text, const char *open, const char *close, parameter_get *get, void *ctx)
+static void substitute(struct buf *out, struct str text, const char *open, const char *close,
+                       parameter_get *get, void *ctx)
 {
     while (text.len) {
         int64_t at = str_find(text, str_z(open));
@@ -109,7 +112,8 @@ static struct cell cell(struct arena *a, struct str text, size_t from, size_t en
     }
     c.text = str_copy(a, buf_view(&b));
     buf_release(&b);
-    if (c.magic && str_ieqz(c.language, "sql")) { /* %sql in a SQL notebook: its first word is blanked */
+    if (c.magic &&
+        str_ieqz(c.language, "sql")) { /* %sql in a SQL notebook: its first word is blanked */
         size_t n = (size_t)str_chr(c.text, '%') + 1 + c.language.len;
         memset((char *)c.text.ptr, ' ', n);
         c.magic = false;

@@ -1,20 +1,29 @@
 /* create.c -- CREATE: what is made, its columns and constraints, its clauses.
  *
  * The words between CREATE and the kind of object come in many orders in real pipelines (CREATE OR
- * REFRESH STREAMING LIVE TABLE, CREATE INCREMENTAL LIVE TABLE …): they are collected as flags and looked at
- * together. The clauses behind the name come in any order, each at most once. */
+ * REFRESH STREAMING LIVE TABLE, CREATE INCREMENTAL LIVE TABLE …): they are collected as flags and
+ * looked at together. The clauses behind the name come in any order, each at most once. */
 #include "sparksql/parse_int.h"
 
-struct words { bool temporary, global, private_, external, streaming, live, materialized, or_replace, or_refresh; };
+struct words {
+    bool temporary, global, private_, external, streaming, live, materialized, or_replace,
+        or_refresh;
+};
 
 static bool modifier(struct parser *p, struct words *w)
 {
-    static const struct { const char *word; size_t at; } flags[] = {
-        {"TEMPORARY", offsetof(struct words, temporary)}, {"TEMP", offsetof(struct words, temporary)},
-        {"GLOBAL", offsetof(struct words, global)}, {"PRIVATE", offsetof(struct words, private_)},
-        {"EXTERNAL", offsetof(struct words, external)}, {"STREAMING", offsetof(struct words, streaming)},
-        {"INCREMENTAL", offsetof(struct words, streaming)}, {"LIVE", offsetof(struct words, live)},
-        {"MATERIALIZED", offsetof(struct words, materialized)}};
+    static const struct {
+        const char *word;
+        size_t at;
+    } flags[] = {{"TEMPORARY", offsetof(struct words, temporary)},
+                 {"TEMP", offsetof(struct words, temporary)},
+                 {"GLOBAL", offsetof(struct words, global)},
+                 {"PRIVATE", offsetof(struct words, private_)},
+                 {"EXTERNAL", offsetof(struct words, external)},
+                 {"STREAMING", offsetof(struct words, streaming)},
+                 {"INCREMENTAL", offsetof(struct words, streaming)},
+                 {"LIVE", offsetof(struct words, live)},
+                 {"MATERIALIZED", offsetof(struct words, materialized)}};
     if (accept_kw(p, KW_OR)) {
         w->or_replace = is_kw(p, KW_REPLACE);
         w->or_refresh = is_kw(p, KW_REFRESH);
@@ -53,13 +62,16 @@ static void identity(struct parser *p, struct column_def *c)
     c->identity = true;
     c->identity_start = c->identity_step = 1;
     if (c->type && c->type->kind != TYPE_LONG && c->type->kind != TYPE_INT)
-        fail_at(p, c->at, ERR_INPUT, "[IDENTITY_COLUMNS_UNSUPPORTED_DATA_TYPE] an IDENTITY column is a BIGINT");
+        fail_at(p, c->at, ERR_INPUT,
+                "[IDENTITY_COLUMNS_UNSUPPORTED_DATA_TYPE] an IDENTITY column is a BIGINT");
     if (!accept_op(p, OP_LPAREN))
         return;
     while (!is_op(p, OP_RPAREN) && !at_end(p)) {
         bool is_start = is_word(p, "START");
         if ((is_start && start) || (!is_start && step))
-            fail_at(p, at, ERR_INPUT, "[IDENTITY_COLUMNS_DUPLICATED_SEQUENCE_GENERATOR_OPTION] START WITH or INCREMENT BY is given twice");
+            fail_at(p, at, ERR_INPUT,
+                    "[IDENTITY_COLUMNS_DUPLICATED_SEQUENCE_GENERATOR_OPTION] START WITH or "
+                    "INCREMENT BY is given twice");
         *(is_start ? &start : &step) = true;
         if (!is_start && !is_word(p, "INCREMENT"))
             syntax_error(p, "START WITH or INCREMENT BY");
@@ -94,9 +106,11 @@ static void generated(struct parser *p, struct column_def *c)
 static bool column_option(struct parser *p, struct column_def *c)
 {
     struct place at = here(p);
-    if ((c->not_null && is_kw(p, KW_NOT)) || (c->comment.ptr && is_kw(p, KW_COMMENT)) || (c->default_value && is_kw(p, KW_DEFAULT)) ||
+    if ((c->not_null && is_kw(p, KW_NOT)) || (c->comment.ptr && is_kw(p, KW_COMMENT)) ||
+        (c->default_value && is_kw(p, KW_DEFAULT)) ||
         ((c->generated || c->identity) && is_word(p, "GENERATED")))
-        fail_at(p, at, ERR_INPUT, "[CREATE_TABLE_COLUMN_DESCRIPTOR_DUPLICATE] column '%.*s' is given %.*s twice",
+        fail_at(p, at, ERR_INPUT,
+                "[CREATE_TABLE_COLUMN_DESCRIPTOR_DUPLICATE] column '%.*s' is given %.*s twice",
                 STR_ARGS(c->name), STR_ARGS(tok_text(p, cur(p))));
     if (accept_kw(p, KW_NOT)) {
         expect_kw(p, KW_NULL);
@@ -109,9 +123,11 @@ static bool column_option(struct parser *p, struct column_def *c)
         generated(p, c);
     } else if (is_word(p, "MASK")) {
         refuse(p, at, "MASK", "leave column masks to the workspace");
-    } else if (is_kw(p, KW_CONSTRAINT) || is_word(p, "PRIMARY") || is_word(p, "REFERENCES") || is_word(p, "FOREIGN")) {
+    } else if (is_kw(p, KW_CONSTRAINT) || is_word(p, "PRIMARY") || is_word(p, "REFERENCES") ||
+               is_word(p, "FOREIGN")) {
         size_t from = p->at;
-        while (!at_end(p) && !is_op(p, OP_COMMA) && !is_op(p, OP_RPAREN) && !is_kw(p, KW_COMMENT) && !is_kw(p, KW_NOT)) {
+        while (!at_end(p) && !is_op(p, OP_COMMA) && !is_op(p, OP_RPAREN) && !is_kw(p, KW_COMMENT) &&
+               !is_kw(p, KW_NOT)) {
             if (is_op(p, OP_LPAREN) && cur(p)->match)
                 p->at = cur(p)->match;
             advance(p);
@@ -127,7 +143,8 @@ void column_definition(struct parser *p, struct column_def *c)
 {
     c->at = here(p);
     c->name = name(p, "a column name");
-    bool typeless = is_op(p, OP_COMMA) || is_op(p, OP_RPAREN) || is_kw(p, KW_COMMENT) || is_kw(p, KW_NOT) || at_end(p);
+    bool typeless = is_op(p, OP_COMMA) || is_op(p, OP_RPAREN) || is_kw(p, KW_COMMENT) ||
+                    is_kw(p, KW_NOT) || at_end(p);
     if (!typeless)
         c->type = data_type(p);
     while (column_option(p, c))
@@ -160,8 +177,10 @@ static void expectation(struct parser *p, struct stmt *s, struct str name, struc
     }
     for (size_t i = 0; i < s->expectation_count; i++)
         if (str_ieq(s->expectations[i].name, name))
-            fail_at(p, at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] expectation '%.*s' is defined twice", STR_ARGS(name));
-    s->expectations = arena_grow(p->a, s->expectations, &cap, s->expectation_count + 1, sizeof *s->expectations);
+            fail_at(p, at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] expectation '%.*s' is defined twice",
+                    STR_ARGS(name));
+    s->expectations =
+        arena_grow(p->a, s->expectations, &cap, s->expectation_count + 1, sizeof *s->expectations);
     s->expectations[s->expectation_count++] = e;
 }
 
@@ -169,7 +188,8 @@ static void constraint_add(struct parser *p, struct stmt *s, size_t from)
 {
     size_t cap = s->constraint_count;
     struct str text = constraint_text(p, from);
-    s->constraints = arena_grow(p->a, s->constraints, &cap, s->constraint_count + 1, sizeof *s->constraints);
+    s->constraints =
+        arena_grow(p->a, s->constraints, &cap, s->constraint_count + 1, sizeof *s->constraints);
     s->constraints[s->constraint_count++] = text;
 }
 
@@ -200,7 +220,8 @@ static bool constraint(struct parser *p, struct stmt *s)
             constraint_add(p, s, from);
         return true;
     }
-    bool key = (is_word(p, "PRIMARY") || is_word(p, "FOREIGN")) && str_ieqz(tok_text(p, peek(p, 1)), "KEY");
+    bool key = (is_word(p, "PRIMARY") || is_word(p, "FOREIGN")) &&
+               str_ieqz(tok_text(p, peek(p, 1)), "KEY");
     bool check = (is_word(p, "CHECK") || is_word(p, "UNIQUE")) && peek_op(p, 1, OP_LPAREN);
     if (is_word(p, "EXPECT") && peek_op(p, 1, OP_LPAREN))
         syntax_error(p, "CONSTRAINT name before EXPECT");
@@ -222,7 +243,8 @@ void column_list(struct parser *p, struct stmt *s)
         struct column_def *c = &s->columns[s->column_count++];
         column_definition(p, c);
         s->has_columns_only &= c->type == NULL;
-    } while (accept_op(p, OP_COMMA) || is_kw(p, KW_CONSTRAINT)); /* a comma before CONSTRAINT is often forgotten */
+    } while (accept_op(p, OP_COMMA) ||
+             is_kw(p, KW_CONSTRAINT)); /* a comma before CONSTRAINT is often forgotten */
     s->has_columns_only &= s->column_count > 0;
     expect_op(p, OP_RPAREN);
 }
@@ -241,7 +263,8 @@ static void partitioned_by(struct parser *p, struct stmt *s)
         any_plain |= !typed;
         if (typed) {
             size_t cap = s->column_count;
-            s->columns = arena_grow(p->a, s->columns, &cap, s->column_count + 1, sizeof *s->columns);
+            s->columns =
+                arena_grow(p->a, s->columns, &cap, s->column_count + 1, sizeof *s->columns);
             struct column_def *c = &s->columns[s->column_count++];
             column_definition(p, c);
             exprs_push(p->a, &s->partitioned_by, expr_column(p->a, c->at, c->name));
@@ -251,7 +274,9 @@ static void partitioned_by(struct parser *p, struct stmt *s)
     } while (accept_op(p, OP_COMMA));
     expect_op(p, OP_RPAREN);
     if (any_typed && any_plain)
-        fail_at(p, at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] PARTITIONED BY holds columns with types or expressions over columns, not both");
+        fail_at(p, at, ERR_INPUT,
+                "[PARSE_SYNTAX_ERROR] PARTITIONED BY holds columns with types or expressions over "
+                "columns, not both");
 }
 
 static void cluster_by(struct parser *p, struct stmt *s)
@@ -263,7 +288,8 @@ static void cluster_by(struct parser *p, struct stmt *s)
         exprs_list(p, &s->cluster_by);
 }
 
-/* SCHEDULE [REFRESH] EVERY n HOURS | CRON 'q' [AT TIME ZONE z]; TRIGGER ON UPDATE [AT MOST EVERY …]: its text. */
+/* SCHEDULE [REFRESH] EVERY n HOURS | CRON 'q' [AT TIME ZONE z]; TRIGGER ON UPDATE [AT MOST EVERY
+ * …]: its text. */
 static void schedule(struct parser *p, struct stmt *s)
 {
     size_t from = p->at;
@@ -339,12 +365,14 @@ static bool clause(struct parser *p, struct stmt *s)
         }
     } else if (accept_word(p, "OPTIONS")) {
         properties(p, &s->table_options);
-    } else if (is_word(p, "PARTITIONED") && peek_kw(p, 1, KW_BY) && once(p, s->partitioned_by.count, "PARTITIONED BY")) {
+    } else if (is_word(p, "PARTITIONED") && peek_kw(p, 1, KW_BY) &&
+               once(p, s->partitioned_by.count, "PARTITIONED BY")) {
         take(p, 2);
         partitioned_by(p, s);
     } else if (is_word(p, "CLUSTERED")) {
         refuse(p, at, "CLUSTERED BY … INTO BUCKETS", "use CLUSTER BY (columns)");
-    } else if (is_kw(p, KW_CLUSTER) && once(p, s->cluster_by.count || s->cluster_auto, "CLUSTER BY")) {
+    } else if (is_kw(p, KW_CLUSTER) &&
+               once(p, s->cluster_by.count || s->cluster_auto, "CLUSTER BY")) {
         advance(p);
         cluster_by(p, s);
     } else if (accept_word(p, "LOCATION") && once(p, s->location.len, "LOCATION")) {
@@ -389,7 +417,8 @@ static bool copy_of(struct parser *p, struct stmt *s)
 {
     if (accept_kw(p, KW_LIKE)) {
         s->object = STR("LIKE");
-    } else if ((is_word(p, "SHALLOW") || is_word(p, "DEEP")) && str_ieqz(tok_text(p, peek(p, 1)), "CLONE")) {
+    } else if ((is_word(p, "SHALLOW") || is_word(p, "DEEP")) &&
+               str_ieqz(tok_text(p, peek(p, 1)), "CLONE")) {
         s->object = is_word(p, "DEEP") ? STR("DEEP CLONE") : STR("SHALLOW CLONE");
         take(p, 2);
     } else if (accept_word(p, "CLONE")) {
@@ -433,16 +462,21 @@ static void kind_of(struct parser *p, struct stmt *s, const struct words *w, boo
     if (w->materialized && !view)
         syntax_error(p, "VIEW");
     if (view)
-        s->kind = w->materialized ? STMT_CREATE_MATERIALIZED_VIEW : w->live || w->streaming ? STMT_CREATE_PIPELINE_VIEW : STMT_CREATE_VIEW;
+        s->kind = w->materialized           ? STMT_CREATE_MATERIALIZED_VIEW
+                  : w->live || w->streaming ? STMT_CREATE_PIPELINE_VIEW
+                                            : STMT_CREATE_VIEW;
     else if (w->streaming)
         s->kind = STMT_CREATE_STREAMING_TABLE;
     else
         s->kind = w->live ? STMT_CREATE_MATERIALIZED_VIEW : STMT_CREATE_TABLE;
-    bool dataset = s->kind == STMT_CREATE_STREAMING_TABLE || s->kind == STMT_CREATE_MATERIALIZED_VIEW;
+    bool dataset =
+        s->kind == STMT_CREATE_STREAMING_TABLE || s->kind == STMT_CREATE_MATERIALIZED_VIEW;
     s->private_ = w->private_ || (dataset && w->temporary);
     s->temporary = w->temporary && !dataset;
     if (w->or_refresh && (s->kind == STMT_CREATE_TABLE || s->kind == STMT_CREATE_VIEW))
-        fail_at(p, s->at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] CREATE OR REFRESH makes a STREAMING TABLE or a MATERIALIZED VIEW: a plain %s is made with CREATE OR REPLACE",
+        fail_at(p, s->at, ERR_INPUT,
+                "[PARSE_SYNTAX_ERROR] CREATE OR REFRESH makes a STREAMING TABLE or a MATERIALIZED "
+                "VIEW: a plain %s is made with CREATE OR REPLACE",
                 view ? "VIEW" : "TABLE");
     if (s->kind == STMT_CREATE_TABLE && w->temporary)
         refuse(p, s->at, "CREATE TEMPORARY TABLE", "make a TEMPORARY VIEW");
@@ -450,13 +484,19 @@ static void kind_of(struct parser *p, struct stmt *s, const struct words *w, boo
 
 static void needs_query(struct parser *p, struct stmt *s)
 {
-    if (s->partitioned_by.count && (s->cluster_by.count || s->cluster_auto) && s->kind == STMT_CREATE_TABLE)
-        fail_at(p, s->at, ERR_INPUT, "[SPECIFY_CLUSTER_BY_WITH_PARTITIONED_BY_IS_NOT_ALLOWED] a table has PARTITIONED BY or CLUSTER BY, not both");
-    bool views = s->kind == STMT_CREATE_VIEW || s->kind == STMT_CREATE_PIPELINE_VIEW || s->kind == STMT_CREATE_MATERIALIZED_VIEW;
+    if (s->partitioned_by.count && (s->cluster_by.count || s->cluster_auto) &&
+        s->kind == STMT_CREATE_TABLE)
+        fail_at(p, s->at, ERR_INPUT,
+                "[SPECIFY_CLUSTER_BY_WITH_PARTITIONED_BY_IS_NOT_ALLOWED] a table has PARTITIONED "
+                "BY or CLUSTER BY, not both");
+    bool views = s->kind == STMT_CREATE_VIEW || s->kind == STMT_CREATE_PIPELINE_VIEW ||
+                 s->kind == STMT_CREATE_MATERIALIZED_VIEW;
     if (views && !s->query && !(s->kind == STMT_CREATE_VIEW && s->temporary && s->using_format.len))
         syntax_error(p, "AS and a query");
     if (s->kind == STMT_CREATE_VIEW && s->expectation_count)
-        fail_at(p, s->expectations[0].at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] a VIEW takes no expectations: make a MATERIALIZED VIEW or a STREAMING TABLE");
+        fail_at(p, s->expectations[0].at, ERR_INPUT,
+                "[PARSE_SYNTAX_ERROR] a VIEW takes no expectations: make a MATERIALIZED VIEW or a "
+                "STREAMING TABLE");
 }
 
 /* CREATE TEMPORARY VIEW v USING csv OPTIONS (path '…'): the view's query is that source. */
@@ -475,7 +515,10 @@ static void view_of_source(struct parser *p, struct stmt *s)
     }
     struct type_field *fields = ARENA_ARRAY(p->a, struct type_field, s->column_count + 1);
     for (size_t i = 0; i < s->column_count; i++)
-        fields[i] = (struct type_field){.name = s->columns[i].name, .type = s->columns[i].type ? s->columns[i].type : type_of(TYPE_STRING), .nullable = true};
+        fields[i] = (struct type_field){.name = s->columns[i].name,
+                                        .type = s->columns[i].type ? s->columns[i].type
+                                                                   : type_of(TYPE_STRING),
+                                        .nullable = true};
     if (s->column_count)
         r->schema = type_struct(p->a, fields, s->column_count);
     s->query = r;
@@ -509,7 +552,8 @@ static void named_object(struct parser *p, struct stmt *s)
 /* Words about a function that change nothing here. */
 static bool characteristic(struct parser *p, struct stmt *s)
 {
-    static const char *const pairs[][2] = {{"NOT", "DETERMINISTIC"}, {"CONTAINS", "SQL"}, {"SQL", "SECURITY"}};
+    static const char *const pairs[][2] = {
+        {"NOT", "DETERMINISTIC"}, {"CONTAINS", "SQL"}, {"SQL", "SECURITY"}};
     if (accept_word(p, "LANGUAGE")) {
         s->using_format = str_lower(p->a, name(p, "a language"));
         return true;
@@ -558,13 +602,16 @@ static void function(struct parser *p, struct stmt *s)
     if (!accept_word(p, "RETURN"))
         syntax_error(p, "RETURN and an expression");
     size_t from = p->at;
-    exprs_push(p->a, &s->args, query_follows(p, 0) && !is_op(p, OP_LPAREN) ? expr_new(p->a, EXPR_SUBQUERY, here(p)) : expression(p));
+    exprs_push(p->a, &s->args,
+               query_follows(p, 0) && !is_op(p, OP_LPAREN) ? expr_new(p->a, EXPR_SUBQUERY, here(p))
+                                                           : expression(p));
     if (s->args.items[0]->kind == EXPR_SUBQUERY && !s->args.items[0]->sub)
         s->args.items[0]->sub = query(p);
     s->value = text_since(p, from);
 }
 
-/* CREATE WIDGET {TEXT|DROPDOWN|…} name DEFAULT 'v' [CHOICES query], as notebooks write it: sets a parameter. */
+/* CREATE WIDGET {TEXT|DROPDOWN|…} name DEFAULT 'v' [CHOICES query], as notebooks write it: sets a
+ * parameter. */
 static void widget(struct parser *p, struct stmt *s)
 {
     s->kind = STMT_SET;
@@ -581,10 +628,10 @@ static const struct {
     enum stmt_kind kind;
     void (*rule)(struct parser *p, struct stmt *s);
 } objects[] = {
-    {"SCHEMA", STMT_CREATE_SCHEMA, named_object}, {"DATABASE", STMT_CREATE_SCHEMA, named_object},
+    {"SCHEMA", STMT_CREATE_SCHEMA, named_object},    {"DATABASE", STMT_CREATE_SCHEMA, named_object},
     {"NAMESPACE", STMT_CREATE_SCHEMA, named_object}, {"CATALOG", STMT_CREATE_CATALOG, named_object},
-    {"VOLUME", STMT_CREATE_VOLUME, named_object}, {"FUNCTION", STMT_CREATE_FUNCTION, function},
-    {"FLOW", STMT_CREATE_FLOW, create_flow}, {"WIDGET", STMT_SET, widget},
+    {"VOLUME", STMT_CREATE_VOLUME, named_object},    {"FUNCTION", STMT_CREATE_FUNCTION, function},
+    {"FLOW", STMT_CREATE_FLOW, create_flow},         {"WIDGET", STMT_SET, widget},
 };
 
 void create(struct parser *p, struct stmt *s)
@@ -615,8 +662,10 @@ void create(struct parser *p, struct stmt *s)
         objects[i].rule(p, s);
         return;
     }
-    static const char *const refused[] = {"CONNECTION", "SHARE", "RECIPIENT", "STORAGE", "POLICY", "INDEX", "BLOOMFILTER",
-                                          "PROCEDURE", "SERVER", "PROVIDER", "MODEL", "FOREIGN", "GROUP", "ROLE", "USER", "LOCATION", "SINK"};
+    static const char *const refused[] = {
+        "CONNECTION",  "SHARE",     "RECIPIENT", "STORAGE",  "POLICY", "INDEX",
+        "BLOOMFILTER", "PROCEDURE", "SERVER",    "PROVIDER", "MODEL",  "FOREIGN",
+        "GROUP",       "ROLE",      "USER",      "LOCATION", "SINK"};
     for (size_t i = 0; i < COUNT_OF(refused); i++)
         if (is_word(p, refused[i]))
             refuse(p, s->at, arena_printf(p->a, "CREATE %s", refused[i]), NULL);

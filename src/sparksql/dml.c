@@ -41,7 +41,8 @@ static void insert_columns(struct parser *p, struct stmt *s)
         s->columns[i] = (struct column_def){.name = items[i], .at = at};
 }
 
-/* INSERT {INTO | OVERWRITE} [TABLE] t [PARTITION (…)] [(columns) | BY NAME | REPLACE WHERE cond] query. */
+/* INSERT {INTO | OVERWRITE} [TABLE] t [PARTITION (…)] [(columns) | BY NAME | REPLACE WHERE cond]
+ * query. */
 void insert(struct parser *p, struct stmt *s, struct rel *with)
 {
     s->schema_evolution = schema_evolution(p);
@@ -60,10 +61,13 @@ void insert(struct parser *p, struct stmt *s, struct rel *with)
     partition(p, s);
     insert_columns(p, s);
     if (!s->overwrite && s->if_not_exists)
-        fail_at(p, s->at, ERR_INPUT, "[INVALID_STATEMENT_OR_CLAUSE] IF NOT EXISTS goes with INSERT OVERWRITE");
+        fail_at(p, s->at, ERR_INPUT,
+                "[INVALID_STATEMENT_OR_CLAUSE] IF NOT EXISTS goes with INSERT OVERWRITE");
     if (accept_kw(p, KW_REPLACE)) {
         if (s->target->kind == REL_ALIAS && is_kw(p, KW_WHERE))
-            fail_at(p, s->at, ERR_INPUT, "[INSERT_REPLACE_WHERE_TABLE_ALIAS_NOT_ALLOWED] REPLACE WHERE takes no alias of the table");
+            fail_at(p, s->at, ERR_INPUT,
+                    "[INSERT_REPLACE_WHERE_TABLE_ALIAS_NOT_ALLOWED] REPLACE WHERE takes no alias "
+                    "of the table");
         if (is_kw(p, KW_USING) || is_kw(p, KW_ON))
             refuse(p, s->at, "INSERT … REPLACE USING or REPLACE ON", "use MERGE");
         expect_kw(p, KW_WHERE);
@@ -93,7 +97,9 @@ static struct rel *target(struct parser *p, struct stmt *s)
     s->name = r->name;
     r = is_kw(p, KW_SET) ? r : table_alias(p, r, false);
     if (r->column_count)
-        fail_at(p, r->at, ERR_INPUT, "[COLUMN_ALIASES_NOT_ALLOWED] the target of %s takes an alias without columns", stmt_kind_name(s->kind));
+        fail_at(p, r->at, ERR_INPUT,
+                "[COLUMN_ALIASES_NOT_ALLOWED] the target of %s takes an alias without columns",
+                stmt_kind_name(s->kind));
     return r;
 }
 
@@ -133,7 +139,8 @@ static void merge_insert(struct parser *p, struct merge_action *m)
     struct place at = here(p);
     exprs_list(p, &m->values);
     if (m->columns.count && m->columns.count != m->values.count)
-        fail_at(p, at, ERR_INPUT, "[INSERT_COLUMN_ARITY_MISMATCH] INSERT names %zu columns and gives %zu values",
+        fail_at(p, at, ERR_INPUT,
+                "[INSERT_COLUMN_ARITY_MISMATCH] INSERT names %zu columns and gives %zu values",
                 m->columns.count, m->values.count);
 }
 
@@ -161,7 +168,7 @@ static void merge_when(struct parser *p, struct merge_action *m)
             syntax_error(p, "NOT MATCHED BY SOURCE or BY TARGET");
         m->when = source ? 2 : 1;
     } else {
-        m->when = not;
+        m->when = not ;
     }
     if (accept_kw(p, KW_AND))
         m->cond = expression(p);
@@ -178,14 +185,17 @@ static void merge_when(struct parser *p, struct merge_action *m)
     }
 }
 
-/* Of the actions of one kind only the last may be without a condition: what follows it never runs. */
+/* Of the actions of one kind only the last may be without a condition: what follows it never runs.
+ */
 static void last_alone_unconditional(struct parser *p, const struct stmt *s)
 {
     static const char *const kinds[] = {"MATCHED", "NOT MATCHED", "NOT MATCHED BY SOURCE"};
     for (size_t i = 0; i < s->action_count; i++)
         for (size_t k = i + 1; k < s->action_count && !s->actions[i].cond; k++)
             if (s->actions[k].when == s->actions[i].when)
-                fail_at(p, s->at, ERR_INPUT, "[NON_LAST_MATCHED_CLAUSE_OMIT_CONDITION] only the last WHEN %s may be without a condition",
+                fail_at(p, s->at, ERR_INPUT,
+                        "[NON_LAST_MATCHED_CLAUSE_OMIT_CONDITION] only the last WHEN %s may be "
+                        "without a condition",
                         kinds[s->actions[i].when]);
 }
 
@@ -205,7 +215,9 @@ void merge(struct parser *p, struct stmt *s)
     }
     if (!s->action_count)
         syntax_error(p, "WHEN MATCHED or WHEN NOT MATCHED");
-    if (s->source->column_count && s->source->kind == REL_ALIAS && s->source->input->kind == REL_TABLE)
-        fail_at(p, s->source->at, ERR_INPUT, "[COLUMN_ALIASES_NOT_ALLOWED] the source of MERGE takes an alias without columns");
+    if (s->source->column_count && s->source->kind == REL_ALIAS &&
+        s->source->input->kind == REL_TABLE)
+        fail_at(p, s->source->at, ERR_INPUT,
+                "[COLUMN_ALIASES_NOT_ALLOWED] the source of MERGE takes an alias without columns");
     last_alone_unconditional(p, s);
 }

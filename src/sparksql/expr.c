@@ -13,11 +13,13 @@ struct expr *expr_done(struct parser *p, struct expr *e)
 {
     e->height = expr_measure(e);
     if (e->height > PLAN_MAX_DEPTH)
-        fail_at(p, e->at, ERR_LIMIT, "[PARSE_DEPTH] the expression is nested deeper than %d levels", PLAN_MAX_DEPTH);
+        fail_at(p, e->at, ERR_LIMIT, "[PARSE_DEPTH] the expression is nested deeper than %d levels",
+                PLAN_MAX_DEPTH);
     return e;
 }
 
-struct expr *call(struct parser *p, struct place at, const char *func, struct expr *x, struct expr *y)
+struct expr *call(struct parser *p, struct place at, const char *func, struct expr *x,
+                  struct expr *y)
 {
     return expr_done(p, expr_call(p->a, at, func, x, y));
 }
@@ -63,15 +65,28 @@ static struct expr *balanced(struct parser *p, const char *func, struct expr **i
 /* ---- values ---- */
 
 static const struct binary {
-    uint8_t level;             /* 0: no binary operator; higher binds tighter */
+    uint8_t level; /* 0: no binary operator; higher binds tighter */
     const char *func;
 } binaries[] = {
-    [OP_EQ] = {1, "=="}, [OP_NSEQ] = {1, "<=>"}, [OP_NE] = {1, "!="}, [OP_LT] = {1, "<"},
-    [OP_LE] = {1, "<="}, [OP_GT] = {1, ">"}, [OP_GE] = {1, ">="},
-    [OP_PIPE] = {2, "|"}, [OP_HAT] = {3, "^"}, [OP_AMP] = {4, "&"},
-    [OP_SHL] = {5, "shiftleft"}, [OP_SHR] = {5, "shiftright"}, [OP_USHR] = {5, "shiftrightunsigned"},
-    [OP_PLUS] = {6, "+"}, [OP_MINUS] = {6, "-"}, [OP_CONCAT] = {6, "concat"},
-    [OP_STAR] = {7, "*"}, [OP_SLASH] = {7, "/"}, [OP_PERCENT] = {7, "%"},
+    [OP_EQ] = {1, "=="},
+    [OP_NSEQ] = {1, "<=>"},
+    [OP_NE] = {1, "!="},
+    [OP_LT] = {1, "<"},
+    [OP_LE] = {1, "<="},
+    [OP_GT] = {1, ">"},
+    [OP_GE] = {1, ">="},
+    [OP_PIPE] = {2, "|"},
+    [OP_HAT] = {3, "^"},
+    [OP_AMP] = {4, "&"},
+    [OP_SHL] = {5, "shiftleft"},
+    [OP_SHR] = {5, "shiftright"},
+    [OP_USHR] = {5, "shiftrightunsigned"},
+    [OP_PLUS] = {6, "+"},
+    [OP_MINUS] = {6, "-"},
+    [OP_CONCAT] = {6, "concat"},
+    [OP_STAR] = {7, "*"},
+    [OP_SLASH] = {7, "/"},
+    [OP_PERCENT] = {7, "%"},
     [OP_BANG] = {0, NULL},
 };
 static const struct binary div_binary = {7, "div"};
@@ -94,8 +109,10 @@ static bool is_number(const struct tok *t)
 
 static struct expr *unary(struct parser *p)
 {
-    static const struct { enum op op; const char *func; } unaries[] = {
-        {OP_MINUS, "negative"}, {OP_PLUS, "positive"}, {OP_TILDE, "~"}};
+    static const struct {
+        enum op op;
+        const char *func;
+    } unaries[] = {{OP_MINUS, "negative"}, {OP_PLUS, "positive"}, {OP_TILDE, "~"}};
     struct place at = here(p);
     for (size_t i = 0; i < COUNT_OF(unaries); i++) {
         if (!is_op(p, unaries[i].op) || (is_op(p, OP_MINUS) && is_number(peek(p, 1))))
@@ -149,7 +166,8 @@ static struct expr *between(struct parser *p, struct expr *x, struct place at)
 /* What IN's left side is: the elements of a written row, else the value itself. */
 static void row_elements(struct parser *p, struct expr *x, struct exprs *out)
 {
-    if (x->kind == EXPR_CALL && x->star_arg == false && str_eqz(x->func, "struct") && x->field_name.len) {
+    if (x->kind == EXPR_CALL && x->star_arg == false && str_eqz(x->func, "struct") &&
+        x->field_name.len) {
         for (size_t i = 0; i < x->args.count; i++)
             exprs_push(p->a, out, x->args.items[i]);
         return;
@@ -170,7 +188,8 @@ static struct expr *in(struct parser *p, struct expr *x, struct place at)
 }
 
 /* LIKE ANY ('a', 'b') is LIKE 'a' OR LIKE 'b'; ALL joins with AND, and NOT goes inside. */
-static struct expr *like_many(struct parser *p, struct expr *x, const char *func, bool no, struct place at)
+static struct expr *like_many(struct parser *p, struct expr *x, const char *func, bool no,
+                              struct place at)
 {
     bool all = is_kw(p, KW_ALL);
     struct exprs patterns = {0};
@@ -181,9 +200,11 @@ static struct expr *like_many(struct parser *p, struct expr *x, const char *func
     return balanced(p, all ? "and" : "or", patterns.items, patterns.count);
 }
 
-static struct expr *like(struct parser *p, struct expr *x, const char *func, bool no, struct place at)
+static struct expr *like(struct parser *p, struct expr *x, const char *func, bool no,
+                         struct place at)
 {
-    bool many = (is_kw(p, KW_ANY) || is_kw(p, KW_SOME) || is_kw(p, KW_ALL)) && peek_op(p, 1, OP_LPAREN);
+    bool many =
+        (is_kw(p, KW_ANY) || is_kw(p, KW_SOME) || is_kw(p, KW_ALL)) && peek_op(p, 1, OP_LPAREN);
     if (many && func[0] != 'r')
         return like_many(p, x, func, no, at);
     struct expr *e = expr_call(p->a, at, func, x, value_expression(p));
@@ -210,7 +231,8 @@ static struct expr *is_predicate(struct parser *p, struct expr *x, struct place 
     if (accept_kws(p, KW_DISTINCT, KW_FROM))
         return negated(p, !no, call(p, at, "<=>", x, value_expression(p)));
     if (!is_kw(p, KW_TRUE) && !is_kw(p, KW_FALSE)) {
-        syntax_error(p, no ? "NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM" : "NULL, NOT, TRUE, FALSE, UNKNOWN or DISTINCT FROM");
+        syntax_error(p, no ? "NULL, TRUE, FALSE, UNKNOWN or DISTINCT FROM"
+                           : "NULL, NOT, TRUE, FALSE, UNKNOWN or DISTINCT FROM");
         return x;
     }
     struct expr *truth = literal(p);
@@ -223,8 +245,10 @@ static struct expr *predicate(struct parser *p)
     struct place at = here(p);
     bool no = is_kw(p, KW_NOT), bang = is_op(p, OP_BANG);
     const struct tok *t = no || bang ? peek(p, 1) : cur(p);
-    if (bang && (t->kw == KW_BETWEEN || t->kw == KW_IN || t->kw == KW_LIKE || t->kw == KW_ILIKE || t->kw == KW_RLIKE || t->kw == KW_REGEXP))
-        fail_at(p, at, ERR_INPUT, "[SYNTAX_DISCONTINUED.BANG_EQUALS_NOT] '!' does not stand for NOT here: write NOT");
+    if (bang && (t->kw == KW_BETWEEN || t->kw == KW_IN || t->kw == KW_LIKE || t->kw == KW_ILIKE ||
+                 t->kw == KW_RLIKE || t->kw == KW_REGEXP))
+        fail_at(p, at, ERR_INPUT,
+                "[SYNTAX_DISCONTINUED.BANG_EQUALS_NOT] '!' does not stand for NOT here: write NOT");
     if (bang)
         return x;
     switch (t->kw) {
@@ -234,9 +258,16 @@ static struct expr *predicate(struct parser *p)
     case KW_IN:
         take(p, no ? 2 : 1);
         return negated(p, no, in(p, x, at));
-    case KW_LIKE: case KW_ILIKE: case KW_RLIKE: case KW_REGEXP:
+    case KW_LIKE:
+    case KW_ILIKE:
+    case KW_RLIKE:
+    case KW_REGEXP:
         take(p, no ? 2 : 1);
-        return like(p, x, t->kw == KW_LIKE ? "like" : t->kw == KW_ILIKE ? "ilike" : "rlike", no, at);
+        return like(p, x,
+                    t->kw == KW_LIKE    ? "like"
+                    : t->kw == KW_ILIKE ? "ilike"
+                                        : "rlike",
+                    no, at);
     case KW_IS:
         if (no)
             return x;

@@ -1,8 +1,8 @@
 /* flow.c -- flows of declarative pipelines: CREATE FLOW, the FLOW clause of a streaming table, AUTO
  * CDC and its old name APPLY CHANGES.
  *
- *     spec := FROM source KEYS (…) {IGNORE NULL UPDATES | APPLY AS DELETE WHEN c | APPLY AS TRUNCATE
- *             WHEN c | SEQUENCE BY e | COLUMNS list | STORED AS SCD TYPE n | TRACK HISTORY ON list}…
+ *     spec := FROM source KEYS (…) {IGNORE NULL UPDATES | APPLY AS DELETE WHEN c | APPLY AS
+ * TRUNCATE WHEN c | SEQUENCE BY e | COLUMNS list | STORED AS SCD TYPE n | TRACK HISTORY ON list}…
  *     list := a, b | (a, b) | * EXCEPT (a, b)
  *
  * The clauses come in any order, each once; KEYS and SEQUENCE BY must be there. */
@@ -50,7 +50,8 @@ static void stored_as(struct parser *p, struct cdc_spec *c)
     at = here(p);
     int64_t type = integer(p, "1 or 2");
     if (!p->failed && type != 1 && type != 2)
-        fail_at(p, at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] SCD TYPE is 1 or 2, not %jd", (intmax_t)type);
+        fail_at(p, at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] SCD TYPE is 1 or 2, not %jd",
+                (intmax_t)type);
     c->scd_type = (int)type;
 }
 
@@ -58,7 +59,7 @@ static void apply_as(struct parser *p, struct cdc_spec *c)
 {
     expect_kw(p, KW_AS);
     bool delete = is_kw(p, KW_DELETE);
-    if (!delete && !is_kw(p, KW_TRUNCATE))
+    if (!delete &&!is_kw(p, KW_TRUNCATE))
         syntax_error(p, "DELETE WHEN or TRUNCATE WHEN");
     advance(p);
     expect_kw(p, KW_WHEN);
@@ -72,7 +73,8 @@ static void ignore_null_updates(struct parser *p, struct cdc_spec *c)
     if (!accept_word(p, "UPDATES"))
         syntax_error(p, "UPDATES");
     if (is_kw(p, KW_ON))
-        refuse(p, here(p), "IGNORE NULL UPDATES ON some columns", "leave ON away to ignore nulls in all of them");
+        refuse(p, here(p), "IGNORE NULL UPDATES ON some columns",
+               "leave ON away to ignore nulls in all of them");
     c->ignore_null_updates = true;
 }
 
@@ -125,7 +127,8 @@ void auto_cdc(struct parser *p, struct flow_def *f)
     if (!f->cdc.sequence_by)
         fail_at(p, at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] AUTO CDC needs SEQUENCE BY");
     if ((f->cdc.track.count || f->cdc.track_except.count) && f->cdc.scd_type != 2)
-        fail_at(p, at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] TRACK HISTORY ON needs STORED AS SCD TYPE 2");
+        fail_at(p, at, ERR_INPUT,
+                "[PARSE_SYNTAX_ERROR] TRACK HISTORY ON needs STORED AS SCD TYPE 2");
     if (f->cdc.truncate_when && f->cdc.scd_type != 1)
         fail_at(p, at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] APPLY AS TRUNCATE WHEN needs SCD TYPE 1");
 }
@@ -176,7 +179,8 @@ void create_flow(struct parser *p, struct stmt *s)
         syntax_error(p, apply ? "CHANGES INTO" : "CDC INTO");
     f->once = is_word(p, "ONCE") && peek_kw(p, 1, KW_INTO) && accept_word(p, "ONCE");
     expect_kw(p, KW_INTO);
-    if (is_word(p, "ONCE") && name_follows(p, 1) && !peek_kw(p, 1, KW_BY) && !peek_kw(p, 1, KW_REPLACE) && !peek_kw(p, 1, KW_SELECT))
+    if (is_word(p, "ONCE") && name_follows(p, 1) && !peek_kw(p, 1, KW_BY) &&
+        !peek_kw(p, 1, KW_REPLACE) && !peek_kw(p, 1, KW_SELECT))
         f->once = accept_word(p, "ONCE");
     f->target = table_names(p, "a streaming table");
     if (!insert) {

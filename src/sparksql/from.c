@@ -1,8 +1,8 @@
 /* from.c -- FROM: relations and joins.
  *
- * Joins lean left: FROM a, b JOIN c is ((a, b) JOIN c) in Spark only as far as commas allow, which bind looser:
- * a comma joins whole join chains. A derived table always stands under a REL_ALIAS, with an empty name if it
- * was given none: names inside it are not visible outside. */
+ * Joins lean left: FROM a, b JOIN c is ((a, b) JOIN c) in Spark only as far as commas allow, which
+ * bind looser: a comma joins whole join chains. A derived table always stands under a REL_ALIAS,
+ * with an empty name if it was given none: names inside it are not visible outside. */
 #include "sparksql/parse_int.h"
 
 static struct rel *relation(struct parser *p);
@@ -35,7 +35,9 @@ struct rel *inline_table(struct parser *p)
         else
             exprs_push(p->a, &row, e);
         if (r->row_count && row.count != r->rows[0].count)
-            fail_at(p, e->at, ERR_INPUT, "[INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH] a row of VALUES has %zu columns, the first one has %zu",
+            fail_at(p, e->at, ERR_INPUT,
+                    "[INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH] a row of VALUES has %zu columns, "
+                    "the first one has %zu",
                     row.count, r->rows[0].count);
         r->rows = arena_grow(p->a, r->rows, &cap, r->row_count + 1, sizeof *r->rows);
         r->rows[r->row_count++] = row;
@@ -47,20 +49,25 @@ struct rel *inline_table(struct parser *p)
     return table_alias(p, rel_done(p, r), false);
 }
 
-/* [INNER | CROSS | LEFT [OUTER|SEMI|ANTI] | RIGHT [OUTER] | FULL [OUTER] | SEMI | ANTI] JOIN: its type, taken. */
+/* [INNER | CROSS | LEFT [OUTER|SEMI|ANTI] | RIGHT [OUTER] | FULL [OUTER] | SEMI | ANTI] JOIN: its
+ * type, taken. */
 static bool join_words(struct parser *p, enum join_type *type, bool *natural)
 {
-    static const struct { enum kw first, second; enum join_type type; } forms[] = {
-        {KW_INNER, KW_NONE, JOIN_INNER}, {KW_CROSS, KW_NONE, JOIN_CROSS},
-        {KW_LEFT, KW_SEMI, JOIN_SEMI}, {KW_LEFT, KW_ANTI, JOIN_ANTI}, {KW_LEFT, KW_OUTER, JOIN_LEFT},
-        {KW_LEFT, KW_NONE, JOIN_LEFT}, {KW_RIGHT, KW_OUTER, JOIN_RIGHT}, {KW_RIGHT, KW_NONE, JOIN_RIGHT},
-        {KW_FULL, KW_OUTER, JOIN_FULL}, {KW_FULL, KW_NONE, JOIN_FULL},
-        {KW_SEMI, KW_NONE, JOIN_SEMI}, {KW_ANTI, KW_NONE, JOIN_ANTI}};
+    static const struct {
+        enum kw first, second;
+        enum join_type type;
+    } forms[] = {{KW_INNER, KW_NONE, JOIN_INNER},  {KW_CROSS, KW_NONE, JOIN_CROSS},
+                 {KW_LEFT, KW_SEMI, JOIN_SEMI},    {KW_LEFT, KW_ANTI, JOIN_ANTI},
+                 {KW_LEFT, KW_OUTER, JOIN_LEFT},   {KW_LEFT, KW_NONE, JOIN_LEFT},
+                 {KW_RIGHT, KW_OUTER, JOIN_RIGHT}, {KW_RIGHT, KW_NONE, JOIN_RIGHT},
+                 {KW_FULL, KW_OUTER, JOIN_FULL},   {KW_FULL, KW_NONE, JOIN_FULL},
+                 {KW_SEMI, KW_NONE, JOIN_SEMI},    {KW_ANTI, KW_NONE, JOIN_ANTI}};
     size_t n = is_kw(p, KW_NATURAL);
     *natural = n;
     *type = JOIN_INNER;
     for (size_t i = 0; i < COUNT_OF(forms); i++) {
-        if (!peek_kw(p, n, forms[i].first) || (forms[i].second && !peek_kw(p, n + 1, forms[i].second)))
+        if (!peek_kw(p, n, forms[i].first) ||
+            (forms[i].second && !peek_kw(p, n + 1, forms[i].second)))
             continue;
         *type = forms[i].type;
         n += forms[i].second ? 2 : 1;

@@ -16,18 +16,23 @@ enum { FRACTION_DIGITS = 6 };
 
 static const struct unit {
     const char *word;
-    int field;                 /* that it counts as in the type */
-    int64_t months, days, us;  /* one of it */
+    int field;                /* that it counts as in the type */
+    int64_t months, days, us; /* one of it */
 } units[] = {
-    {"year", FIELD_YEAR, 12, 0, 0}, {"month", FIELD_MONTH, 1, 0, 0}, {"week", FIELD_DAY, 0, 7, 0},
-    {"day", FIELD_DAY, 0, 1, 0}, {"hour", FIELD_HOUR, 0, 0, 3600000000}, {"minute", FIELD_MINUTE, 0, 0, 60000000},
-    {"second", FIELD_SECOND, 0, 0, 1000000}, {"millisecond", FIELD_SECOND, 0, 0, 1000},
+    {"year", FIELD_YEAR, 12, 0, 0},
+    {"month", FIELD_MONTH, 1, 0, 0},
+    {"week", FIELD_DAY, 0, 7, 0},
+    {"day", FIELD_DAY, 0, 1, 0},
+    {"hour", FIELD_HOUR, 0, 0, 3600000000},
+    {"minute", FIELD_MINUTE, 0, 0, 60000000},
+    {"second", FIELD_SECOND, 0, 0, 1000000},
+    {"millisecond", FIELD_SECOND, 0, 0, 1000},
     {"microsecond", FIELD_SECOND, 0, 0, 1},
 };
 
 struct interval {
     int64_t months, days, us;
-    int first, last;           /* fields seen; first > last: none */
+    int first, last; /* fields seen; first > last: none */
     bool overflow;
 };
 
@@ -48,9 +53,12 @@ static const struct unit *unit_find(struct str word)
 static void add(struct interval *v, const struct unit *u, int64_t n)
 {
     int64_t part;
-    v->overflow |= __builtin_mul_overflow(n, u->months, &part) || __builtin_add_overflow(v->months, part, &v->months);
-    v->overflow |= __builtin_mul_overflow(n, u->days, &part) || __builtin_add_overflow(v->days, part, &v->days);
-    v->overflow |= __builtin_mul_overflow(n, u->us, &part) || __builtin_add_overflow(v->us, part, &v->us);
+    v->overflow |= __builtin_mul_overflow(n, u->months, &part) ||
+                   __builtin_add_overflow(v->months, part, &v->months);
+    v->overflow |= __builtin_mul_overflow(n, u->days, &part) ||
+                   __builtin_add_overflow(v->days, part, &v->days);
+    v->overflow |=
+        __builtin_mul_overflow(n, u->us, &part) || __builtin_add_overflow(v->us, part, &v->us);
     if (v->first > u->field)
         v->first = u->field;
     if (v->last < u->field)
@@ -66,7 +74,8 @@ static bool quantity(struct interval *v, struct str *s, const struct unit *u, in
         sign = s->ptr[i++] == '-' ? -sign : sign;
     size_t from = i;
     for (; i < s->len && isdigit((unsigned char)s->ptr[i]); i++)
-        v->overflow |= __builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, s->ptr[i] - '0', &n);
+        v->overflow |=
+            __builtin_mul_overflow(n, 10, &n) || __builtin_add_overflow(n, s->ptr[i] - '0', &n);
     bool digits = i > from;
     if (i < s->len && s->ptr[i] == '.') {
         if (!u || u->us != 1000000)
@@ -100,9 +109,11 @@ static struct expr *finish(struct parser *p, struct place at, const struct inter
         return bad(p, at, "an interval holds years and months, or days to seconds, not both");
     if (v->overflow || v->months != (int32_t)v->months || v->days != (int32_t)v->days)
         return bad(p, at, "the interval is too large");
-    e->lit = (struct lit){.kind = LIT_INTERVAL, .months = (int32_t)v->months, .days = (int32_t)v->days, .us = v->us};
+    e->lit = (struct lit){
+        .kind = LIT_INTERVAL, .months = (int32_t)v->months, .days = (int32_t)v->days, .us = v->us};
     e->type = v->last <= FIELD_MONTH ? type_interval(p->a, TYPE_INTERVAL_YM, v->first, v->last)
-                                     : type_interval(p->a, TYPE_INTERVAL_DT, v->first - FIELD_DAY, v->last - FIELD_DAY);
+                                     : type_interval(p->a, TYPE_INTERVAL_DT, v->first - FIELD_DAY,
+                                                     v->last - FIELD_DAY);
     e->nullable = false;
     return e;
 }
@@ -125,12 +136,17 @@ static struct expr *from_string(struct parser *p, struct place at, struct str s)
             i++;
         const struct unit *u = unit_find(str_sub(s, from, i - from));
         struct str amount = str_trim(str_sub(s, 0, from));
-        if (amount.len > 1 && (amount.ptr[0] == '-' || amount.ptr[0] == '+') && amount.ptr[1] == ' ') {
+        if (amount.len > 1 && (amount.ptr[0] == '-' || amount.ptr[0] == '+') &&
+            amount.ptr[1] == ' ') {
             struct str digits = str_trim(str_from(amount, 1));
             if (!u || !quantity(&v, &digits, u, amount.ptr[0] == '-' ? -1 : 1) || digits.len)
-                return bad(p, at, "the interval string is not a list of numbers with units, as in '1 day 2 hours'");
+                return bad(p, at,
+                           "the interval string is not a list of numbers with units, as in '1 day "
+                           "2 hours'");
         } else if (!u || !quantity(&v, &amount, u, 1) || amount.len) {
-            return bad(p, at, "the interval string is not a list of numbers with units, as in '1 day 2 hours'");
+            return bad(
+                p, at,
+                "the interval string is not a list of numbers with units, as in '1 day 2 hours'");
         }
         s = str_trim(str_from(s, i));
     }
@@ -146,7 +162,8 @@ static const struct unit *field_unit(int field)
 }
 
 /* '1-2' over YEAR TO MONTH, '1 02:03:04.5' over DAY TO SECOND: one sign, then fields in order. */
-static struct expr *from_range(struct parser *p, struct place at, struct str s, int from, int to, int sign)
+static struct expr *from_range(struct parser *p, struct place at, struct str s, int from, int to,
+                               int sign)
 {
     struct interval v = {.first = from, .last = to};
     s = str_trim(s);
@@ -157,10 +174,14 @@ static struct expr *from_range(struct parser *p, struct place at, struct str s, 
     for (int f = from; f <= to; f++) {
         bool signed_part = s.len && (s.ptr[0] == '-' || s.ptr[0] == '+');
         if (signed_part || !quantity(&v, &s, field_unit(f), sign))
-            return bad(p, at, "the interval string does not match its range, as '1-2' does YEAR TO MONTH and '1 02:03:04' DAY TO SECOND");
+            return bad(p, at,
+                       "the interval string does not match its range, as '1-2' does YEAR TO MONTH "
+                       "and '1 02:03:04' DAY TO SECOND");
         char separator = f == FIELD_YEAR ? '-' : f == FIELD_DAY ? ' ' : ':';
         if (f < to && (s.len == 0 || s.ptr[0] != separator))
-            return bad(p, at, "the interval string does not match its range, as '1-2' does YEAR TO MONTH and '1 02:03:04' DAY TO SECOND");
+            return bad(p, at,
+                       "the interval string does not match its range, as '1-2' does YEAR TO MONTH "
+                       "and '1 02:03:04' DAY TO SECOND");
         if (f < to)
             s = str_from(s, 1);
     }
@@ -183,7 +204,9 @@ static bool item(struct parser *p, struct interval *v)
     if (t->kind == TOK_STRING)
         text = str_trim(lex_string(p->a, text));
     if (!quantity(v, &text, u, sign) || text.len)
-        fail_at(p, at, ERR_INPUT, "[INVALID_INTERVAL_FORMAT] '%.*s' is no whole number of %ss (only seconds have a fraction)",
+        fail_at(p, at, ERR_INPUT,
+                "[INVALID_INTERVAL_FORMAT] '%.*s' is no whole number of %ss (only seconds have a "
+                "fraction)",
                 STR_ARGS(tok_text(p, t)), u->word);
     if (!p->failed)
         take(p, ahead + 2);
@@ -202,8 +225,11 @@ struct expr *interval_literal(struct parser *p)
         int sign = is_op(p, OP_MINUS) ? -1 : 1;
         struct str text = lex_string(p->a, tok_text(p, peek(p, signs)));
         const struct unit *end = unit_find(tok_text(p, peek(p, signs + 3)));
-        if (!end || end->field <= u->field || (u->field <= FIELD_MONTH) != (end->field <= FIELD_MONTH))
-            return bad(p, at, "an interval ranges over YEAR TO MONTH, or from DAY, HOUR or MINUTE to a finer one up to SECOND");
+        if (!end || end->field <= u->field ||
+            (u->field <= FIELD_MONTH) != (end->field <= FIELD_MONTH))
+            return bad(p, at,
+                       "an interval ranges over YEAR TO MONTH, or from DAY, HOUR or MINUTE to a "
+                       "finer one up to SECOND");
         take(p, signs + 4);
         return from_range(p, at, text, u->field, end->field, sign);
     }
@@ -219,7 +245,9 @@ struct expr *interval_literal(struct parser *p)
     }
     p->at = start;
     /* INTERVAL (x) DAY and INTERVAL x DAY: not Spark's, but often tried. */
-    if (peek_op(p, 1, OP_LPAREN) && peek(p, 1)->match && unit_find(tok_text(p, &p->toks[peek(p, 1)->match + 1])))
-        refuse(p, at, "INTERVAL of an expression", "use make_interval() or make_dt_interval(), or multiply INTERVAL 1 DAY");
+    if (peek_op(p, 1, OP_LPAREN) && peek(p, 1)->match &&
+        unit_find(tok_text(p, &p->toks[peek(p, 1)->match + 1])))
+        refuse(p, at, "INTERVAL of an expression",
+               "use make_interval() or make_dt_interval(), or multiply INTERVAL 1 DAY");
     return NULL;
 }

@@ -14,7 +14,7 @@ struct lexer {
     uint32_t line;
     struct tok *toks;
     size_t count, cap;
-    uint32_t *open;            /* indices of parentheses not closed yet */
+    uint32_t *open; /* indices of parentheses not closed yet */
     size_t open_count, open_cap;
     struct err *err;
 };
@@ -24,10 +24,9 @@ static const char *const keyword_texts[] = {
     KEYWORDS(K)
 #undef K
 };
-const uint8_t keyword_flags[] = {
-    0,
+const uint8_t keyword_flags[] = {0,
 #define K(name, flags) flags,
-    KEYWORDS(K)
+                                 KEYWORDS(K)
 #undef K
 };
 
@@ -84,7 +83,8 @@ static inline bool is_digit(char c)
 
 static inline bool is_word(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' || (unsigned char)c >= 0x80;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c) || c == '_' ||
+           (unsigned char)c >= 0x80;
 }
 
 static inline char at(const struct lexer *l, size_t i)
@@ -102,8 +102,11 @@ static struct tok *push(struct lexer *l, enum tok_kind kind, size_t from, size_t
 {
     l->toks = arena_grow(l->a, l->toks, &l->cap, l->count + 1, sizeof *l->toks);
     struct tok *t = &l->toks[l->count++];
-    *t = (struct tok){.kind = (uint8_t)kind, .offset = (uint32_t)from, .len = (uint32_t)(end - from),
-                      .line = l->line, .col = (uint32_t)(from - l->line_start + 1)};
+    *t = (struct tok){.kind = (uint8_t)kind,
+                      .offset = (uint32_t)from,
+                      .len = (uint32_t)(end - from),
+                      .line = l->line,
+                      .col = (uint32_t)(from - l->line_start + 1)};
     l->at = end;
     return t;
 }
@@ -112,7 +115,8 @@ static struct tok *push(struct lexer *l, enum tok_kind kind, size_t from, size_t
 static void count_lines(struct lexer *l, size_t from, size_t end)
 {
     const char *p = l->text.ptr;
-    for (const char *nl; from < end && (nl = memchr(p + from, '\n', end - from)); from = l->line_start) {
+    for (const char *nl; from < end && (nl = memchr(p + from, '\n', end - from));
+         from = l->line_start) {
         l->line++;
         l->line_start = (size_t)(nl - p) + 1;
     }
@@ -151,8 +155,9 @@ static int block_comment(struct lexer *l)
 /* Bytes of a Unicode blank at `i`, 0 if there is none: text pasted from documents has them. */
 static size_t unicode_blank(const struct lexer *l, size_t i)
 {
-    static const char *const blanks[] = {"\xC2\x85", "\xC2\xA0", "\xE1\x9A\x80", "\xE2\x80\xA8", "\xE2\x80\xA9",
-                                         "\xE2\x80\xAF", "\xE2\x81\x9F", "\xE3\x80\x80", "\xEF\xBB\xBF"};
+    static const char *const blanks[] = {"\xC2\x85",     "\xC2\xA0",     "\xE1\x9A\x80",
+                                         "\xE2\x80\xA8", "\xE2\x80\xA9", "\xE2\x80\xAF",
+                                         "\xE2\x81\x9F", "\xE3\x80\x80", "\xEF\xBB\xBF"};
     struct str rest = str_from(l->text, i);
     if (rest.len < 2 || (unsigned char)rest.ptr[0] < 0x80)
         return 0;
@@ -160,7 +165,8 @@ static size_t unicode_blank(const struct lexer *l, size_t i)
         if (str_starts_z(rest, blanks[k]))
             return strlen(blanks[k]);
     bool space = str_starts_z(rest, "\xE2\x80") && rest.len > 2; /* U+2000 to U+200B */
-    return space && (unsigned char)rest.ptr[2] >= 0x80 && (unsigned char)rest.ptr[2] <= 0x8B ? 3 : 0;
+    return space && (unsigned char)rest.ptr[2] >= 0x80 && (unsigned char)rest.ptr[2] <= 0x8B ? 3
+                                                                                             : 0;
 }
 
 /* Blanks and comments. */
@@ -188,7 +194,8 @@ static int skip(struct lexer *l)
     }
 }
 
-/* A run in quotes from `from`, whose opening quote is at `open`; a doubled quote does not end it. */
+/* A run in quotes from `from`, whose opening quote is at `open`; a doubled quote does not end it.
+ */
 static int quoted_run(struct lexer *l, size_t from, size_t open, enum tok_kind kind, bool escapes)
 {
     char quote = at(l, open);
@@ -203,7 +210,8 @@ static int quoted_run(struct lexer *l, size_t from, size_t open, enum tok_kind k
             break;
     }
     if (i >= l->text.len)
-        return fail(l, from, quote == '`' ? "backquoted name is not closed" : "string is not closed");
+        return fail(l, from,
+                    quote == '`' ? "backquoted name is not closed" : "string is not closed");
     push(l, kind, from, i + 1);
     count_lines(l, from, i + 1);
     return 0;
@@ -213,7 +221,8 @@ static int dollar_string(struct lexer *l)
 {
     struct str rest = str_from(l->text, l->at);
     if (str_starts_z(rest, "${"))
-        return fail(l, l->at, "parameter ${…} has no value: set it in the pipeline's configuration");
+        return fail(l, l->at,
+                    "parameter ${…} has no value: set it in the pipeline's configuration");
     int64_t end = str_starts_z(rest, "$$") ? str_find(str_from(rest, 2), STR("$$")) : -1;
     if (end < 0)
         return fail(l, l->at, "'$' begins neither a $$string$$ nor a ${parameter}");
@@ -236,7 +245,7 @@ static const struct {
     const char *suffix;
     enum tok_kind kind;
     bool integer_only;
-} suffixes[] = {{"L", TOK_LONG, true}, {"S", TOK_SHORT, true}, {"Y", TOK_BYTE, true},
+} suffixes[] = {{"L", TOK_LONG, true},    {"S", TOK_SHORT, true},  {"Y", TOK_BYTE, true},
                 {"D", TOK_DOUBLE, false}, {"F", TOK_FLOAT, false}, {"BD", TOK_BIGDEC, false}};
 
 /* Digits, point, exponent, suffix. Digits that run into letters are a word, as in Spark. */
@@ -247,7 +256,8 @@ static void number(struct lexer *l)
     while (is_digit(at(l, end)))
         end++;
     /* "1.." cannot be; "1.foo" is a field of nothing, so the point is the number's. */
-    if (at(l, end) == '.' && (is_digit(at(l, end + 1)) || !is_word(at(l, end + 1)) || strchr("eEdDfFbB", at(l, end + 1)))) {
+    if (at(l, end) == '.' && (is_digit(at(l, end + 1)) || !is_word(at(l, end + 1)) ||
+                              strchr("eEdDfFbB", at(l, end + 1)))) {
         kind = TOK_DECIMAL;
         for (end++; is_digit(at(l, end)); end++)
             ;
@@ -304,14 +314,16 @@ static const struct {
     const char *text;
     enum op op;
 } ops[] = {
-    {"<=>", OP_NSEQ}, {">>>", OP_USHR}, {"::", OP_CAST}, {"=>", OP_FAT_ARROW}, {"->", OP_ARROW},
-    {"==", OP_EQ}, {"<>", OP_NE}, {"!=", OP_NE}, {"<=", OP_LE}, {"!>", OP_LE}, {">=", OP_GE},
-    {"!<", OP_GE}, {"||", OP_CONCAT}, {"|>", OP_PIPELINE}, {"<<", OP_SHL}, {">>", OP_SHR},
-    {"(", OP_LPAREN}, {")", OP_RPAREN}, {"[", OP_LBRACKET}, {"]", OP_RBRACKET}, {",", OP_COMMA},
-    {".", OP_DOT}, {";", OP_SEMICOLON}, {":", OP_COLON}, {"=", OP_EQ}, {"<", OP_LT}, {">", OP_GT},
-    {"+", OP_PLUS}, {"-", OP_MINUS}, {"*", OP_STAR}, {"/", OP_SLASH}, {"%", OP_PERCENT},
-    {"~", OP_TILDE}, {"&", OP_AMP}, {"|", OP_PIPE}, {"^", OP_HAT}, {"?", OP_QUESTION}, {"@", OP_AT},
-    {"!", OP_BANG},
+    {"<=>", OP_NSEQ},   {">>>", OP_USHR},    {"::", OP_CAST},     {"=>", OP_FAT_ARROW},
+    {"->", OP_ARROW},   {"==", OP_EQ},       {"<>", OP_NE},       {"!=", OP_NE},
+    {"<=", OP_LE},      {"!>", OP_LE},       {">=", OP_GE},       {"!<", OP_GE},
+    {"||", OP_CONCAT},  {"|>", OP_PIPELINE}, {"<<", OP_SHL},      {">>", OP_SHR},
+    {"(", OP_LPAREN},   {")", OP_RPAREN},    {"[", OP_LBRACKET},  {"]", OP_RBRACKET},
+    {",", OP_COMMA},    {".", OP_DOT},       {";", OP_SEMICOLON}, {":", OP_COLON},
+    {"=", OP_EQ},       {"<", OP_LT},        {">", OP_GT},        {"+", OP_PLUS},
+    {"-", OP_MINUS},    {"*", OP_STAR},      {"/", OP_SLASH},     {"%", OP_PERCENT},
+    {"~", OP_TILDE},    {"&", OP_AMP},       {"|", OP_PIPE},      {"^", OP_HAT},
+    {"?", OP_QUESTION}, {"@", OP_AT},        {"!", OP_BANG},
 };
 
 const char *op_text(enum op op)
@@ -324,8 +336,9 @@ const char *op_text(enum op op)
 
 /* Single-character operators by their character: most tokens of a text are these. */
 static const uint8_t plain_ops[128] = {
-    ['('] = OP_LPAREN, [')'] = OP_RPAREN, ['['] = OP_LBRACKET, [']'] = OP_RBRACKET, [','] = OP_COMMA,
-    ['.'] = OP_DOT, [';'] = OP_SEMICOLON, ['+'] = OP_PLUS, ['*'] = OP_STAR, ['/'] = OP_SLASH, ['%'] = OP_PERCENT,
+    ['('] = OP_LPAREN, [')'] = OP_RPAREN, ['['] = OP_LBRACKET,  [']'] = OP_RBRACKET,
+    [','] = OP_COMMA,  ['.'] = OP_DOT,    [';'] = OP_SEMICOLON, ['+'] = OP_PLUS,
+    ['*'] = OP_STAR,   ['/'] = OP_SLASH,  ['%'] = OP_PERCENT,
 };
 
 static void pair(struct lexer *l, enum op op)
@@ -386,11 +399,13 @@ static int token(struct lexer *l)
     return operator(l);
 }
 
-int lex(struct arena *a, const char *file, int line, struct str text, struct tok **toks, size_t *count, struct err *err)
+int lex(struct arena *a, const char *file, int line, struct str text, struct tok **toks,
+        size_t *count, struct err *err)
 {
     struct lexer l = {.a = a, .file = file, .text = text, .line = (uint32_t)line, .err = err};
     if (text.len > LEX_MAX_BYTES)
-        return err_at(err, ERR_LIMIT, file, line, 1, "SQL text is larger than %d bytes", LEX_MAX_BYTES);
+        return err_at(err, ERR_LIMIT, file, line, 1, "SQL text is larger than %d bytes",
+                      LEX_MAX_BYTES);
     int64_t bad = str_utf8_bad(text);
     if (bad >= 0) {
         count_lines(&l, 0, (size_t)bad);
@@ -439,7 +454,9 @@ static bool code(struct str s, size_t digits, unsigned base, uint32_t *out)
         return false;
     for (size_t i = 0; i < digits; i++) {
         unsigned char c = (unsigned char)s.ptr[i];
-        unsigned d = isdigit(c) ? c - (unsigned)'0' : isxdigit(c) ? (unsigned)(toupper(c) - 'A') + 10 : 99;
+        unsigned d = isdigit(c)    ? c - (unsigned)'0'
+                     : isxdigit(c) ? (unsigned)(toupper(c) - 'A') + 10
+                                   : 99;
         if (d >= base)
             return false;
         v = v * base + d;

@@ -1,8 +1,8 @@
 /* literal.c -- numbers, strings, typed literals and intervals.
  *
- * Types are Spark's: 1 is INT (BIGINT or DECIMAL if it does not fit), 1.50 DECIMAL(3,2), 1e3 DOUBLE;
- * suffixes L S Y D F BD say it themselves. DATE 'text' becomes days; TIMESTAMP 'text' with a zone
- * becomes an instant, without one a cast of its string, since the session's zone decides.
+ * Types are Spark's: 1 is INT (BIGINT or DECIMAL if it does not fit), 1.50 DECIMAL(3,2), 1e3
+ * DOUBLE; suffixes L S Y D F BD say it themselves. DATE 'text' becomes days; TIMESTAMP 'text' with
+ * a zone becomes an instant, without one a cast of its string, since the session's zone decides.
  *
  * An interval literal is months, days and microseconds; its fields make it a year-month or a
  * day-time interval, and mixing both is an error, as in Spark. */
@@ -52,7 +52,8 @@ static struct expr *decimal(struct parser *p, struct place at, struct str text, 
     }
     int64_t precision = (int64_t)n > scale ? (int64_t)n : scale;
     if (n >= DECIMAL_TEXT_MAX || scale < 0 || precision > DECIMAL_MAX_PRECISION) {
-        fail_at(p, at, ERR_INPUT, "[DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION] number '%.*s' has more than %d digits",
+        fail_at(p, at, ERR_INPUT,
+                "[DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION] number '%.*s' has more than %d digits",
                 STR_ARGS(str_sub(text, 0, 60)), DECIMAL_MAX_PRECISION);
         return expr_int(p->a, at, 0);
     }
@@ -73,9 +74,13 @@ static struct expr *decimal(struct parser *p, struct place at, struct str text, 
     return typed(p, at, type_decimal(p->a, precision ? (int)precision : 1, (int)scale), lit);
 }
 
-static struct expr *whole(struct parser *p, struct place at, struct str text, enum type_kind kind, bool minus)
+static struct expr *whole(struct parser *p, struct place at, struct str text, enum type_kind kind,
+                          bool minus)
 {
-    static const int64_t max[] = {[TYPE_BYTE] = INT8_MAX, [TYPE_SHORT] = INT16_MAX, [TYPE_INT] = INT32_MAX, [TYPE_LONG] = INT64_MAX};
+    static const int64_t max[] = {[TYPE_BYTE] = INT8_MAX,
+                                  [TYPE_SHORT] = INT16_MAX,
+                                  [TYPE_INT] = INT32_MAX,
+                                  [TYPE_LONG] = INT64_MAX};
     uint64_t v;
     bool fits = str_u64(text, &v);
     if (kind == TYPE_NULL) { /* no suffix */
@@ -84,18 +89,22 @@ static struct expr *whole(struct parser *p, struct place at, struct str text, en
         kind = v > (uint64_t)INT32_MAX + minus ? TYPE_LONG : TYPE_INT;
     }
     if (!fits || v > (uint64_t)max[kind] + minus) {
-        fail_at(p, at, ERR_INPUT, "[INVALID_NUMERIC_LITERAL_RANGE] %s%.*s is outside the range of %s",
+        fail_at(p, at, ERR_INPUT,
+                "[INVALID_NUMERIC_LITERAL_RANGE] %s%.*s is outside the range of %s",
                 minus ? "-" : "", STR_ARGS(text), type_kind_name(kind));
         v = 0;
     }
-    return typed(p, at, type_of(kind), (struct lit){.kind = LIT_INT, .i64 = minus ? (int64_t)(0 - v) : (int64_t)v});
+    return typed(p, at, type_of(kind),
+                 (struct lit){.kind = LIT_INT, .i64 = minus ? (int64_t)(0 - v) : (int64_t)v});
 }
 
-static struct expr *floating(struct parser *p, struct place at, struct str text, enum type_kind kind, bool minus)
+static struct expr *floating(struct parser *p, struct place at, struct str text,
+                             enum type_kind kind, bool minus)
 {
     double v = 0;
     if (!str_f64(text, &v) || v > (kind == TYPE_FLOAT ? (double)__FLT_MAX__ : __DBL_MAX__))
-        fail_at(p, at, ERR_INPUT, "[INVALID_NUMERIC_LITERAL_RANGE] %s%.*s is outside the range of %s",
+        fail_at(p, at, ERR_INPUT,
+                "[INVALID_NUMERIC_LITERAL_RANGE] %s%.*s is outside the range of %s",
                 minus ? "-" : "", STR_ARGS(str_sub(text, 0, 60)), type_kind_name(kind));
     if (kind == TYPE_FLOAT)
         v = (double)(float)v;
@@ -111,15 +120,24 @@ static struct expr *number(struct parser *p, bool minus)
     struct str text = tok_text(p, t);
     advance(p);
     switch (t->kind) {
-    case TOK_INT: return whole(p, at, text, TYPE_NULL, minus);
-    case TOK_LONG: return whole(p, at, str_sub(text, 0, text.len - 1), TYPE_LONG, minus);
-    case TOK_SHORT: return whole(p, at, str_sub(text, 0, text.len - 1), TYPE_SHORT, minus);
-    case TOK_BYTE: return whole(p, at, str_sub(text, 0, text.len - 1), TYPE_BYTE, minus);
-    case TOK_FLOAT: return floating(p, at, str_sub(text, 0, text.len - 1), TYPE_FLOAT, minus);
-    case TOK_DOUBLE: return floating(p, at, str_sub(text, 0, text.len - 1), TYPE_DOUBLE, minus);
-    case TOK_EXPONENT: return floating(p, at, text, TYPE_DOUBLE, minus);
-    case TOK_BIGDEC: return decimal(p, at, str_sub(text, 0, text.len - 2), minus);
-    default: return decimal(p, at, text, minus);
+    case TOK_INT:
+        return whole(p, at, text, TYPE_NULL, minus);
+    case TOK_LONG:
+        return whole(p, at, str_sub(text, 0, text.len - 1), TYPE_LONG, minus);
+    case TOK_SHORT:
+        return whole(p, at, str_sub(text, 0, text.len - 1), TYPE_SHORT, minus);
+    case TOK_BYTE:
+        return whole(p, at, str_sub(text, 0, text.len - 1), TYPE_BYTE, minus);
+    case TOK_FLOAT:
+        return floating(p, at, str_sub(text, 0, text.len - 1), TYPE_FLOAT, minus);
+    case TOK_DOUBLE:
+        return floating(p, at, str_sub(text, 0, text.len - 1), TYPE_DOUBLE, minus);
+    case TOK_EXPONENT:
+        return floating(p, at, text, TYPE_DOUBLE, minus);
+    case TOK_BIGDEC:
+        return decimal(p, at, str_sub(text, 0, text.len - 2), minus);
+    default:
+        return decimal(p, at, text, minus);
     }
 }
 
@@ -127,13 +145,16 @@ static struct expr *number(struct parser *p, bool minus)
 
 static struct expr *invalid(struct parser *p, struct place at, const char *type, struct str text)
 {
-    fail_at(p, at, ERR_INPUT, "[INVALID_TYPED_LITERAL] the value '%.*s' is no %s", STR_ARGS(str_sub(text, 0, 60)), type);
+    fail_at(p, at, ERR_INPUT, "[INVALID_TYPED_LITERAL] the value '%.*s' is no %s",
+            STR_ARGS(str_sub(text, 0, 60)), type);
     return expr_int(p->a, at, 0);
 }
 
 static int hex_digit(char c)
 {
-    return isdigit((unsigned char)c) ? c - '0' : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10 : -1;
+    return isdigit((unsigned char)c)    ? c - '0'
+           : isxdigit((unsigned char)c) ? tolower((unsigned char)c) - 'a' + 10
+                                        : -1;
 }
 
 /* Two digits a byte; an odd number has a 0 before it. */
@@ -148,7 +169,8 @@ static struct expr *binary_literal(struct parser *p, struct place at, struct str
             return invalid(p, at, "binary in hexadecimal digits", text);
         out[nibble / 2] = (char)(nibble % 2 ? out[nibble / 2] | v : v << 4);
     }
-    return typed(p, at, type_of(TYPE_BINARY), (struct lit){.kind = LIT_BINARY, .text = str_of(out, bytes)});
+    return typed(p, at, type_of(TYPE_BINARY),
+                 (struct lit){.kind = LIT_BINARY, .text = str_of(out, bytes)});
 }
 
 /* "[+-]y…y[-m[-d]][T …]" as Spark's stringToDate reads it; *used: where the day ends. */
@@ -176,7 +198,8 @@ static bool date_part(struct str s, int64_t *days, size_t *used)
     bool leap = (y % 4 == 0 && y % 100 != 0) || y % 400 == 0;
     if (m < 1 || m > 12 || d < 1 || d > month_days[m - 1] + (m == 2 && leap))
         return false;
-    /* Days since 1970-01-01 in the proleptic Gregorian calendar, by eras of 400 years from March. */
+    /* Days since 1970-01-01 in the proleptic Gregorian calendar, by eras of 400 years from March.
+     */
     y -= m <= 2;
     int64_t era = (y >= 0 ? y : y - 399) / 400, yoe = y - era * 400;
     int64_t doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
@@ -232,7 +255,8 @@ static bool zone_part(struct str s, int64_t *offset_us)
         (void)str_split(&rest, ':', &h);
         m = rest;
     }
-    if (!str_i64(h, &hours) || hours < 0 || hours > 18 || (m.len && (!str_i64(m, &minutes) || minutes < 0 || minutes > 59)))
+    if (!str_i64(h, &hours) || hours < 0 || hours > 18 ||
+        (m.len && (!str_i64(m, &minutes) || minutes < 0 || minutes > 59)))
         return false;
     *offset_us = (hours * 3600 + minutes * 60) * 1000000 * (s.ptr[0] == '-' ? -1 : 1);
     return true;
@@ -249,7 +273,8 @@ static struct expr *date_literal(struct parser *p, struct place at, struct str t
 }
 
 /* `kind` is what was written: TIMESTAMP, TIMESTAMP_LTZ (TYPE_TIMESTAMP) or TIMESTAMP_NTZ. */
-static struct expr *timestamp_literal(struct parser *p, struct place at, struct str text, enum type_kind kind)
+static struct expr *timestamp_literal(struct parser *p, struct place at, struct str text,
+                                      enum type_kind kind)
 {
     int64_t days = 0, us = 0, offset = 0;
     size_t used = 0, time_used = 0;
@@ -260,13 +285,14 @@ static struct expr *timestamp_literal(struct parser *p, struct place at, struct 
         ok = time_part(str_from(rest, 1), &us, &time_used);
         rest = str_trim(str_from(rest, 1 + time_used));
     }
-    bool region = ok && rest.len > 2 && isalpha((unsigned char)rest.ptr[0]) && str_chr(rest, '/') > 0;
+    bool region =
+        ok && rest.len > 2 && isalpha((unsigned char)rest.ptr[0]) && str_chr(rest, '/') > 0;
     bool zone = ok && rest.len && zone_part(rest, &offset);
     if (!ok || (rest.len && !zone && !region))
         return invalid(p, at, "TIMESTAMP, as in TIMESTAMP '2024-12-31 23:59:59'", text);
     int64_t day_us;
-    if (__builtin_mul_overflow(days, (int64_t)86400000000, &day_us) || __builtin_add_overflow(us, day_us, &us) ||
-        __builtin_sub_overflow(us, offset, &offset))
+    if (__builtin_mul_overflow(days, (int64_t)86400000000, &day_us) ||
+        __builtin_add_overflow(us, day_us, &us) || __builtin_sub_overflow(us, offset, &offset))
         return invalid(p, at, "TIMESTAMP within 290,000 years of 1970", text);
     if (kind == TYPE_TIMESTAMP_NTZ)
         return typed(p, at, type_of(kind), (struct lit){.kind = LIT_TIMESTAMP_NTZ, .i64 = us});
@@ -287,7 +313,8 @@ static struct expr *typed_literal(struct parser *p)
     bool hex = str_ieqz(word, "x");
     if (str_ieqz(word, "time"))
         refuse(p, at, "the TIME type", "use TIMESTAMP_NTZ or STRING");
-    if (!hex && kw != KW_DATE && kw != KW_TIMESTAMP && kw != KW_TIMESTAMP_NTZ && kw != KW_TIMESTAMP_LTZ)
+    if (!hex && kw != KW_DATE && kw != KW_TIMESTAMP && kw != KW_TIMESTAMP_NTZ &&
+        kw != KW_TIMESTAMP_LTZ)
         return NULL;
     advance(p);
     struct str text = string(p, "a string");
@@ -295,7 +322,8 @@ static struct expr *typed_literal(struct parser *p)
         return binary_literal(p, at, text);
     if (kw == KW_DATE)
         return date_literal(p, at, text);
-    return timestamp_literal(p, at, text, kw == KW_TIMESTAMP_NTZ ? TYPE_TIMESTAMP_NTZ : TYPE_TIMESTAMP);
+    return timestamp_literal(p, at, text,
+                             kw == KW_TIMESTAMP_NTZ ? TYPE_TIMESTAMP_NTZ : TYPE_TIMESTAMP);
 }
 
 static struct expr *word_literal(struct parser *p)
@@ -304,12 +332,14 @@ static struct expr *word_literal(struct parser *p)
     enum kw kw = (enum kw)cur(p)->kw;
     if (peek(p, 1)->kind == TOK_STRING)
         return typed_literal(p);
-    if ((kw != KW_NULL && kw != KW_TRUE && kw != KW_FALSE) || peek_op(p, 1, OP_LPAREN) || peek_op(p, 1, OP_DOT))
+    if ((kw != KW_NULL && kw != KW_TRUE && kw != KW_FALSE) || peek_op(p, 1, OP_LPAREN) ||
+        peek_op(p, 1, OP_DOT))
         return NULL;
     advance(p);
     if (kw == KW_NULL)
         return typed(p, at, type_of(TYPE_NULL), (struct lit){.kind = LIT_NULL});
-    return typed(p, at, type_of(TYPE_BOOLEAN), (struct lit){.kind = LIT_BOOL, .i64 = kw == KW_TRUE});
+    return typed(p, at, type_of(TYPE_BOOLEAN),
+                 (struct lit){.kind = LIT_BOOL, .i64 = kw == KW_TRUE});
 }
 
 struct expr *literal(struct parser *p)

@@ -107,7 +107,8 @@ bool enter(struct parser *p)
 {
     if (++p->depth <= PLAN_MAX_DEPTH)
         return true;
-    fail_at(p, here(p), ERR_LIMIT, "[PARSE_DEPTH] the statement is nested deeper than %d levels", PLAN_MAX_DEPTH);
+    fail_at(p, here(p), ERR_LIMIT, "[PARSE_DEPTH] the statement is nested deeper than %d levels",
+            PLAN_MAX_DEPTH);
     return false;
 }
 
@@ -147,9 +148,11 @@ void syntax_error(struct parser *p, const char *expected)
     while (cut && near.len && !str_utf8_ok(near))
         near.len--;
     if (t->kind == TOK_END)
-        fail_at(p, place_of(p, t), ERR_INPUT, "[PARSE_SYNTAX_ERROR] Syntax error at or near end of input: expected %s", expected);
+        fail_at(p, place_of(p, t), ERR_INPUT,
+                "[PARSE_SYNTAX_ERROR] Syntax error at or near end of input: expected %s", expected);
     else
-        fail_at(p, place_of(p, t), ERR_INPUT, "[PARSE_SYNTAX_ERROR] Syntax error at or near '%.*s%s': expected %s",
+        fail_at(p, place_of(p, t), ERR_INPUT,
+                "[PARSE_SYNTAX_ERROR] Syntax error at or near '%.*s%s': expected %s",
                 STR_ARGS(near), cut ? "…" : "", expected);
 }
 
@@ -207,11 +210,14 @@ struct str name(struct parser *p, const char *what)
         return STR("");
     }
     if (t->kind == TOK_WORD && !is_ascii(text))
-        fail_at(p, place_of(p, t), ERR_INPUT, "[INVALID_IDENTIFIER] the name %.*s must be put in backquotes: `%.*s`", STR_ARGS(text), STR_ARGS(text));
+        fail_at(p, place_of(p, t), ERR_INPUT,
+                "[INVALID_IDENTIFIER] the name %.*s must be put in backquotes: `%.*s`",
+                STR_ARGS(text), STR_ARGS(text));
     if (t->kind == TOK_QUOTED) {
         text = lex_quoted(p->a, text);
         if (text.len == 0)
-            fail_at(p, place_of(p, t), ERR_INPUT, "[PARSE_EMPTY_STATEMENT] a name in backquotes is empty");
+            fail_at(p, place_of(p, t), ERR_INPUT,
+                    "[PARSE_EMPTY_STATEMENT] a name in backquotes is empty");
     }
     advance(p);
     return text;
@@ -239,9 +245,12 @@ static void identifier_part(struct parser *p, struct buf *text)
         if (p->params && p->params->get(p->params->ctx, key, &value))
             buf_str(text, value);
         else
-            fail_at(p, at, ERR_INPUT, "[UNBOUND_SQL_PARAMETER] parameter :%.*s in IDENTIFIER() has no value", STR_ARGS(key));
+            fail_at(p, at, ERR_INPUT,
+                    "[UNBOUND_SQL_PARAMETER] parameter :%.*s in IDENTIFIER() has no value",
+                    STR_ARGS(key));
     } else {
-        refuse(p, at, "IDENTIFIER() of anything but constant strings and parameters", "write the name");
+        refuse(p, at, "IDENTIFIER() of anything but constant strings and parameters",
+               "write the name");
     }
 }
 
@@ -271,11 +280,13 @@ static struct names identifier_clause(struct parser *p)
     size_t count;
     if (lex(p->a, p->file, at.line, dotted, &toks, &count, &err) < 0)
         count = 0;
-    struct parser inner = {.a = p->a, .file = p->file, .text = dotted, .toks = toks, .count = count, .err = &err};
+    struct parser inner = {
+        .a = p->a, .file = p->file, .text = dotted, .toks = toks, .count = count, .err = &err};
     if (count)
         n = names(&inner, "a name");
     if (!count || inner.failed || cur(&inner)->kind != TOK_END || count == 1)
-        fail_at(p, at, ERR_INPUT, "[INVALID_IDENTIFIER] '%.*s' in IDENTIFIER() is no name", STR_ARGS(dotted));
+        fail_at(p, at, ERR_INPUT, "[INVALID_IDENTIFIER] '%.*s' in IDENTIFIER() is no name",
+                STR_ARGS(dotted));
     return n.count ? n : (struct names){ARENA_NEW(p->a, struct str), 1};
 }
 
@@ -300,10 +311,13 @@ static void refuse_hyphen(struct parser *p, size_t from)
     if (p->failed || !is_op(p, OP_MINUS) || p->at == 0)
         return;
     const struct tok *last = &p->toks[p->at - 1];
-    if (last->offset + last->len != minus->offset || next->offset != minus->offset + 1 || !names_something(next))
+    if (last->offset + last->len != minus->offset || next->offset != minus->offset + 1 ||
+        !names_something(next))
         return;
     struct str text = str_sub(p->text, last->offset, next->offset + next->len - last->offset);
-    fail_at(p, place_of(p, &p->toks[from]), ERR_INPUT, "[INVALID_IDENTIFIER] a name with '-' must be put in backquotes: `%.*s`", STR_ARGS(text));
+    fail_at(p, place_of(p, &p->toks[from]), ERR_INPUT,
+            "[INVALID_IDENTIFIER] a name with '-' must be put in backquotes: `%.*s`",
+            STR_ARGS(text));
 }
 
 struct names table_names(struct parser *p, const char *what)
@@ -418,7 +432,8 @@ void partition_spec(struct parser *p, struct options *out)
     do {
         struct str key = name(p, "a partition column"), value = STR_NONE;
         if (accept_op(p, OP_EQ)) {
-            if (cur(p)->kind == TOK_WORD && peek(p, 1)->kind == TOK_STRING && !is_kw(p, KW_INTERVAL))
+            if (cur(p)->kind == TOK_WORD && peek(p, 1)->kind == TOK_STRING &&
+                !is_kw(p, KW_INTERVAL))
                 advance(p);
             if (is_kw(p, KW_INTERVAL))
                 refuse(p, here(p), "an interval as a partition value", NULL);
@@ -436,7 +451,8 @@ void properties(struct parser *p, struct options *out)
     property_keys(p, out);
     for (size_t i = from; i < out->count; i++)
         if (!out->values[i].ptr)
-            fail_at(p, at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] key '%.*s' has no value", STR_ARGS(out->keys[i]));
+            fail_at(p, at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] key '%.*s' has no value",
+                    STR_ARGS(out->keys[i]));
 }
 
 void property_keys(struct parser *p, struct options *out)

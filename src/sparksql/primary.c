@@ -1,9 +1,10 @@
 /* primary.c -- the operands: literals, names, calls, subqueries, lambdas, and what is put behind
  * them (.field, [index], ::type, :path, COLLATE).
  *
- * A name is tried as a keyword with syntax of its own first (CASE, CAST(, DATE '…', INTERVAL 1 DAY) and is a
- * plain name wherever that syntax does not follow: `date`, `interval`, `first` are good columns. Only words
- * that begin a clause cannot start an operand, which is what makes `SELECT a, FROM t` an error at FROM. */
+ * A name is tried as a keyword with syntax of its own first (CASE, CAST(, DATE '…', INTERVAL 1 DAY)
+ * and is a plain name wherever that syntax does not follow: `date`, `interval`, `first` are good
+ * columns. Only words that begin a clause cannot start an operand, which is what makes `SELECT a,
+ * FROM t` an error at FROM. */
 #include "sparksql/parse_int.h"
 
 /* From "(params) ->" or "param ->" on. */
@@ -115,7 +116,8 @@ static struct expr *argument(struct parser *p)
         e->sub = paren && query_follows(p, 0) ? query(p) : table_name(p);
         if (paren)
             expect_op(p, OP_RPAREN);
-        if (is_kw(p, KW_PARTITION) || is_kw(p, KW_DISTRIBUTE) || is_kw(p, KW_ORDER) || is_kw(p, KW_WITH))
+        if (is_kw(p, KW_PARTITION) || is_kw(p, KW_DISTRIBUTE) || is_kw(p, KW_ORDER) ||
+            is_kw(p, KW_WITH))
             refuse(p, here(p), "PARTITION BY and ORDER BY of a table argument", NULL);
         return expr_done(p, e);
     }
@@ -176,10 +178,12 @@ struct expr *function_call(struct parser *p, struct place at, struct str func)
     struct expr *e = expr_new(p->a, EXPR_CALL, at);
     e->func = str_lower(p->a, func);
     expect_op(p, OP_LPAREN);
-    if (is_kw(p, KW_DISTINCT) && !peek_op(p, 1, OP_COMMA) && !peek_op(p, 1, OP_RPAREN) && !peek_op(p, 1, OP_DOT)) {
+    if (is_kw(p, KW_DISTINCT) && !peek_op(p, 1, OP_COMMA) && !peek_op(p, 1, OP_RPAREN) &&
+        !peek_op(p, 1, OP_DOT)) {
         e->distinct = true;
         advance(p);
-    } else if (is_kw(p, KW_ALL) && !peek_op(p, 1, OP_COMMA) && !peek_op(p, 1, OP_RPAREN) && !peek_op(p, 1, OP_DOT)) {
+    } else if (is_kw(p, KW_ALL) && !peek_op(p, 1, OP_COMMA) && !peek_op(p, 1, OP_RPAREN) &&
+               !peek_op(p, 1, OP_DOT)) {
         advance(p);
     }
     if (is_op(p, OP_STAR) && peek_op(p, 1, OP_RPAREN) && str_eqz(e->func, "count")) {
@@ -298,7 +302,9 @@ static struct expr *path(struct parser *p, struct expr *x)
     for (;;) {
         if (is_op(p, OP_DOT) && name_follows(p, 1)) {
             take(p, 2);
-        } else if (is_op(p, OP_LBRACKET) && (peek(p, 1)->kind == TOK_INT || peek(p, 1)->kind == TOK_STRING || peek_op(p, 1, OP_STAR))) {
+        } else if (is_op(p, OP_LBRACKET) &&
+                   (peek(p, 1)->kind == TOK_INT || peek(p, 1)->kind == TOK_STRING ||
+                    peek_op(p, 1, OP_STAR))) {
             take(p, 2);
             expect_op(p, OP_RBRACKET);
         } else {

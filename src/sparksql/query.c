@@ -12,7 +12,8 @@ struct rel *rel_done(struct parser *p, struct rel *r)
 {
     r->height = rel_measure(r);
     if (r->height > PLAN_MAX_DEPTH)
-        fail_at(p, r->at, ERR_LIMIT, "[PARSE_DEPTH] the query is nested deeper than %d levels", PLAN_MAX_DEPTH);
+        fail_at(p, r->at, ERR_LIMIT, "[PARSE_DEPTH] the query is nested deeper than %d levels",
+                PLAN_MAX_DEPTH);
     return r;
 }
 
@@ -24,9 +25,11 @@ static bool starts_query(const struct tok *t, const struct tok *next)
     case KW_WITH:
         return next->kind == TOK_WORD || next->kind == TOK_QUOTED;
     case KW_VALUES:
-        return next->op == OP_LPAREN || next->kind == TOK_STRING || (next->kind >= TOK_INT && next->kind <= TOK_BIGDEC) ||
-               next->kw == KW_NULL || next->kw == KW_DATE || next->kw == KW_TIMESTAMP || next->kw == KW_CAST;
-    case KW_FROM: case KW_TABLE:
+        return next->op == OP_LPAREN || next->kind == TOK_STRING ||
+               (next->kind >= TOK_INT && next->kind <= TOK_BIGDEC) || next->kw == KW_NULL ||
+               next->kw == KW_DATE || next->kw == KW_TIMESTAMP || next->kw == KW_CAST;
+    case KW_FROM:
+    case KW_TABLE:
         return next->kind == TOK_WORD || next->kind == TOK_QUOTED;
     default:
         return false;
@@ -37,8 +40,17 @@ static bool starts_query(const struct tok *t, const struct tok *next)
 static bool continues_query(const struct tok *t)
 {
     switch (t->kw) {
-    case KW_UNION: case KW_INTERSECT: case KW_EXCEPT: case KW_MINUS: case KW_SETMINUS: case KW_ORDER:
-    case KW_SORT: case KW_CLUSTER: case KW_DISTRIBUTE: case KW_LIMIT: case KW_OFFSET:
+    case KW_UNION:
+    case KW_INTERSECT:
+    case KW_EXCEPT:
+    case KW_MINUS:
+    case KW_SETMINUS:
+    case KW_ORDER:
+    case KW_SORT:
+    case KW_CLUSTER:
+    case KW_DISTRIBUTE:
+    case KW_LIMIT:
+    case KW_OFFSET:
         return true;
     default:
         return t->op == OP_RPAREN || t->op == OP_SEMICOLON || t->kind == TOK_END;
@@ -90,10 +102,12 @@ static void cte(struct parser *p, struct rel *with, size_t *cap, size_t *name_ca
         body = rel_done(p, alias);
     }
     with->ctes = arena_grow(p->a, with->ctes, cap, with->cte_count + 1, sizeof *with->ctes);
-    with->cte_names = arena_grow(p->a, with->cte_names, name_cap, with->cte_count + 1, sizeof *with->cte_names);
+    with->cte_names =
+        arena_grow(p->a, with->cte_names, name_cap, with->cte_count + 1, sizeof *with->cte_names);
     for (size_t i = 0; i < with->cte_count; i++)
         if (str_ieq(with->cte_names[i], cte_name))
-            fail_at(p, at, ERR_INPUT, "[DUPLICATED_CTE_NAMES] WITH defines '%.*s' twice", STR_ARGS(cte_name));
+            fail_at(p, at, ERR_INPUT, "[DUPLICATED_CTE_NAMES] WITH defines '%.*s' twice",
+                    STR_ARGS(cte_name));
     with->ctes[with->cte_count] = body;
     with->cte_names[with->cte_count++] = cte_name;
 }
@@ -147,16 +161,33 @@ static struct rel *query_primary(struct parser *p)
     return rel_new(p->a, REL_ONE_ROW, at);
 }
 
-struct set_op { bool is; enum setop op; bool all, by_name; struct place at; };
+struct set_op {
+    bool is;
+    enum setop op;
+    bool all, by_name;
+    struct place at;
+};
 
 static struct set_op set_op_here(const struct parser *p)
 {
     struct set_op s = {.at = here(p)};
     switch (cur(p)->kw) {
-    case KW_UNION: s.is = true; s.op = SETOP_UNION; break;
-    case KW_INTERSECT: s.is = true; s.op = SETOP_INTERSECT; break;
-    case KW_EXCEPT: case KW_MINUS: case KW_SETMINUS: s.is = true; s.op = SETOP_EXCEPT; break;
-    default: break;
+    case KW_UNION:
+        s.is = true;
+        s.op = SETOP_UNION;
+        break;
+    case KW_INTERSECT:
+        s.is = true;
+        s.op = SETOP_INTERSECT;
+        break;
+    case KW_EXCEPT:
+    case KW_MINUS:
+    case KW_SETMINUS:
+        s.is = true;
+        s.op = SETOP_EXCEPT;
+        break;
+    default:
+        break;
     }
     return s;
 }
@@ -170,7 +201,8 @@ static void set_op_take(struct parser *p, struct set_op *s)
     s->by_name = accept_kws(p, KW_BY, KW_NAME);
 }
 
-static struct rel *set_rel(struct parser *p, const struct set_op *s, struct rel *left, struct rel *right)
+static struct rel *set_rel(struct parser *p, const struct set_op *s, struct rel *left,
+                           struct rel *right)
 {
     struct rel *r = rel_new(p->a, REL_SETOP, s->at);
     r->op = s->op;
@@ -192,17 +224,20 @@ static struct rel *intersections(struct parser *p)
     return left;
 }
 
-static struct rel *union_tree(struct parser *p, const struct set_op *s, struct rel **items, size_t count)
+static struct rel *union_tree(struct parser *p, const struct set_op *s, struct rel **items,
+                              size_t count)
 {
     if (count == 1)
         return items[0];
     size_t half = count / 2;
-    return set_rel(p, s, union_tree(p, s, items, count - half), union_tree(p, s, items + count - half, half));
+    return set_rel(p, s, union_tree(p, s, items, count - half),
+                   union_tree(p, s, items + count - half, half));
 }
 
 static bool same_run(const struct set_op *s, const struct set_op *t)
 {
-    return s->op == SETOP_UNION && t->op == SETOP_UNION && s->all && t->all && !s->by_name && !t->by_name;
+    return s->op == SETOP_UNION && t->op == SETOP_UNION && s->all && t->all && !s->by_name &&
+           !t->by_name;
 }
 
 static struct rel *term(struct parser *p)
@@ -279,8 +314,11 @@ static struct rel *organization(struct parser *p, struct rel *r, size_t pending_
         bool order = is_kw(p, KW_ORDER), sort = is_kw(p, KW_SORT);
         bool cluster_by = is_kw(p, KW_CLUSTER), distribute_by = is_kw(p, KW_DISTRIBUTE);
         if ((order || sort || cluster_by || distribute_by) &&
-            (ordered || clustered || (order && (sorted || distributed)) || (cluster_by && (sorted || distributed))))
-            fail_at(p, here(p), ERR_INPUT, "[UNSUPPORTED_FEATURE.COMBINATION_QUERY_RESULT_CLAUSES] ORDER BY and CLUSTER BY go with no other of ORDER BY, SORT BY, DISTRIBUTE BY and CLUSTER BY");
+            (ordered || clustered || (order && (sorted || distributed)) ||
+             (cluster_by && (sorted || distributed))))
+            fail_at(p, here(p), ERR_INPUT,
+                    "[UNSUPPORTED_FEATURE.COMBINATION_QUERY_RESULT_CLAUSES] ORDER BY and CLUSTER "
+                    "BY go with no other of ORDER BY, SORT BY, DISTRIBUTE BY and CLUSTER BY");
         ordered |= order;
         sorted |= sort;
         clustered |= cluster_by;
@@ -308,8 +346,10 @@ static void windows_check(struct parser *p, size_t from)
 {
     for (size_t i = from; i < p->window_count; i++)
         if (p->windows[i].e)
-            fail_at(p, p->windows[i].e->at, ERR_INPUT,
-                    "[MISSING_WINDOW_SPECIFICATION] window '%.*s' is not defined in the WINDOW clause", STR_ARGS(p->windows[i].name));
+            fail_at(
+                p, p->windows[i].e->at, ERR_INPUT,
+                "[MISSING_WINDOW_SPECIFICATION] window '%.*s' is not defined in the WINDOW clause",
+                STR_ARGS(p->windows[i].name));
     p->window_count = from;
 }
 

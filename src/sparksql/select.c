@@ -3,9 +3,9 @@
  *     FROM, LATERAL VIEW                 leaves, joins, REL_GENERATE
  *     WHERE                              REL_FILTER
  *     GROUP BY or HAVING                 REL_AGGREGATE (groups; exprs = the select list)
- *     neither                            REL_PROJECT (its list may still hold aggregates: a global one)
- *     HAVING, QUALIFY                    REL_FILTER with the mark .having, .qualify
- *     DISTINCT                           .distinct of the REL_PROJECT, else REL_DEDUP above
+ *     neither                            REL_PROJECT (its list may still hold aggregates: a global
+ * one) HAVING, QUALIFY                    REL_FILTER with the mark .having, .qualify DISTINCT
+ * .distinct of the REL_PROJECT, else REL_DEDUP above
  *
  * Grouping: one plain list, one ROLLUP or one CUBE of single expressions keeps its kind; everything
  * else (GROUPING SETS, several analytics side by side, composite columns) is multiplied out into
@@ -15,12 +15,16 @@
 enum { GROUPING_SETS_MAX = 4096 };
 
 /* A list of sets being multiplied out. */
-struct sets { struct exprs *items; size_t count, cap; };
+struct sets {
+    struct exprs *items;
+    size_t count, cap;
+};
 
 static void sets_push(struct parser *p, struct sets *s, struct exprs set)
 {
     if (s->count == GROUPING_SETS_MAX) {
-        fail_at(p, here(p), ERR_LIMIT, "[GROUPING_SIZE_LIMIT_EXCEEDED] more than %d grouping sets", GROUPING_SETS_MAX);
+        fail_at(p, here(p), ERR_LIMIT, "[GROUPING_SIZE_LIMIT_EXCEEDED] more than %d grouping sets",
+                GROUPING_SETS_MAX);
         return;
     }
     s->items = arena_grow(p->a, s->items, &s->cap, s->count + 1, sizeof *s->items);
@@ -70,7 +74,8 @@ static void rollup_sets(struct parser *p, const struct sets *members, struct set
 static void cube_sets(struct parser *p, const struct sets *members, struct sets *out)
 {
     if (members->count >= 12) {
-        fail_at(p, here(p), ERR_LIMIT, "[GROUPING_SIZE_LIMIT_EXCEEDED] more than %d grouping sets", GROUPING_SETS_MAX);
+        fail_at(p, here(p), ERR_LIMIT, "[GROUPING_SIZE_LIMIT_EXCEEDED] more than %d grouping sets",
+                GROUPING_SETS_MAX);
         return;
     }
     for (size_t left = (size_t)1 << members->count; left-- > 0;) {
@@ -265,7 +270,8 @@ static struct rel *lateral_view(struct parser *p, struct rel *input)
         r->alias = name(p, "a name");
     if (accept_kw(p, KW_AS) || (is_name(p) && alias_follows(p))) {
         do {
-            r->columns = arena_grow(p->a, r->columns, &cap, r->column_count + 1, sizeof *r->columns);
+            r->columns =
+                arena_grow(p->a, r->columns, &cap, r->column_count + 1, sizeof *r->columns);
             r->columns[r->column_count++] = name(p, "a column name");
         } while (accept_op(p, OP_COMMA));
     }

@@ -1,20 +1,21 @@
 /* source.c -- one relation of FROM: a table with all that may stand behind its name, a file source,
  * a table function, a stream, a derived table.
  *
- *     name [WITH (options)] [VERSION | TIMESTAMP AS OF x | @v3] [TABLESAMPLE …] [WATERMARK …] [alias]
- *     format.`path` …           REL_SOURCE, if the word is a file format and the rest looks like a path
- *     function(args) …          REL_FUNCTION
- *     STREAM x, STREAM(x)       any of the three, streaming
- *     VALUES …  (query) …  (a JOIN b) … */
+ *     name [WITH (options)] [VERSION | TIMESTAMP AS OF x | @v3] [TABLESAMPLE …] [WATERMARK …]
+ * [alias] format.`path` …           REL_SOURCE, if the word is a file format and the rest looks
+ * like a path function(args) …          REL_FUNCTION STREAM x, STREAM(x)       any of the three,
+ * streaming VALUES …  (query) …  (a JOIN b) … */
 #include "sparksql/parse_int.h"
 
-static const char *const file_formats[] = {"parquet", "json", "csv", "delta", "orc", "text", "avro", "binaryfile", "xml"};
+static const char *const file_formats[] = {"parquet", "json", "csv",        "delta", "orc",
+                                           "text",    "avro", "binaryfile", "xml"};
 
 /* json.`/data/x`: not a schema called json with a table of that name. */
 static bool is_file_source(const struct names *n)
 {
     struct str path = n->parts[n->count - 1];
-    if (n->count != 2 || (str_chr(path, '/') < 0 && str_chr(path, '.') < 0 && str_chr(path, '*') < 0 && str_chr(path, ':') < 0))
+    if (n->count != 2 || (str_chr(path, '/') < 0 && str_chr(path, '.') < 0 &&
+                          str_chr(path, '*') < 0 && str_chr(path, ':') < 0))
         return false;
     for (size_t i = 0; i < COUNT_OF(file_formats); i++)
         if (str_ieqz(n->parts[0], file_formats[i]))
@@ -30,11 +31,14 @@ static void at_version(struct parser *p, struct rel *r)
     struct place at = here(p);
     struct str text = tok_text(p, cur(p));
     int64_t v;
-    if (text.len > 1 && (text.ptr[0] == 'v' || text.ptr[0] == 'V') && str_i64(str_from(text, 1), &v)) {
+    if (text.len > 1 && (text.ptr[0] == 'v' || text.ptr[0] == 'V') &&
+        str_i64(str_from(text, 1), &v)) {
         r->version = expr_int(p->a, at, v);
     } else if (cur(p)->kind == TOK_INT && text.len == 17) {
         const char *t = text.ptr;
-        r->timestamp = expr_string(p->a, at, str_fmt(p->a, "%.4s-%.2s-%.2s %.2s:%.2s:%.2s.%.3s", t, t + 4, t + 6, t + 8, t + 10, t + 12, t + 14));
+        r->timestamp = expr_string(p->a, at,
+                                   str_fmt(p->a, "%.4s-%.2s-%.2s %.2s:%.2s:%.2s.%.3s", t, t + 4,
+                                           t + 6, t + 8, t + 10, t + 12, t + 14));
     } else {
         syntax_error(p, "a version as in t@v3, or a time as in t@20241231235959000");
     }
@@ -60,7 +64,8 @@ static bool time_travel(struct parser *p, struct rel *r)
         r->timestamp = value_expression(p);
     struct expr *spec = version ? r->version : r->timestamp;
     if (!is_constant(spec))
-        fail_at(p, spec->at, ERR_INPUT, "[INVALID_TIME_TRAVEL_SPEC] a version or time of AS OF refers to no column");
+        fail_at(p, spec->at, ERR_INPUT,
+                "[INVALID_TIME_TRAVEL_SPEC] a version or time of AS OF refers to no column");
     return true;
 }
 
@@ -83,7 +88,8 @@ static struct rel *sample(struct parser *p, struct rel *input)
         if (accept_kw(p, KW_ON))
             refuse(p, at, "TABLESAMPLE (BUCKET … ON …)", "use PERCENT");
         if (!p->failed && (of < 1 || x < 1 || x > of))
-            fail_at(p, at, ERR_INPUT, "[INVALID_SAMPLE] bucket %jd of %jd does not exist", (intmax_t)x, (intmax_t)of);
+            fail_at(p, at, ERR_INPUT, "[INVALID_SAMPLE] bucket %jd of %jd does not exist",
+                    (intmax_t)x, (intmax_t)of);
         r->fraction = of > 0 ? 1.0 / (double)of : 0;
     } else if (peek_kw(p, 1, KW_ROWS)) {
         r->kind = REL_LIMIT;
@@ -129,9 +135,11 @@ static struct rel *watermark(struct parser *p, struct rel *input)
     struct place at = here(p);
     struct expr *delay = primary(p);
     if (delay->kind != EXPR_INTERVAL)
-        fail_at(p, at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] DELAY OF takes an interval, as in INTERVAL 10 MINUTES");
+        fail_at(p, at, ERR_INPUT,
+                "[PARSE_SYNTAX_ERROR] DELAY OF takes an interval, as in INTERVAL 10 MINUTES");
     else if (delay->lit.months || delay->lit.days < 0 || delay->lit.us < 0)
-        fail_at(p, at, ERR_INPUT, "[PARSE_SYNTAX_ERROR] the delay of a watermark is neither negative nor in months");
+        fail_at(p, at, ERR_INPUT,
+                "[PARSE_SYNTAX_ERROR] the delay of a watermark is neither negative nor in months");
     r->delay = delay->lit;
     return rel_done(p, r);
 }
@@ -141,11 +149,14 @@ static struct rel *decorated(struct parser *p, struct rel *r, bool derived)
 {
     while (is_kw(p, KW_TABLESAMPLE))
         r = sample(p, r);
-    if (is_kw(p, KW_WATERMARK) && !peek_kw(p, 1, KW_AS) && (name_follows(p, 1) || peek_op(p, 1, OP_LPAREN)) && !peek_op(p, 1, OP_COMMA))
+    if (is_kw(p, KW_WATERMARK) && !peek_kw(p, 1, KW_AS) &&
+        (name_follows(p, 1) || peek_op(p, 1, OP_LPAREN)) && !peek_op(p, 1, OP_COMMA))
         r = watermark(p, r);
     r = table_alias(p, r, derived);
     if (is_kw(p, KW_WATERMARK) && name_follows(p, 1))
-        fail_at(p, here(p), ERR_INPUT, "[PARSE_SYNTAX_ERROR] Syntax error at or near 'WATERMARK': it stands before the alias of its table");
+        fail_at(p, here(p), ERR_INPUT,
+                "[PARSE_SYNTAX_ERROR] Syntax error at or near 'WATERMARK': it stands before the "
+                "alias of its table");
     while (is_kw(p, KW_TABLESAMPLE))
         r = sample(p, r);
     return r;
@@ -222,7 +233,8 @@ static bool stream_follows(const struct parser *p)
     if (!name_follows(p, 1))
         return false;
     const struct tok *next = peek(p, 1);
-    return next->kind == TOK_QUOTED || !(keyword_flags[next->kw] & (KWF_CLAUSE | KWF_BY | KWF_OPERAND));
+    return next->kind == TOK_QUOTED ||
+           !(keyword_flags[next->kw] & (KWF_CLAUSE | KWF_BY | KWF_OPERAND));
 }
 
 /* "(a JOIN b …)" in parentheses, without an alias of its own: its names stay visible. */
@@ -254,7 +266,8 @@ struct rel *relation_primary(struct parser *p)
         expect_op(p, OP_RPAREN);
         return decorated(p, r, false);
     }
-    if (is_name(p) && cur(p)->kind == TOK_WORD && (keyword_flags[cur(p)->kw] & KWF_CLAUSE) && !peek_op(p, 1, OP_DOT) && !peek_op(p, 1, OP_LPAREN)) {
+    if (is_name(p) && cur(p)->kind == TOK_WORD && (keyword_flags[cur(p)->kw] & KWF_CLAUSE) &&
+        !peek_op(p, 1, OP_DOT) && !peek_op(p, 1, OP_LPAREN)) {
         syntax_error(p, "a table");
         return rel_new(p->a, REL_ONE_ROW, here(p));
     }

@@ -2,21 +2,45 @@
 #include "sparksql/parse_int.h"
 
 static const char *const kind_names[] = {
-    [STMT_QUERY] = "QUERY", [STMT_CREATE_TABLE] = "CREATE TABLE", [STMT_CREATE_VIEW] = "CREATE VIEW",
+    [STMT_QUERY] = "QUERY",
+    [STMT_CREATE_TABLE] = "CREATE TABLE",
+    [STMT_CREATE_VIEW] = "CREATE VIEW",
     [STMT_CREATE_STREAMING_TABLE] = "CREATE STREAMING TABLE",
     [STMT_CREATE_MATERIALIZED_VIEW] = "CREATE MATERIALIZED VIEW",
-    [STMT_CREATE_PIPELINE_VIEW] = "CREATE LIVE VIEW", [STMT_CREATE_FLOW] = "CREATE FLOW",
-    [STMT_CREATE_SCHEMA] = "CREATE SCHEMA", [STMT_CREATE_CATALOG] = "CREATE CATALOG",
-    [STMT_CREATE_VOLUME] = "CREATE VOLUME", [STMT_CREATE_FUNCTION] = "CREATE FUNCTION",
-    [STMT_DROP] = "DROP", [STMT_INSERT] = "INSERT", [STMT_UPDATE] = "UPDATE", [STMT_DELETE] = "DELETE",
-    [STMT_MERGE] = "MERGE", [STMT_ALTER_TABLE] = "ALTER TABLE", [STMT_TRUNCATE] = "TRUNCATE",
-    [STMT_OPTIMIZE] = "OPTIMIZE", [STMT_VACUUM] = "VACUUM", [STMT_RESTORE] = "RESTORE",
-    [STMT_COMMENT_ON] = "COMMENT ON", [STMT_SHOW] = "SHOW", [STMT_DESCRIBE] = "DESCRIBE",
-    [STMT_EXPLAIN] = "EXPLAIN", [STMT_USE] = "USE", [STMT_SET] = "SET", [STMT_RESET] = "RESET",
-    [STMT_CACHE] = "CACHE", [STMT_UNCACHE] = "UNCACHE", [STMT_REFRESH] = "REFRESH",
-    [STMT_ANALYZE] = "ANALYZE", [STMT_MSCK] = "MSCK", [STMT_GRANT] = "GRANT",
-    [STMT_DECLARE_VARIABLE] = "DECLARE VARIABLE", [STMT_SET_VARIABLE] = "SET VARIABLE",
-    [STMT_EXECUTE_IMMEDIATE] = "EXECUTE IMMEDIATE", [STMT_BEGIN] = "BEGIN", [STMT_COMMIT] = "COMMIT",
+    [STMT_CREATE_PIPELINE_VIEW] = "CREATE LIVE VIEW",
+    [STMT_CREATE_FLOW] = "CREATE FLOW",
+    [STMT_CREATE_SCHEMA] = "CREATE SCHEMA",
+    [STMT_CREATE_CATALOG] = "CREATE CATALOG",
+    [STMT_CREATE_VOLUME] = "CREATE VOLUME",
+    [STMT_CREATE_FUNCTION] = "CREATE FUNCTION",
+    [STMT_DROP] = "DROP",
+    [STMT_INSERT] = "INSERT",
+    [STMT_UPDATE] = "UPDATE",
+    [STMT_DELETE] = "DELETE",
+    [STMT_MERGE] = "MERGE",
+    [STMT_ALTER_TABLE] = "ALTER TABLE",
+    [STMT_TRUNCATE] = "TRUNCATE",
+    [STMT_OPTIMIZE] = "OPTIMIZE",
+    [STMT_VACUUM] = "VACUUM",
+    [STMT_RESTORE] = "RESTORE",
+    [STMT_COMMENT_ON] = "COMMENT ON",
+    [STMT_SHOW] = "SHOW",
+    [STMT_DESCRIBE] = "DESCRIBE",
+    [STMT_EXPLAIN] = "EXPLAIN",
+    [STMT_USE] = "USE",
+    [STMT_SET] = "SET",
+    [STMT_RESET] = "RESET",
+    [STMT_CACHE] = "CACHE",
+    [STMT_UNCACHE] = "UNCACHE",
+    [STMT_REFRESH] = "REFRESH",
+    [STMT_ANALYZE] = "ANALYZE",
+    [STMT_MSCK] = "MSCK",
+    [STMT_GRANT] = "GRANT",
+    [STMT_DECLARE_VARIABLE] = "DECLARE VARIABLE",
+    [STMT_SET_VARIABLE] = "SET VARIABLE",
+    [STMT_EXECUTE_IMMEDIATE] = "EXECUTE IMMEDIATE",
+    [STMT_BEGIN] = "BEGIN",
+    [STMT_COMMIT] = "COMMIT",
     [STMT_ROLLBACK] = "ROLLBACK",
 };
 
@@ -26,27 +50,30 @@ const char *stmt_kind_name(enum stmt_kind kind)
     return kind_names[kind];
 }
 
-static int open(struct parser *p, struct arena *a, const char *file, int line, struct str text, struct err *err)
+static int parser_open(struct parser *p, struct arena *a, const char *file, int line,
+                       struct str text, struct err *err)
 {
     struct tok *toks;
     size_t count;
     if (lex(a, file, line, text, &toks, &count, err) < 0)
         return -1;
-    *p = (struct parser){.a = a, .file = file, .text = text, .toks = toks, .count = count, .err = err};
+    *p = (struct parser){
+        .a = a, .file = file, .text = text, .toks = toks, .count = count, .err = err};
     return 0;
 }
 
-int sparksql_parse(struct arena *a, const char *file, int line, struct str text, struct stmts *out, struct err *err)
+int sparksql_parse(struct arena *a, const char *file, int line, struct str text, struct stmts *out,
+                   struct err *err)
 {
     return sparksql_parse_params(a, file, line, text, NULL, out, err);
 }
 
-int sparksql_parse_params(struct arena *a, const char *file, int line, struct str text, const struct sparksql_params *params,
-                          struct stmts *out, struct err *err)
+int sparksql_parse_params(struct arena *a, const char *file, int line, struct str text,
+                          const struct sparksql_params *params, struct stmts *out, struct err *err)
 {
     struct parser p;
     *out = (struct stmts){0};
-    if (open(&p, a, file, line, text, err) < 0)
+    if (parser_open(&p, a, file, line, text, err) < 0)
         return -1;
     p.params = params;
     for (;;) {
@@ -76,7 +103,7 @@ static bool ends(struct parser *p)
 struct rel *sparksql_query(struct arena *a, const char *file, struct str text, struct err *err)
 {
     struct parser p;
-    if (open(&p, a, file, 1, text, err) < 0)
+    if (parser_open(&p, a, file, 1, text, err) < 0)
         return NULL;
     struct rel *r = query(&p);
     return ends(&p) ? r : NULL;
@@ -85,10 +112,12 @@ struct rel *sparksql_query(struct arena *a, const char *file, struct str text, s
 struct expr *sparksql_expr(struct arena *a, const char *file, struct str text, struct err *err)
 {
     struct parser p;
-    if (open(&p, a, file, 1, text, err) < 0)
+    if (parser_open(&p, a, file, 1, text, err) < 0)
         return NULL;
     struct expr *e = named_expression(&p);
     if (p.window_count)
-        fail_at(&p, p.windows[0].e->at, ERR_INPUT, "[MISSING_WINDOW_SPECIFICATION] window '%.*s' is not defined", STR_ARGS(p.windows[0].name));
+        fail_at(&p, p.windows[0].e->at, ERR_INPUT,
+                "[MISSING_WINDOW_SPECIFICATION] window '%.*s' is not defined",
+                STR_ARGS(p.windows[0].name));
     return ends(&p) ? e : NULL;
 }

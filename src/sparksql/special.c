@@ -87,7 +87,8 @@ static struct expr *extract(struct parser *p)
     return expr_done(p, e);
 }
 
-/* Arguments that may be split by words instead of commas. `words[i]` stands before argument i + 1. */
+/* Arguments that may be split by words instead of commas. `words[i]` stands before argument i + 1.
+ */
 static struct expr *worded(struct parser *p, const char *func, const enum kw *words, size_t count)
 {
     struct place at = here(p);
@@ -151,7 +152,8 @@ static struct expr *with_unit(struct parser *p, const char *func)
     while (accept_op(p, OP_COMMA))
         exprs_push(p->a, &e->args, expression(p));
     if (e->args.count != 3)
-        fail_at(p, at, ERR_INPUT, "[WRONG_NUM_ARGS] %s with a unit takes three arguments: unit, and two more", func);
+        fail_at(p, at, ERR_INPUT,
+                "[WRONG_NUM_ARGS] %s with a unit takes three arguments: unit, and two more", func);
     expect_op(p, OP_RPAREN);
     return expr_done(p, e);
 }
@@ -159,8 +161,10 @@ static struct expr *with_unit(struct parser *p, const char *func)
 /* "(word," with two more arguments: the word is a unit, not a column. */
 static bool unit_follows(const struct parser *p)
 {
-    static const char *const units[] = {"YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "DAYOFYEAR", "HOUR",
-        "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND", "YEARS", "MONTHS", "WEEKS", "DAYS", "HOURS", "MINUTES", "SECONDS"};
+    static const char *const units[] = {"YEAR",        "QUARTER", "MONTH",  "WEEK",   "DAY",
+                                        "DAYOFYEAR",   "HOUR",    "MINUTE", "SECOND", "MILLISECOND",
+                                        "MICROSECOND", "YEARS",   "MONTHS", "WEEKS",  "DAYS",
+                                        "HOURS",       "MINUTES", "SECONDS"};
     size_t close = peek(p, 1)->match;
     if (!peek_op(p, 1, OP_LPAREN) || !peek_op(p, 3, OP_COMMA) || !close)
         return false;
@@ -199,12 +203,16 @@ struct expr *special_call(struct parser *p)
     bool paren = peek_op(p, 1, OP_LPAREN);
     switch (cur(p)->kw) {
     case KW_CASE:
-        return peek_op(p, 1, OP_DOT) || peek_op(p, 1, OP_COMMA) || peek_op(p, 1, OP_RPAREN) ? NULL : case_when(p);
-    case KW_CAST: case KW_TRY_CAST:
+        return peek_op(p, 1, OP_DOT) || peek_op(p, 1, OP_COMMA) || peek_op(p, 1, OP_RPAREN)
+                   ? NULL
+                   : case_when(p);
+    case KW_CAST:
+    case KW_TRY_CAST:
         return paren ? cast(p) : NULL;
     case KW_EXTRACT:
         return paren && peek_kw(p, 3, KW_FROM) ? extract(p) : NULL;
-    case KW_SUBSTRING: case KW_SUBSTR:
+    case KW_SUBSTRING:
+    case KW_SUBSTR:
         return paren ? substring(p) : NULL;
     case KW_POSITION:
         return paren ? position(p) : NULL;
@@ -212,9 +220,14 @@ struct expr *special_call(struct parser *p)
         return paren ? overlay(p) : NULL;
     case KW_TRIM:
         return paren && !peek_op(p, 2, OP_RPAREN) ? trim(p) : NULL;
-    case KW_DATEADD: case KW_DATE_ADD: case KW_TIMESTAMPADD:
+    case KW_DATEADD:
+    case KW_DATE_ADD:
+    case KW_TIMESTAMPADD:
         return unit_follows(p) ? with_unit(p, "timestampadd") : NULL;
-    case KW_DATEDIFF: case KW_DATE_DIFF: case KW_TIMEDIFF: case KW_TIMESTAMPDIFF:
+    case KW_DATEDIFF:
+    case KW_DATE_DIFF:
+    case KW_TIMEDIFF:
+    case KW_TIMESTAMPDIFF:
         return unit_follows(p) ? with_unit(p, "timestampdiff") : NULL;
     case KW_STRUCT:
         return paren ? struct_call(p) : NULL;

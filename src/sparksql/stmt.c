@@ -30,12 +30,16 @@ static void if_exists(struct parser *p, struct stmt *s)
     }
 }
 
-/* The word at the cursor as the object of a statement, in capitals; several words are one object. */
+/* The word at the cursor as the object of a statement, in capitals; several words are one object.
+ */
 static struct str object_word(struct parser *p)
 {
-    static const char *const doubles[][2] = {{"MATERIALIZED", "VIEW"}, {"STREAMING", "TABLE"}, {"TEMPORARY", "VIEW"},
-        {"TEMP", "VIEW"}, {"TEMPORARY", "FUNCTION"}, {"TEMPORARY", "VARIABLE"}, {"TEMPORARY", "TABLE"}, {"EXTERNAL", "LOCATION"},
-        {"STORAGE", "CREDENTIAL"}, {"CREATE", "TABLE"}, {"TABLE", "EXTENDED"}, {"LIVE", "TABLE"}, {"LIVE", "VIEW"}};
+    static const char *const doubles[][2] = {
+        {"MATERIALIZED", "VIEW"}, {"STREAMING", "TABLE"},    {"TEMPORARY", "VIEW"},
+        {"TEMP", "VIEW"},         {"TEMPORARY", "FUNCTION"}, {"TEMPORARY", "VARIABLE"},
+        {"TEMPORARY", "TABLE"},   {"EXTERNAL", "LOCATION"},  {"STORAGE", "CREDENTIAL"},
+        {"CREATE", "TABLE"},      {"TABLE", "EXTENDED"},     {"LIVE", "TABLE"},
+        {"LIVE", "VIEW"}};
     for (size_t i = 0; i < COUNT_OF(doubles); i++) {
         if (!is_word(p, doubles[i][0]) || !str_ieqz(tok_text(p, peek(p, 1)), doubles[i][1]))
             continue;
@@ -90,11 +94,13 @@ static void show(struct parser *p, struct stmt *s)
         if (is_word(p, scopes[i]) && name_follows(p, 1))
             s->value = str_upper(p->a, name(p, "a word"));
     s->object = object_word(p);
-    bool names_object = str_eqz(s->object, "CREATE TABLE") || str_eqz(s->object, "TBLPROPERTIES") || str_eqz(s->object, "PARTITIONS");
+    bool names_object = str_eqz(s->object, "CREATE TABLE") || str_eqz(s->object, "TBLPROPERTIES") ||
+                        str_eqz(s->object, "PARTITIONS");
     if (names_object && is_name(p))
         s->name = table_names(p, "a table");
     show_in(p, s);
-    if (str_eqz(s->object, "COLUMNS") && s->name.count == 1 && (is_kw(p, KW_FROM) || is_kw(p, KW_IN))) {
+    if (str_eqz(s->object, "COLUMNS") && s->name.count == 1 &&
+        (is_kw(p, KW_FROM) || is_kw(p, KW_IN))) {
         struct str table = s->name.parts[0];
         advance(p);
         struct names schema = names(p, "a schema");
@@ -135,7 +141,8 @@ static void describe(struct parser *p, struct stmt *s)
         s->query = query(p);
         return;
     }
-    static const char *const objects[] = {"SCHEMA", "DATABASE", "CATALOG", "FUNCTION", "VOLUME", "NAMESPACE", "TABLE"};
+    static const char *const objects[] = {"SCHEMA", "DATABASE",  "CATALOG", "FUNCTION",
+                                          "VOLUME", "NAMESPACE", "TABLE"};
     for (size_t i = 0; i < COUNT_OF(objects) && !s->object.len; i++) {
         if (is_word(p, objects[i]) && name_follows(p, 1)) {
             s->object = i == 1 || i == 5 ? STR("SCHEMA") : str_z(objects[i]);
@@ -171,7 +178,9 @@ static void explain(struct parser *p, struct stmt *s)
 static void use(struct parser *p, struct stmt *s)
 {
     s->object = STR("SCHEMA");
-    if ((is_kw(p, KW_CATALOG) || is_kw(p, KW_SCHEMA) || is_word(p, "DATABASE") || is_word(p, "NAMESPACE")) && (name_follows(p, 1) || peek(p, 1)->kind == TOK_STRING))
+    if ((is_kw(p, KW_CATALOG) || is_kw(p, KW_SCHEMA) || is_word(p, "DATABASE") ||
+         is_word(p, "NAMESPACE")) &&
+        (name_follows(p, 1) || peek(p, 1)->kind == TOK_STRING))
         s->object = object_word(p);
     if (cur(p)->kind == TOK_STRING) {
         struct str n = string(p, "a name");
@@ -480,28 +489,67 @@ static const struct {
     enum stmt_kind kind;
     void (*rule)(struct parser *p, struct stmt *s);
 } rules[] = {
-    {"CREATE", STMT_CREATE_TABLE, create}, {"DROP", STMT_DROP, drop}, {"INSERT", STMT_INSERT, insert_alone},
-    {"UPDATE", STMT_UPDATE, update}, {"DELETE", STMT_DELETE, delete_from}, {"MERGE", STMT_MERGE, merge},
-    {"ALTER", STMT_ALTER_TABLE, alter}, {"TRUNCATE", STMT_TRUNCATE, truncate}, {"OPTIMIZE", STMT_OPTIMIZE, optimize},
-    {"VACUUM", STMT_VACUUM, vacuum}, {"RESTORE", STMT_RESTORE, restore}, {"COMMENT", STMT_COMMENT_ON, comment_on},
-    {"SHOW", STMT_SHOW, show}, {"DESCRIBE", STMT_DESCRIBE, describe}, {"DESC", STMT_DESCRIBE, describe},
-    {"EXPLAIN", STMT_EXPLAIN, explain}, {"USE", STMT_USE, use}, {"SET", STMT_SET, set}, {"RESET", STMT_RESET, reset},
-    {"CACHE", STMT_CACHE, cache}, {"UNCACHE", STMT_UNCACHE, uncache}, {"CLEAR", STMT_UNCACHE, clear_cache},
-    {"REFRESH", STMT_REFRESH, refresh}, {"ANALYZE", STMT_ANALYZE, analyze}, {"MSCK", STMT_MSCK, msck},
-    {"GRANT", STMT_GRANT, grant}, {"REVOKE", STMT_GRANT, grant}, {"DENY", STMT_GRANT, grant},
-    {"DECLARE", STMT_DECLARE_VARIABLE, declare}, {"EXECUTE", STMT_EXECUTE_IMMEDIATE, execute_immediate},
-    {"BEGIN", STMT_BEGIN, begin}, {"START", STMT_BEGIN, start}, {"COMMIT", STMT_COMMIT, nothing},
-    {"ROLLBACK", STMT_ROLLBACK, nothing}, {"APPLY", STMT_CREATE_FLOW, apply_changes},
-    {"AUTO", STMT_CREATE_FLOW, auto_cdc_into}, {"REMOVE", STMT_RESET, remove_widget},
+    {"CREATE", STMT_CREATE_TABLE, create},
+    {"DROP", STMT_DROP, drop},
+    {"INSERT", STMT_INSERT, insert_alone},
+    {"UPDATE", STMT_UPDATE, update},
+    {"DELETE", STMT_DELETE, delete_from},
+    {"MERGE", STMT_MERGE, merge},
+    {"ALTER", STMT_ALTER_TABLE, alter},
+    {"TRUNCATE", STMT_TRUNCATE, truncate},
+    {"OPTIMIZE", STMT_OPTIMIZE, optimize},
+    {"VACUUM", STMT_VACUUM, vacuum},
+    {"RESTORE", STMT_RESTORE, restore},
+    {"COMMENT", STMT_COMMENT_ON, comment_on},
+    {"SHOW", STMT_SHOW, show},
+    {"DESCRIBE", STMT_DESCRIBE, describe},
+    {"DESC", STMT_DESCRIBE, describe},
+    {"EXPLAIN", STMT_EXPLAIN, explain},
+    {"USE", STMT_USE, use},
+    {"SET", STMT_SET, set},
+    {"RESET", STMT_RESET, reset},
+    {"CACHE", STMT_CACHE, cache},
+    {"UNCACHE", STMT_UNCACHE, uncache},
+    {"CLEAR", STMT_UNCACHE, clear_cache},
+    {"REFRESH", STMT_REFRESH, refresh},
+    {"ANALYZE", STMT_ANALYZE, analyze},
+    {"MSCK", STMT_MSCK, msck},
+    {"GRANT", STMT_GRANT, grant},
+    {"REVOKE", STMT_GRANT, grant},
+    {"DENY", STMT_GRANT, grant},
+    {"DECLARE", STMT_DECLARE_VARIABLE, declare},
+    {"EXECUTE", STMT_EXECUTE_IMMEDIATE, execute_immediate},
+    {"BEGIN", STMT_BEGIN, begin},
+    {"START", STMT_BEGIN, start},
+    {"COMMIT", STMT_COMMIT, nothing},
+    {"ROLLBACK", STMT_ROLLBACK, nothing},
+    {"APPLY", STMT_CREATE_FLOW, apply_changes},
+    {"AUTO", STMT_CREATE_FLOW, auto_cdc_into},
+    {"REMOVE", STMT_RESET, remove_widget},
     {"REPLACE", STMT_CREATE_TABLE, replace_table},
 };
 
 /* Statements of Spark or Databricks that nothing here stands for. */
-static const struct { const char *word, *construct; } refused[] = {
-    {"ADD", "ADD JAR, FILE or ARCHIVE"}, {"CALL", "CALL"}, {"COPY", "COPY INTO"}, {"CONVERT", "CONVERT TO DELTA"},
-    {"FSCK", "FSCK"}, {"IMPORT", "IMPORT"}, {"EXPORT", "EXPORT"}, {"LIST", "LIST"}, {"LOAD", "LOAD DATA"},
-    {"LOCK", "LOCK"}, {"REORG", "REORG"}, {"REPAIR", "REPAIR TABLE"}, {"SYNC", "SYNC"}, {"UNDROP", "UNDROP"},
-    {"UNLOCK", "UNLOCK"}, {"PUT", "PUT INTO"}, {"GET", "GET"},
+static const struct {
+    const char *word, *construct;
+} refused[] = {
+    {"ADD", "ADD JAR, FILE or ARCHIVE"},
+    {"CALL", "CALL"},
+    {"COPY", "COPY INTO"},
+    {"CONVERT", "CONVERT TO DELTA"},
+    {"FSCK", "FSCK"},
+    {"IMPORT", "IMPORT"},
+    {"EXPORT", "EXPORT"},
+    {"LIST", "LIST"},
+    {"LOAD", "LOAD DATA"},
+    {"LOCK", "LOCK"},
+    {"REORG", "REORG"},
+    {"REPAIR", "REPAIR TABLE"},
+    {"SYNC", "SYNC"},
+    {"UNDROP", "UNDROP"},
+    {"UNLOCK", "UNLOCK"},
+    {"PUT", "PUT INTO"},
+    {"GET", "GET"},
 };
 
 /* WITH … before a query or, as Spark allows, before INSERT. */
@@ -518,7 +566,8 @@ static void query_statement(struct parser *p, struct stmt *s)
             return;
         }
         if (is_kw(p, KW_UPDATE) || is_kw(p, KW_DELETE) || is_kw(p, KW_MERGE))
-            refuse(p, here(p), "WITH before UPDATE, DELETE or MERGE", "put the query into USING or a view");
+            refuse(p, here(p), "WITH before UPDATE, DELETE or MERGE",
+                   "put the query into USING or a view");
         if (!p->failed)
             p->at = from;
     }
@@ -529,7 +578,8 @@ struct stmt *statement(struct parser *p)
 {
     struct stmt *s = stmt_new(p, STMT_QUERY);
     size_t from = p->at;
-    if (query_follows(p, 0) || is_kw(p, KW_SELECT) || is_kw(p, KW_FROM) || is_kw(p, KW_WITH) || is_kw(p, KW_MAP) || is_kw(p, KW_REDUCE)) {
+    if (query_follows(p, 0) || is_kw(p, KW_SELECT) || is_kw(p, KW_FROM) || is_kw(p, KW_WITH) ||
+        is_kw(p, KW_MAP) || is_kw(p, KW_REDUCE)) {
         query_statement(p, s);
         s->text = text_since(p, from);
         return s;

@@ -56,13 +56,30 @@ static void rel(struct buf *out, const char *label, const struct rel *r)
 
 static void flags(struct buf *out, const struct stmt *s)
 {
-    const struct { bool on; const char *word; } all[] = {
-        {s->or_replace, "or replace"}, {s->or_refresh, "or refresh"}, {s->if_not_exists, "if not exists"},
-        {s->if_exists, "if exists"}, {s->temporary, "temporary"}, {s->global, "global"}, {s->private_, "private"},
-        {s->external, "external"}, {s->overwrite, "overwrite"}, {s->by_name, "by name"}, {s->extended, "extended"},
-        {s->detail, "detail"}, {s->history, "history"}, {s->cascade, "cascade"}, {s->live, "live"},
-        {s->cluster_auto, "cluster auto"}, {s->schema_evolution, "schema evolution"}, {s->full, "full"},
-        {s->dry_run, "dry run"}, {s->flow.once, "once"}, {s->flow.by_name, "flow by name"}};
+    const struct {
+        bool on;
+        const char *word;
+    } all[] = {{s->or_replace, "or replace"},
+               {s->or_refresh, "or refresh"},
+               {s->if_not_exists, "if not exists"},
+               {s->if_exists, "if exists"},
+               {s->temporary, "temporary"},
+               {s->global, "global"},
+               {s->private_, "private"},
+               {s->external, "external"},
+               {s->overwrite, "overwrite"},
+               {s->by_name, "by name"},
+               {s->extended, "extended"},
+               {s->detail, "detail"},
+               {s->history, "history"},
+               {s->cascade, "cascade"},
+               {s->live, "live"},
+               {s->cluster_auto, "cluster auto"},
+               {s->schema_evolution, "schema evolution"},
+               {s->full, "full"},
+               {s->dry_run, "dry run"},
+               {s->flow.once, "once"},
+               {s->flow.by_name, "flow by name"}};
     bool first = true;
     for (size_t i = 0; i < COUNT_OF(all); i++) {
         if (!all[i].on)
@@ -113,7 +130,8 @@ static void flow(struct buf *out, const struct flow_def *f)
         return;
     buf_printf(out, "  flow %s", kinds[f->kind]);
     if (f->kind == FLOW_AUTO_CDC)
-        buf_printf(out, " scd %d%s", f->cdc.scd_type, f->cdc.ignore_null_updates ? " ignore nulls" : "");
+        buf_printf(out, " scd %d%s", f->cdc.scd_type,
+                   f->cdc.ignore_null_updates ? " ignore nulls" : "");
     buf_char(out, '\n');
     names(out, "into", &f->target);
     expr(out, "replace where", f->replace_where);

@@ -54,7 +54,8 @@ static void comma_list(struct parser *p, struct exprs *out)
 static void specification(struct parser *p, struct expr *e)
 {
     expect_op(p, OP_LPAREN);
-    if (accept_kws(p, KW_PARTITION, KW_BY) || accept_kws(p, KW_DISTRIBUTE, KW_BY) || accept_kws(p, KW_CLUSTER, KW_BY))
+    if (accept_kws(p, KW_PARTITION, KW_BY) || accept_kws(p, KW_DISTRIBUTE, KW_BY) ||
+        accept_kws(p, KW_CLUSTER, KW_BY))
         comma_list(p, &e->partition);
     if (accept_kws(p, KW_ORDER, KW_BY) || accept_kws(p, KW_SORT, KW_BY))
         sort_list(p, &e->order);
@@ -65,7 +66,8 @@ static void specification(struct parser *p, struct expr *e)
 
 static void pend(struct parser *p, struct expr *e, struct str name)
 {
-    p->windows = arena_grow(p->a, p->windows, &p->window_cap, p->window_count + 1, sizeof *p->windows);
+    p->windows =
+        arena_grow(p->a, p->windows, &p->window_cap, p->window_count + 1, sizeof *p->windows);
     p->windows[p->window_count++] = (struct pending_window){e, name};
 }
 

@@ -3,6 +3,7 @@
 
 #include <setjmp.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 static struct arena *arena;
@@ -40,7 +41,8 @@ static const char *dumped(const struct expr *e)
 static void built(void **state)
 {
     (void)state;
-    struct expr *sum = expr_call(arena, nowhere, "+", column("a"), expr_int(arena, nowhere, 5000000000));
+    struct expr *sum =
+        expr_call(arena, nowhere, "+", column("a"), expr_int(arena, nowhere, 5000000000));
     assert_string_equal(dumped(sum), "+(a, 5000000000L)");
     assert_int_equal(sum->height, 2);
     assert_int_equal(sum->args.items[0]->input, -1);
@@ -54,8 +56,14 @@ static void built(void **state)
 static void floats(void **state)
 {
     (void)state;
-    static const struct { double v; enum type_kind kind; const char *text; } list[] = {
-        {0.1, TYPE_DOUBLE, "0.1D"}, {1e300, TYPE_DOUBLE, "1e+300D"}, {1.0 / 3, TYPE_DOUBLE, "0.3333333333333333D"}, {0.1f, TYPE_FLOAT, "0.1F"}};
+    static const struct {
+        double v;
+        enum type_kind kind;
+        const char *text;
+    } list[] = {{0.1, TYPE_DOUBLE, "0.1D"},
+                {1e300, TYPE_DOUBLE, "1e+300D"},
+                {1.0 / 3, TYPE_DOUBLE, "0.3333333333333333D"},
+                {0.1f, TYPE_FLOAT, "0.1F"}};
     for (size_t i = 0; i < COUNT_OF(list); i++) {
         struct expr *e = expr_new(arena, EXPR_LITERAL, nowhere);
         e->lit = (struct lit){.kind = LIT_FLOAT, .f64 = list[i].v};
@@ -68,12 +76,16 @@ static void compared(void **state)
 {
     (void)state;
     struct expr *x = expr_call(arena, nowhere, "f", column("a"), expr_int(arena, nowhere, 1));
-    struct expr *y = expr_call(arena, (struct place){"f", 2, 3}, "f", column("A"), expr_int(arena, nowhere, 1));
+    struct expr *y =
+        expr_call(arena, (struct place){"f", 2, 3}, "f", column("A"), expr_int(arena, nowhere, 1));
     assert_true(expr_equal(x, y));
-    struct expr *other_value = expr_call(arena, nowhere, "f", column("a"), expr_int(arena, nowhere, 2));
-    struct expr *other_func = expr_call(arena, nowhere, "g", column("a"), expr_int(arena, nowhere, 1));
+    struct expr *other_value =
+        expr_call(arena, nowhere, "f", column("a"), expr_int(arena, nowhere, 2));
+    struct expr *other_func =
+        expr_call(arena, nowhere, "g", column("a"), expr_int(arena, nowhere, 1));
     struct expr *fewer = expr_call(arena, nowhere, "f", column("a"), NULL);
-    assert_false(expr_equal(x, other_value) || expr_equal(x, other_func) || expr_equal(x, fewer) || expr_equal(x, column("a")));
+    assert_false(expr_equal(x, other_value) || expr_equal(x, other_func) || expr_equal(x, fewer) ||
+                 expr_equal(x, column("a")));
     y->distinct = true;
     assert_false(expr_equal(x, y));
     struct expr *wide = expr_int(arena, nowhere, 1);
@@ -92,8 +104,10 @@ static void count(void *ctx, const struct rel *r)
 /* Filter over a join whose right side is streaming, with a subquery in the condition. */
 static struct rel *sample(bool streaming)
 {
-    struct rel *left = rel_new(arena, REL_TABLE, nowhere), *right = rel_new(arena, REL_TABLE, nowhere);
-    struct rel *join = rel_new(arena, REL_JOIN, nowhere), *filter = rel_new(arena, REL_FILTER, nowhere);
+    struct rel *left = rel_new(arena, REL_TABLE, nowhere),
+               *right = rel_new(arena, REL_TABLE, nowhere);
+    struct rel *join = rel_new(arena, REL_JOIN, nowhere),
+               *filter = rel_new(arena, REL_FILTER, nowhere);
     struct rel *sub = rel_new(arena, REL_ONE_ROW, nowhere);
     struct str names[] = {STR("l"), STR("r")};
     left->name = (struct names){arena_copy(arena, &names[0], sizeof names[0]), 1};
@@ -123,12 +137,14 @@ static void walked(void **state)
     struct buf b;
     buf_init(&b);
     plan_dump(&b, r);
-    assert_string_equal(b.ptr, "Filter exists{OneRow}\n  Join inner\n    Table l\n    Table r streaming\n");
+    assert_string_equal(
+        b.ptr, "Filter exists{OneRow}\n  Join inner\n    Table l\n    Table r streaming\n");
     buf_release(&b);
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(built), cmocka_unit_test(floats), cmocka_unit_test(compared), cmocka_unit_test(walked)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(built), cmocka_unit_test(floats),
+                                       cmocka_unit_test(compared), cmocka_unit_test(walked)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

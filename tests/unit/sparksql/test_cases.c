@@ -12,6 +12,7 @@
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 enum { CASE_FILE_MAX = 4 << 20 };
@@ -64,7 +65,8 @@ static int run_file(const char *path, struct buf *updated)
         buf_init(&got);
         run(a, str_sub(sql, 0, sql.len ? sql.len - 1 : 0), &got);
         if (sql.len && !str_eq(buf_view(&got), want) && !getenv("CASES_UPDATE")) {
-            print_message("%s:\n%.*s--- want\n%.*s--- got\n%s\n", path, STR_ARGS(sql), STR_ARGS(want), got.ptr);
+            print_message("%s:\n%.*s--- want\n%.*s--- got\n%s\n", path, STR_ARGS(sql),
+                          STR_ARGS(want), got.ptr);
             failures++;
         }
         if (sql.len)

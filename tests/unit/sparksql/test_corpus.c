@@ -1,10 +1,12 @@
 /* Whole bodies of SQL: the example project, and (if the data is there) the queries whose answers
- * Spark gave. Also what must hold of every text: places inside it, no text that stops the parser. */
+ * Spark gave. Also what must hold of every text: places inside it, no text that stops the parser.
+ */
 #include "sparksql/sparksql.h"
 
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 enum { FILE_MAX = 8 << 20 };
@@ -21,7 +23,8 @@ static void parse_file(struct arena *a, const char *path)
     assert_true(n > 0);
     for (int64_t i = 0; i < n; i++) {
         struct stmts list;
-        if (!cells[i].magic && sparksql_parse(a, path, cells[i].line, cells[i].text, &list, &err) < 0)
+        if (!cells[i].magic &&
+            sparksql_parse(a, path, cells[i].line, cells[i].text, &list, &err) < 0)
             fail_msg("%s", err_text(&err, where, sizeof where));
     }
     buf_release(&text);
@@ -82,13 +85,19 @@ static void every_prefix(void **state)
     (void)state;
     static const char *const sql =
         "WITH c(a, b) AS (SELECT `x y`, 'it''s' || \"q\" FROM t TABLESAMPLE (10 PERCENT) AS u)\n"
-        "SELECT DISTINCT CASE WHEN a IN (1, 2) THEN CAST(b AS array<struct<k: int>>)[0].k ELSE -1.5e3 END AS `é`,\n"
-        "  sum(x) FILTER (WHERE y) OVER (PARTITION BY a ORDER BY b DESC NULLS LAST ROWS BETWEEN 1 PRECEDING AND CURRENT ROW),\n"
+        "SELECT DISTINCT CASE WHEN a IN (1, 2) THEN CAST(b AS array<struct<k: int>>)[0].k ELSE "
+        "-1.5e3 END AS `é`,\n"
+        "  sum(x) FILTER (WHERE y) OVER (PARTITION BY a ORDER BY b DESC NULLS LAST ROWS BETWEEN 1 "
+        "PRECEDING AND CURRENT ROW),\n"
         "  transform(v, (e, i) -> e + i), interval '1 02:03:04' day to second /* c /* d */ */\n"
-        "FROM c LEFT JOIN LATERAL (SELECT * EXCEPT (z) FROM d) e USING (a, b) LATERAL VIEW OUTER explode(m) g AS k, v\n"
-        "WHERE NOT EXISTS (SELECT 1) GROUP BY GROUPING SETS ((a), ()) HAVING count(*) > 1 ORDER BY 1 LIMIT 5 OFFSET 2;\n"
-        "CREATE OR REFRESH STREAMING TABLE s (CONSTRAINT k EXPECT (a > 0) ON VIOLATION DROP ROW) AS SELECT * FROM STREAM(r);\n"
-        "MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *";
+        "FROM c LEFT JOIN LATERAL (SELECT * EXCEPT (z) FROM d) e USING (a, b) LATERAL VIEW OUTER "
+        "explode(m) g AS k, v\n"
+        "WHERE NOT EXISTS (SELECT 1) GROUP BY GROUPING SETS ((a), ()) HAVING count(*) > 1 ORDER BY "
+        "1 LIMIT 5 OFFSET 2;\n"
+        "CREATE OR REFRESH STREAMING TABLE s (CONSTRAINT k EXPECT (a > 0) ON VIOLATION DROP ROW) "
+        "AS SELECT * FROM STREAM(r);\n"
+        "MERGE INTO t USING u ON t.a = u.a WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN "
+        "INSERT *";
     struct str whole = str_z(sql);
     size_t good = 0;
     for (size_t n = 0; n <= whole.len; n++) {
@@ -107,7 +116,8 @@ static void every_prefix(void **state)
     assert_true(good >= 3);
 }
 
-static char *repeat(struct arena *a, const char *before, const char *unit, size_t n, const char *after)
+static char *repeat(struct arena *a, const char *before, const char *unit, size_t n,
+                    const char *after)
 {
     struct buf b;
     buf_init(&b);
@@ -124,7 +134,12 @@ static char *repeat(struct arena *a, const char *before, const char *unit, size_
 static void deep_and_wide(void **state)
 {
     (void)state;
-    static const struct { const char *before, *unit; size_t n; const char *after; bool ok; } texts[] = {
+    static const struct {
+        const char *before, *unit;
+        size_t n;
+        const char *after;
+        bool ok;
+    } texts[] = {
         {"SELECT ", "(", 100000, "1", false},
         {"SELECT ", "((((((((((", 40, "1", false},
         {"SELECT ", "- ", 100000, "x", false},
@@ -149,7 +164,8 @@ static void deep_and_wide(void **state)
         {"SELECT x IN (1", ", 1", 100000, ")", true},
         {"VALUES (1)", ", (1)", 100000, "", true},
         {"", "SELECT 1;", 20000, "", true},
-        {"SELECT ", "(", 80, "1))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))", true},
+        {"SELECT ", "(", 80,
+         "1))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))))", true},
     };
     for (size_t i = 0; i < COUNT_OF(texts); i++) {
         struct arena *a = arena_new();
@@ -173,7 +189,11 @@ static void bad_bytes(void **state)
     assert_int_equal(err.where.line, 11);
     assert_string_equal(err.where.file, "f.sql");
     assert_non_null(strstr(err.msg, "UTF-8"));
-    assert_int_equal(sparksql_parse(a, "f.sql", 1, STR("\xEF\xBB\xBFSELECT\xC2\xA0""1"), &list, &err), 0);
+    assert_int_equal(sparksql_parse(a, "f.sql", 1,
+                                    STR("\xEF\xBB\xBFSELECT\xC2\xA0"
+                                        "1"),
+                                    &list, &err),
+                     0);
     assert_int_equal(sparksql_parse(a, "f.sql", 1, STR("SELECT ${x}"), &list, &err), -1);
     assert_non_null(strstr(err.msg, "configuration"));
     arena_free(a);
@@ -181,7 +201,9 @@ static void bad_bytes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(example_project), cmocka_unit_test(spark_traps),
-        cmocka_unit_test(every_prefix), cmocka_unit_test(deep_and_wide), cmocka_unit_test(bad_bytes)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(example_project), cmocka_unit_test(spark_traps),
+        cmocka_unit_test(every_prefix), cmocka_unit_test(deep_and_wide),
+        cmocka_unit_test(bad_bytes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,7 @@
 
 #include <setjmp.h>
 #include <string.h>
+
 #include <cmocka.h>
 
 static struct arena *arena;
@@ -25,28 +26,27 @@ static int teardown(void **state)
 static void notebook(void **state)
 {
     (void)state;
-    static const char *const text =
-        "-- Databricks notebook source\n"         /*  1 */
-        "-- MAGIC %md\n"                          /*  2 */
-        "-- MAGIC # Title\n"                      /*  3 */
-        "\n"                                      /*  4 */
-        "-- COMMAND ----------\n"                 /*  5 */
-        "\n"                                      /*  6 */
-        "-- DBTITLE 1,Name\n"                     /*  7 */
-        "SELECT 1;\n"                             /*  8 */
-        "SELECT\n"                                /*  9 */
-        "  oops oops oops\n"                      /* 10 */
-        "\n"                                      /* 11 */
-        "-- COMMAND ----------\n"                 /* 12 */
-        "-- MAGIC %python\n"                      /* 13 */
-        "-- MAGIC print(1)\n"                     /* 14 */
-        "-- COMMAND ----------\n"                 /* 15 */
-        "\n"                                      /* 16 */
-        "-- COMMAND ----------\n"                 /* 17 */
-        "-- MAGIC %sql\n"                         /* 18 */
-        "-- MAGIC SELECT 2\n"                     /* 19 */
-        "-- COMMAND ----------\n"                 /* 20 */
-        "SELECT 3";                               /* 21 */
+    static const char *const text = "-- Databricks notebook source\n" /*  1 */
+                                    "-- MAGIC %md\n"                  /*  2 */
+                                    "-- MAGIC # Title\n"              /*  3 */
+                                    "\n"                              /*  4 */
+                                    "-- COMMAND ----------\n"         /*  5 */
+                                    "\n"                              /*  6 */
+                                    "-- DBTITLE 1,Name\n"             /*  7 */
+                                    "SELECT 1;\n"                     /*  8 */
+                                    "SELECT\n"                        /*  9 */
+                                    "  oops oops oops\n"              /* 10 */
+                                    "\n"                              /* 11 */
+                                    "-- COMMAND ----------\n"         /* 12 */
+                                    "-- MAGIC %python\n"              /* 13 */
+                                    "-- MAGIC print(1)\n"             /* 14 */
+                                    "-- COMMAND ----------\n"         /* 15 */
+                                    "\n"                              /* 16 */
+                                    "-- COMMAND ----------\n"         /* 17 */
+                                    "-- MAGIC %sql\n"                 /* 18 */
+                                    "-- MAGIC SELECT 2\n"             /* 19 */
+                                    "-- COMMAND ----------\n"         /* 20 */
+                                    "SELECT 3";                       /* 21 */
     struct cell *cells;
     struct stmts list;
     struct err err;
@@ -74,7 +74,11 @@ static void plain_file(void **state)
     assert_int_equal(sparksql_cells(arena, STR("-- a remark\nSELECT 1"), &cells), 1);
     assert_true(!cells[0].magic && cells[0].line == 1);
     assert_true(str_eqz(cells[0].text, "-- a remark\nSELECT 1"));
-    assert_int_equal(sparksql_cells(arena, STR("-- Databricks notebook source\r\n-- COMMAND ----------\r\nSELECT 1\r\n"), &cells), 1);
+    assert_int_equal(
+        sparksql_cells(
+            arena, STR("-- Databricks notebook source\r\n-- COMMAND ----------\r\nSELECT 1\r\n"),
+            &cells),
+        1);
     assert_int_equal(cells[0].line, 3);
 }
 
@@ -93,9 +97,16 @@ static bool get(void *ctx, struct str key, struct str *value)
 static void substituted(void **state)
 {
     (void)state;
-    static const struct { const char *in, *out; } list[] = {
-        {"", ""}, {"SELECT 1", "SELECT 1"}, {"${a}", "x"}, {"'${a}' `${ s.t }` ${a}", "'x' `it's` x"},
-        {"${b} ${a", "${b} ${a"}, {"$ {a} $${a}", "$ {a} $x"}, {"${}${a}", "${}x"}, {"{{a}}", "{{a}}"}};
+    static const struct {
+        const char *in, *out;
+    } list[] = {{"", ""},
+                {"SELECT 1", "SELECT 1"},
+                {"${a}", "x"},
+                {"'${a}' `${ s.t }` ${a}", "'x' `it's` x"},
+                {"${b} ${a", "${b} ${a"},
+                {"$ {a} $${a}", "$ {a} $x"},
+                {"${}${a}", "${}x"},
+                {"{{a}}", "{{a}}"}};
     struct buf b;
     buf_init(&b);
     for (size_t i = 0; i < COUNT_OF(list); i++) {
@@ -115,15 +126,22 @@ static void identifier_parameters(void **state)
     struct stmts list;
     struct err err;
     struct sparksql_params params = {get, NULL};
-    assert_int_equal(sparksql_parse_params(arena, "p", 1, STR("SELECT :n FROM IDENTIFIER(:a || '.s.t')"), &params, &list, &err), 0);
+    assert_int_equal(sparksql_parse_params(arena, "p", 1,
+                                           STR("SELECT :n FROM IDENTIFIER(:a || '.s.t')"), &params,
+                                           &list, &err),
+                     0);
     struct buf b;
     buf_init(&b);
     plan_dump(&b, list.items[0]->query);
     assert_string_equal(b.ptr, "Project [:n]\n  Table x.s.t\n");
     buf_release(&b);
-    assert_int_equal(sparksql_parse_params(arena, "p", 1, STR("USE SCHEMA IDENTIFIER(concat(:a, '.', :a))"), &params, &list, &err), 0);
+    assert_int_equal(sparksql_parse_params(arena, "p", 1,
+                                           STR("USE SCHEMA IDENTIFIER(concat(:a, '.', :a))"),
+                                           &params, &list, &err),
+                     0);
     assert_int_equal(list.items[0]->name.count, 2);
-    assert_int_equal(sparksql_parse_params(arena, "p", 1, STR("USE IDENTIFIER(:b)"), &params, &list, &err), -1);
+    assert_int_equal(
+        sparksql_parse_params(arena, "p", 1, STR("USE IDENTIFIER(:b)"), &params, &list, &err), -1);
     assert_non_null(strstr(err.msg, "[UNBOUND_SQL_PARAMETER] parameter :b"));
     assert_int_equal(err.where.col, 16);
     assert_int_equal(sparksql_parse(arena, "p", 1, STR("USE IDENTIFIER(:a)"), &list, &err), -1);
@@ -136,7 +154,8 @@ static void lone_texts(void **state)
     assert_non_null(sparksql_query(arena, "q", STR("SELECT a FROM t"), &err));
     assert_null(sparksql_query(arena, "q", STR("SELECT a FROM t;"), &err));
     assert_null(sparksql_query(arena, "q", STR("DROP TABLE t"), &err));
-    assert_string_equal(err.msg, "[PARSE_SYNTAX_ERROR] Syntax error at or near 'DROP': expected a query");
+    assert_string_equal(err.msg,
+                        "[PARSE_SYNTAX_ERROR] Syntax error at or near 'DROP': expected a query");
     struct expr *e = sparksql_expr(arena, "e", STR("a + 1 AS b -- remark"), &err);
     assert_int_equal(e->kind, EXPR_ALIAS);
     assert_null(sparksql_expr(arena, "e", STR("a + "), &err));
@@ -151,8 +170,12 @@ static void kept_texts(void **state)
     (void)state;
     struct stmts list;
     struct err err;
-    assert_int_equal(sparksql_parse(arena, "k", 1, STR(
-        " /* c */ CREATE VIEW v AS\n SELECT  'a;b' -- x\n FROM t ; ;\nCREATE STREAMING TABLE s (CONSTRAINT c EXPECT ( a  > 0 )) AS SELECT 1"), &list, &err), 0);
+    assert_int_equal(
+        sparksql_parse(arena, "k", 1,
+                       STR(" /* c */ CREATE VIEW v AS\n SELECT  'a;b' -- x\n FROM t ; ;\nCREATE "
+                           "STREAMING TABLE s (CONSTRAINT c EXPECT ( a  > 0 )) AS SELECT 1"),
+                       &list, &err),
+        0);
     assert_int_equal(list.count, 2);
     assert_true(str_eqz(list.items[0]->text, "CREATE VIEW v AS\n SELECT  'a;b' -- x\n FROM t"));
     assert_true(str_eqz(list.items[0]->query_text, "SELECT  'a;b' -- x\n FROM t"));
@@ -163,7 +186,9 @@ static void kept_texts(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(notebook), cmocka_unit_test(plain_file), cmocka_unit_test(substituted),
-        cmocka_unit_test(identifier_parameters), cmocka_unit_test(lone_texts), cmocka_unit_test(kept_texts)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(notebook),    cmocka_unit_test(plain_file),
+        cmocka_unit_test(substituted), cmocka_unit_test(identifier_parameters),
+        cmocka_unit_test(lone_texts),  cmocka_unit_test(kept_texts)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
