@@ -29,7 +29,7 @@ struct query_request {
 struct query_result {
     const struct query_column *columns;
     size_t column_count;       /* 0: the statement returns no rows */
-    const struct str *tables;  /* full names of the tables read, views resolved: "main.gold.fact_sales" */
+    const struct str *tables;  /* the tables read, views resolved, each by the name under which its changes are told */
     size_t table_count;
     const char *tag;           /* "SELECT", "CREATE VIEW", "INSERT" … */
     int64_t affected;          /* rows of DML, else -1 */

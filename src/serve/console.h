@@ -43,7 +43,7 @@ int console_add_dashboard(struct console *c, const char *file, struct str text, 
 int console_port(const struct console *c);
 /* The address to open: with a fresh one-time code unless insecure. Valid until the next call. */
 const char *console_url(struct console *c);
-/* Content of these tables (full names) changed: affected results are pushed. */
+/* Content of these tables changed: affected results are pushed. Named as in query_result.tables. */
 void console_changed(struct console *c, const struct str *tables, size_t n);
 void console_free(struct console *c);    /* the loop must still be turned. NULL is allowed */
 #endif

@@ -28,6 +28,6 @@ bool dash_set_fresh(const struct dash_set *s, size_t i);          /* every query
 /* {"query":0,"version":3,"columns":[{"name":…,"type":…}],"rows":[[…]],"truncated":false,"ms":4,"at":"…"} or
  * {"query":0,"version":3,"error":{"code":…,"message":…}}. NONE before the first run. */
 struct str dash_set_result(const struct dash_set *s, size_t i, size_t query);
-/* Tables (full names) whose content changed. */
+/* Tables whose content changed, named as in query_result.tables. */
 void dash_set_changed(struct dash_set *s, const struct str *tables, size_t n);
 #endif

@@ -96,8 +96,10 @@ static size_t position_of(const struct err *err, const struct pg_portal *p)
 static void send_error(struct pg_conn *c, const char *severity, const char *sqlstate, const char *msg, size_t position)
 {
     struct buf b;
+    bool of_catalog = strstr(msg, "pg_catalog") || strstr(msg, "pg_class");
     buf_init(&b);
-    pg_report(&b, 'E', &(struct pg_report){.severity = severity, .sqlstate = sqlstate, .msg = msg, .position = position});
+    pg_report(&b, 'E', &(struct pg_report){.severity = severity, .sqlstate = sqlstate, .msg = msg, .position = position,
+              .hint = of_catalog ? "PostgreSQL's catalog is not served here: SHOW SCHEMAS, SHOW TABLES IN gold and DESCRIBE say what there is." : NULL});
     pg_send(c, &b);
     buf_release(&b);
 }

@@ -263,6 +263,8 @@ static int32_t typmod_of(const struct row *r, struct str args)
         return -1;
     if (str_split(&a, ',', &part) && !str_i64(str_trim(part), &s))
         return -1;
+    if (p < 0 || p > INT16_MAX || s < 0 || s > p)
+        return -1;
     if (r->oid == PG_NUMERIC)
         return (int32_t)(p << 16 | s) + 4;
     return r->oid == PG_VARCHAR || r->oid == PG_BPCHAR ? (int32_t)p + 4 : -1;
@@ -370,7 +372,9 @@ static int dec_time(struct buf *out, uint32_t oid, struct str v, struct err *err
     char iso[40];
     if (v.len != (oid == PG_DATE ? 4u : 8u))
         return err_set(err, ERR_INPUT, "malformed binary date or timestamp");
-    int64_t us = oid == PG_DATE ? (int64_t)(int32_t)get_be(v) * US_PER_DAY : (int64_t)get_be(v);
+    int64_t us = (int64_t)get_be(v);
+    if (oid == PG_DATE && __builtin_mul_overflow((int64_t)(int32_t)us, US_PER_DAY, &us))
+        us = INT64_MAX;
     if (us > INT64_MAX / 4 || us < INT64_MIN / 4)
         return err_set(err, ERR_INPUT, "infinite dates and timestamps are not taken");
     time_iso((struct tp){us + DAYS_TO_2000 * US_PER_DAY}, oid == PG_DATE ? 0 : 6, iso);
