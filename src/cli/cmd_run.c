@@ -10,17 +10,17 @@ enum { TICK_MS = 250 };
 
 const char *run_spark_remote(struct run *r)
 {
-    (void)r;
-    return NULL;
+    return arena_printf(r->a, "sc://localhost:%d", endpoints_spark_port(r->endpoints));
 }
 
 void run_addresses(struct run *r)
 {
     const char *url = endpoints_console_url(r->endpoints);
-    struct { const char *name; char text[300]; } rows[] = {{"kafka", ""}, {"postgres", ""}, {"console", ""}};
+    struct { const char *name; char text[300]; } rows[] = {{"kafka", ""}, {"postgres", ""}, {"console", ""}, {"spark", ""}};
     snprintf(rows[0].text, sizeof rows[0].text, "%s:%d", hub_host(r->hub), hub_port(r->hub));
     snprintf(rows[1].text, sizeof rows[1].text, "127.0.0.1:%d", endpoints_pg_port(r->endpoints));
     snprintf(rows[2].text, sizeof rows[2].text, "%s", url);
+    snprintf(rows[3].text, sizeof rows[3].text, "sc://127.0.0.1:%d", endpoints_spark_port(r->endpoints));
     if (r->args->json) {
         struct buf b;
         buf_init(&b);

@@ -1,4 +1,5 @@
 #include "cli/endpoints.h"
+#include "connect/connect.h"
 #include "serve/console.h"
 #include "serve/pg.h"
 #include <arpa/inet.h>
@@ -10,7 +11,7 @@
 
 enum { DASHBOARD_FILE_MAX = 16 << 20 };
 
-struct endpoints { struct run *run; struct pg_server *pg; struct console *console; };
+struct endpoints { struct run *run; struct pg_server *pg; struct console *console; struct connect_server *connect; };
 
 static bool port_free(int port)
 {
@@ -152,7 +153,11 @@ struct endpoints *endpoints_open(struct run *r, struct err *err)
     e->pg = pg_listen(r->loop, &pg, err);
     if (e->pg)
         e->console = console_listen(r->loop, &web, err);
+    struct connect_opts spark = {.host = "127.0.0.1", .port = run_port(r->args, 3, RUN_DEFAULT_CONNECT), .engine = r->engine,
+                                 .token = r->args->insecure_local ? NULL : r->state->keys.token, .search_path = "gold,silver,bronze,default"};
     if (e->console)
+        e->connect = connect_listen(r->loop, &spark, err);
+    if (e->connect)
         return e;
     endpoints_close(e);
     return NULL;
@@ -193,6 +198,7 @@ void endpoints_changed(struct endpoints *e, struct str table_dir)
     console_changed(e->console, &table_dir, 1);
 }
 
+int endpoints_spark_port(const struct endpoints *e) { return connect_port(e->connect); }
 int endpoints_pg_port(const struct endpoints *e) { return pg_server_port(e->pg); }
 const char *endpoints_console_url(struct endpoints *e) { return console_url(e->console); }
 
@@ -202,5 +208,6 @@ void endpoints_close(struct endpoints *e)
         return;
     pg_server_free(e->pg);
     console_free(e->console);
+    connect_free(e->connect);
     mem_free(e);
 }

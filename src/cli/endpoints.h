@@ -4,11 +4,12 @@
 #include "cli/run.h"
 
 struct endpoints;
-/* Listens; the ports follow --port-base (N + 1: PostgreSQL, N + 2: console). */
+/* Listens; the ports follow --port-base (N + 1: PostgreSQL, N + 2: console, N + 3: Spark Connect). */
 struct endpoints *endpoints_open(struct run *r, struct err *err) MUST_CHECK;
 int endpoints_dashboards(struct endpoints *e, struct run *r, struct err *err) MUST_CHECK; /* the bundle's and the project's */
 void endpoints_changed(struct endpoints *e, struct str table_dir);   /* a table's content changed */
 void endpoints_close(struct endpoints *e);       /* NULL is allowed; the loop must still be turned */
+int endpoints_spark_port(const struct endpoints *e);
 int endpoints_pg_port(const struct endpoints *e);
 const char *endpoints_console_url(struct endpoints *e);
 /* The port for part `n` of this run: --port-base + n; without that option `otherwise` if it is free, else 0. */

@@ -185,6 +185,7 @@ static int open_jobs(struct run *r, struct err *err)
         return -1;
     struct jobs_opts opts = {.loop = r->loop, .engine = r->engine, .bundle = r->bundle, .kinds = &kinds, .log = history_log(r->history),
                              .python = r->python, .runner_dir = r->python_dir, .spark_remote = run_spark_remote(r),
+                             .spark_token = r->args->insecure_local ? NULL : r->state->keys.token,
                              .on_change = on_job_change, .on_output = on_job_output, .ctx = r};
     r->jobs = jobs_new(&opts);
     return 0;

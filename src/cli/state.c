@@ -40,7 +40,7 @@ static void key_make(char *out, size_t out_bytes)
     random_bytes(bytes, sizeof bytes);
     base64_put(&b, str_of((char *)bytes, sizeof bytes));
     for (size_t i = 0; i < b.len; i++) /* safe in a URL and in a connection string */
-        if (b.ptr[i] == '+' || b.ptr[i] == '/')
+        if (b.ptr[i] == '+' || b.ptr[i] == '/' || b.ptr[i] == '=')
             b.ptr[i] = 'A';
     CHECK(b.len < out_bytes);
     memcpy(out, b.ptr, b.len + 1);

@@ -276,11 +276,18 @@ static int run_execute(struct call *c)
 /* ---------------------------------------------------------------- Config and AnalyzePlan */
 
 static const struct { const char *key, *value; } CONFIG[] = {
-    {"spark.sql.session.timeZone", "UTC"}, {"spark.sql.session.localRelationCacheThreshold", "67108864"},
-    {"spark.sql.pyspark.legacy.inferArrayTypeFromFirstElement.enabled", "false"}, {"spark.sql.timestampType", "TIMESTAMP_LTZ"},
-    {"spark.sql.execution.arrow.maxRecordsPerBatch", "10000"}, {"spark.sql.execution.pandas.structHandlingMode", "legacy"},
-    {"spark.sql.execution.pandas.convertToArrowArraySafely", "false"}, {"spark.sql.execution.arrow.useLargeVarTypes", "false"},
-    {"spark.sql.repl.eagerEval.enabled", "false"}, {"spark.sql.ansi.enabled", "true"},
+    {"spark.sql.session.timeZone", "UTC"}, {"spark.sql.timestampType", "TIMESTAMP_LTZ"}, {"spark.sql.ansi.enabled", "true"},
+    {"spark.sql.session.localRelationCacheThreshold", "1048576"}, {"spark.sql.session.localRelationSizeLimit", "3221225472"},
+    {"spark.sql.session.localRelationChunkSizeRows", "10000"}, {"spark.sql.session.localRelationChunkSizeBytes", "16777216"},
+    {"spark.sql.session.localRelationBatchOfChunksSizeBytes", "1073741824"},
+    {"spark.sql.execution.arrow.pyspark.enabled", "true"}, {"spark.sql.execution.arrow.pyspark.fallback.enabled", "true"},
+    {"spark.sql.execution.arrow.pyspark.selfDestruct.enabled", "false"}, {"spark.sql.execution.arrow.maxRecordsPerBatch", "10000"},
+    {"spark.sql.execution.arrow.useLargeVarTypes", "false"}, {"spark.sql.execution.pandas.structHandlingMode", "legacy"},
+    {"spark.sql.execution.pandas.convertToArrowArraySafely", "false"}, {"spark.sql.execution.pandas.inferPandasDictAsMap", "false"},
+    {"spark.sql.execution.pyspark.binaryAsBytes", "true"}, {"spark.sql.pyspark.inferNestedDictAsStruct.enabled", "false"},
+    {"spark.sql.pyspark.legacy.inferArrayTypeFromFirstElement.enabled", "false"},
+    {"spark.sql.pyspark.legacy.inferMapTypeFromFirstPair.enabled", "false"}, {"spark.sql.pyspark.jvmStacktrace.enabled", "false"},
+    {"spark.sql.repl.eagerEval.enabled", "false"}, {"spark.sql.repl.eagerEval.maxNumRows", "20"}, {"spark.sql.repl.eagerEval.truncate", "20"},
 };
 
 static const char *config_value(struct call *c, const char *key)

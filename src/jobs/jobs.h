@@ -29,7 +29,8 @@ struct jobs_opts {
     const struct run_log *log;           /* NULL: no history */
     const char *python;                  /* interpreter for Python notebooks, NULL: they are refused */
     const char *runner_dir;              /* folder on PYTHONPATH that has paystreak_notebook */
-    const char *spark_remote;            /* "sc://127.0.0.1:15002/;token=…" */
+    const char *spark_remote;            /* "sc://localhost:15002" */
+    const char *spark_token;             /* given to the child in its environment only; NULL: none */
     /* A job or task changed: task NULL for the job itself. */
     void (*on_change)(void *ctx, struct str job, struct str task, enum run_status status, int64_t ms, const struct err *error);
     void (*on_output)(void *ctx, struct str job, struct str task, struct str line); /* what a notebook printed */

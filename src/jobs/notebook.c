@@ -365,7 +365,7 @@ static void send_settings(struct task_run *t, const char *name)
     buf_release(&b);
 }
 
-/* Our environment with three names set over it; in the arena. */
+/* Our environment with a few names set over it; in the arena. */
 static const char *const *child_env(struct task_run *t)
 {
     extern char **environ;
@@ -373,12 +373,14 @@ static const char *const *child_env(struct task_run *t)
     const struct jobs_opts *o = &t->jobs->o;
     while (environ[n])
         n++;
-    const char **env = ARENA_ARRAY(t->a, const char *, n + 4);
+    const char **env = ARENA_ARRAY(t->a, const char *, n + 5);
     for (size_t i = 0; i < n; i++)
         if (!str_starts_z(str_z(environ[i]), "SPARK_REMOTE=") && !str_starts_z(str_z(environ[i]), "PYTHONPATH="))
             env[kept++] = environ[i];
     env[kept++] = arena_printf(t->a, "SPARK_REMOTE=%s", o->spark_remote ? o->spark_remote : "");
     env[kept++] = arena_printf(t->a, "PYTHONPATH=%s", o->runner_dir ? o->runner_dir : "");
+    if (o->spark_token)
+        env[kept++] = arena_printf(t->a, "SPARK_CONNECT_AUTHENTICATE_TOKEN=%s", o->spark_token);
     env[kept++] = "PYTHONUNBUFFERED=1";
     return env;
 }
