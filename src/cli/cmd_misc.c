@@ -68,7 +68,7 @@ int cmd_hub_start(const struct cli_args *args)
     struct arena *a = arena_new();
     struct err err = {0};
     char host[256];
-    int port, status = 0;
+    int port = 0, status = 0;
     struct state *s = NULL;
     struct hub *h = NULL;
     struct ev_loop *loop = ev_loop_new("main");

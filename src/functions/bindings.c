@@ -182,7 +182,7 @@ static int find_row(const struct doc *at, const struct binding_row **out, struct
 
 static int read_one(const struct reader *r, struct binding *b, const struct doc *at, struct err *err)
 {
-    const struct binding_row *row;
+    const struct binding_row *row = NULL;
     if (!doc_is(at, DOC_OBJECT))
         return doc_err(at, ERR_INPUT, err, "a binding must be an object");
     if (find_row(at, &row, err))
