@@ -1,6 +1,7 @@
 /* Pipelines run end to end in a state folder of their own: the status rules, loops, variables, copies,
  * lookups, refusals. Factories are written from text, a file a line-group. */
 #include "factory/factory.h"
+#include "net/http.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -574,6 +575,90 @@ static void real_files(void **state)
     free(source);
 }
 
+/* ---------------------------------------------------------------- the real network, at home */
+
+static void answer(struct http_req *r)
+{
+    if (str_eqz(r->path, "/data/a.csv"))
+        http_respond(r, 200, "text/csv", STR("id,name\n1,x\n"));
+    else if (str_eqz(r->path, "/api"))
+        http_respond(r, 200, "application/json", str_fmt(r->arena, "{\"got\":%.*s,\"method\":\"%.*s\"}",
+                     STR_ARGS(r->body.len ? r->body : STR("null")), STR_ARGS(r->method)));
+    else if (str_eqz(r->path, "/text"))
+        http_respond(r, 200, "text/plain", STR("plain"));
+    else
+        http_respond(r, 404, "text/plain", STR("nothing"));
+}
+
+static void over_http(void **state)
+{
+    static const struct http_route routes[] = {{.pattern = "/{any...}", .handler = answer}, {}};
+    struct http_server_opts opts = {.host = "127.0.0.1", .routes = routes};
+    struct err err = {};
+    (void)state;
+    struct http_server *server = http_listen(w.loop, &opts, &err);
+    assert_non_null(server);
+    int port = http_server_port(server);
+    put("factory/linkedService/web.json", arena_printf(w.a,
+        "{\"name\":\"web\",\"properties\":{\"type\":\"HttpServer\",\"typeProperties\":"
+        "{\"url\":\"http://127.0.0.1:%d/data\",\"authenticationType\":\"Anonymous\"}}}", port));
+    pipeline("p", "", arena_printf(w.a,
+        COPY("C", "DelimitedTextSource", "DelimitedTextSink", "", "", REF("src", "\"path\":\"/a.csv\""),
+             REF("csv", "\"folder\":\"h\"")) ","
+        "{\"name\":\"J\",\"type\":\"WebActivity\",\"typeProperties\":{\"method\":\"POST\",\"url\":"
+        "\"http://127.0.0.1:%d/api\",\"body\":{\"k\":\"@{pipeline().Pipeline}\"}}},"
+        "{\"name\":\"T\",\"type\":\"WebActivity\",\"typeProperties\":{\"method\":\"GET\",\"url\":"
+        "\"http://127.0.0.1:%d/text\"}},"
+        "{\"name\":\"R\",\"type\":\"SetVariable\",\"dependsOn\":[" ON("C", "\"Succeeded\"") "," ON("J", "\"Succeeded\"") ","
+        ON("T", "\"Succeeded\"") "],\"typeProperties\":{\"setSystemVariable\":true,\"variableName\":"
+        "\"pipelineReturnValue\",\"value\":[{\"key\":\"r\",\"value\":{\"type\":\"Expression\",\"content\":"
+        "\"@concat(activity('J').output.got.k,activity('J').output.method,activity('T').output.Response,"
+        "activity('C').output.rowsCopied)\"}}]}}", port, port));
+    run("p");
+    assert_string_equal(w.error, "");
+    assert_string_equal(w.output, "{\"pipelineReturnValue\":{\"r\":\"pPOSTplain1\"}}");
+    assert_string_equal(landed("h/a.csv"), "id,name\r\n1,x\r\n");
+    pipeline("p", "", COPY("C", "DelimitedTextSource", "DelimitedTextSink", "", "",
+             REF("src", "\"path\":\"gone.csv\""), REF("csv", "\"folder\":\"h\"")));
+    run("p");
+    assert_true(strstr(w.error, "answers with HTTP status 404"));
+    char **left;
+    assert_int_equal(fs_list(w.a, path_join(w.a, w.dir, "state/tmp"), &left, &err), 0);
+    http_server_free(server);
+}
+
+/* Whichever file call fails, the landed file is whole or absent, and nothing half is left beside it. */
+static void landing_survives_faults(void **state)
+{
+    struct err err;
+    char **left;
+    (void)state;
+    put("source/a.csv", "a,b\n1,2\n");
+    pipeline("p", "", COPY("C", "DelimitedTextSource", "DelimitedTextSink", "", "",
+             REF("src", "\"path\":\"a.csv\""), REF("csv", "\"folder\":\"f\"")));
+    for (int64_t nth = 1; nth < 50; nth++) {
+        struct fs_fault fault = {.kind = FS_FAULT_FAIL, .nth = nth, .errnum = 5, .path_part = "landing"};
+        assert_int_equal(fs_remove_tree(path_join(w.a, w.dir, "state/storage"), &err), 0);
+        fs_fault_set(&fault);
+        run("p");
+        bool reached = fs_fault_calls() >= nth;
+        fs_fault_set(NULL);
+        const char *dir = path_join(w.a, w.dir, "state/storage/acct/landing/f");
+        int64_t n = fs_exists(dir) ? fs_list(w.a, dir, &left, &err) : 0;
+        for (int64_t i = 0; i < n; i++)
+            assert_string_equal(left[i], "a.csv");
+        if (n)
+            assert_string_equal(landed("f/a.csv"), "a,b\r\n1,2\r\n");
+        if (!reached) {
+            assert_int_equal(w.status, RUN_SUCCEEDED);
+            assert_true(nth > 4);
+            return;
+        }
+        assert_int_equal(w.status, RUN_FAILED);
+    }
+    fail_msg("the copy never ran out of file calls");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -587,6 +672,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(retries_and_times_out, setup, teardown),
         cmocka_unit_test_setup_teardown(long_loops_do_not_grow_the_stack, setup, teardown),
         cmocka_unit_test_setup_teardown(triggers, setup, teardown),
+        cmocka_unit_test_setup_teardown(over_http, setup, teardown),
+        cmocka_unit_test_setup_teardown(landing_survives_faults, setup, teardown),
         cmocka_unit_test_setup_teardown(retail_example, setup, teardown),
         cmocka_unit_test_setup_teardown(real_files, setup, teardown),
     };
