@@ -188,7 +188,7 @@ char *cli_state_dir(struct arena *a, const struct cli_args *args)
 
 int cli_main(int argc, char **argv)
 {
-    struct cli_args args = {.output = "text", .events = 10000, .partitions = 4, .port_base = -1};
+    struct cli_args args = {.output = "text", .partitions = 4, .port_base = -1};
     struct err err = {0};
     int used;
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
