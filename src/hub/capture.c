@@ -7,7 +7,7 @@
 
 enum capture_state { CAPTURE_OPENING_TABLE, CAPTURE_IDLE, CAPTURE_ASKING, CAPTURE_OPENING, CAPTURE_WRITING, CAPTURE_WAITING };
 
-struct drain { struct drain *next; void (*fn)(void *arg); void *arg; struct hub_ranges target; };
+struct drain { struct drain *next; struct capture *capture; void (*fn)(void *arg); void *arg; struct hub_ranges target; };
 
 struct capture {
     struct capture_opts o;
@@ -26,6 +26,7 @@ struct capture {
     int rc;
     struct capture_stat stat;
     struct drain *drains;
+    int asking;                   /* drains whose target is still asked for */
     void (*ready)(void *arg, const struct err *err); void *ready_arg;
     void (*stopped)(void *arg); void *stopped_arg;
 };
@@ -39,7 +40,7 @@ static void look(void *arg);
 
 static char *app_id(char out[512], const struct capture *c, int32_t partition)
 {
-    snprintf(out, 512, "capture/%s/%s/%d", c->ns, c->name, partition);
+    snprintf(out, 512, "capture.%s.%s-%d", c->ns, c->name, partition);
     return out;
 }
 
@@ -145,6 +146,10 @@ static void batch_clear(struct capture *c)
 static void capture_end(void *arg)
 {
     struct capture *c = arg;
+    if (c->asking) {
+        ev_defer(c->o.owner, capture_end, c); /* their answers come to us */
+        return;
+    }
     void (*stopped)(void *) = c->stopped;
     void *stopped_arg = c->stopped_arg;
     hub_watch_free(c->watch);
@@ -322,6 +327,16 @@ static void on_events(void *arg)
         look(c);
 }
 
+/* What the table holds was in the log once, even if the log has been lost since. */
+static void reserve(struct capture *c)
+{
+    struct hub_ranges given = {c->parts, mem_alloc(sizeof *given.items * (size_t)(c->parts + 1))};
+    for (int32_t i = 0; i < c->parts; i++)
+        given.items[i] = (struct hub_range){i, 0, c->next[i] < 0 ? 0 : c->next[i]};
+    hub_reserve(c->o.hub, c->ns, c->name, &given);
+    mem_free(given.items);
+}
+
 static void open_done(void *arg)
 {
     struct capture *c = arg;
@@ -338,6 +353,7 @@ static void open_done(void *arg)
         return;
     }
     c->stat.version = c->version;
+    reserve(c);
     c->watch = hub_watch(c->o.hub, c->ns, c->name, on_events, c);
     look(c);
 }
@@ -358,6 +374,7 @@ struct capture *capture_start(const struct capture_opts *o, void (*ready)(void *
 static void on_target(void *arg, const struct hub_ranges *there, const struct err *err)
 {
     struct drain *d = arg;
+    d->capture->asking--;
     d->target.count = err ? 0 : there->count;
     d->target.items = mem_alloc(sizeof *d->target.items * (size_t)(d->target.count + 1));
     if (!err && there->count)
@@ -367,8 +384,9 @@ static void on_target(void *arg, const struct hub_ranges *there, const struct er
 void capture_drain(struct capture *c, void (*fn)(void *arg), void *arg)
 {
     struct drain *d = NEW(struct drain);
-    *d = (struct drain){.next = c->drains, .fn = fn, .arg = arg};
+    *d = (struct drain){.next = c->drains, .capture = c, .fn = fn, .arg = arg};
     c->drains = d;
+    c->asking++;
     hub_offsets(c->o.hub, c->ns, c->name, on_target, d); /* answered in order: before the offsets of the look below */
     c->dirty = true;
     if (c->state == CAPTURE_IDLE)

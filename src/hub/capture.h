@@ -3,7 +3,7 @@
  * A capture follows one hub. Micro-batch after micro-batch it takes what lies behind the offsets it
  * has, [next, high watermark) of every partition, at most CAPTURE_MAX_ROWS together, through an
  * immutable reader (hub.h) whose source DuckDB scans in place, and commits the rows to the table
- * together with one `txn` a partition: appId "capture/<ns>/<hub>/<p>", version = the next offset. At
+ * together with one `txn` a partition: appId "capture.<ns>.<hub>-<p>", version = the next offset. At
  * start the next offsets are read back from there, so a crash neither loses nor doubles an event:
  * what was written without its commit is no part of the table.
  *

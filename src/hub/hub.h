@@ -81,6 +81,10 @@ struct hub_ranges { int32_t count; struct hub_range *items; };
 void hub_offsets(struct hub *h, const char *ns, const char *name,
                  void (*fn)(void *arg, const struct hub_ranges *r, const struct err *err), void *arg);
 
+/* Offsets below items[i].to were given out once (a flow recorded them): a log that ends before goes on
+ * from there, so that none is given twice. For flows, at their start. */
+void hub_reserve(struct hub *h, const char *ns, const char *name, const struct hub_ranges *given);
+
 /* An immutable read handle: it pins the segments of its ranges, so retention does not take them away.
  * Its source decodes record batches straight into vectors. Columns, in order, are HUB_COLUMNS;
  * any number of scans may run at once. */

@@ -112,11 +112,12 @@ void plog_skip_to(struct plog *log, int64_t offset)
 {
     if (offset <= log->next_offset)
         return;
-    CHECK(!log->staged_count && !log->flushing);
     log_warn("hub", "log '%s' ends at %jd but offset %jd was given out: it goes on from there", log->label,
              (intmax_t)log->next_offset, (intmax_t)offset);
-    log->next_offset = log->high_watermark = offset;
+    log->next_offset = offset;
     log->roll_next = true;
+    if (!log->staged_count && !log->flushing)
+        log->high_watermark = offset; /* else the next record's flush moves it there */
 }
 
 /* ------------------------------------------------------------------ flush */
@@ -162,8 +163,13 @@ static int write_stage(struct plog *log, struct plog_stage *g, struct err *err)
 
 int plog_flush_write(struct plog_flush *f)
 {
-    for (size_t i = 0; i < f->count && !f->failed; i++)
-        f->failed = write_stage(f->log, &f->stages[i], &f->err);
+    for (size_t i = 0; i < f->count && !f->failed; i++) {
+        /* A segment is durable before the next one exists: recovery scans only the last. */
+        if (i > 0 && f->stages[i].create)
+            f->failed = fs_sync(f->stages[i - 1].seg->fd, &f->err);
+        if (!f->failed)
+            f->failed = write_stage(f->log, &f->stages[i], &f->err);
+    }
     return f->failed;
 }
 
@@ -174,10 +180,12 @@ int plog_flush_sync(struct plog_flush *f)
     return f->failed;
 }
 
-static void close_segment(struct seg *s)
+/* A new segment is there: the one before it is closed, and its index is written. */
+static void close_before(struct plog *log, const struct seg *fresh)
 {
     struct err err;
-    if (seg_save_index(s, &err))
+    size_t i = plog_seg_of(log, fresh->base);
+    if (i > 0 && seg_save_index(log->segs[i - 1], &err))
         log_err(LOG_WARN, "hub", &err); /* only a cache: it is rebuilt from the log */
 }
 
@@ -196,8 +204,8 @@ void plog_flushed(struct plog_flush *f, int64_t now_ms)
         if (!f->failed) {
             g->seg->synced = g->pos + (int64_t)g->bytes.len;
             log->high_watermark = g->next_offset;
-            if (g->seg != active(log) && g->seg->synced == g->seg->size)
-                close_segment(g->seg);
+            if (g->create)
+                close_before(log, g->seg);
         }
         seg_unref(g->seg);
         buf_release(&g->bytes);

@@ -12,8 +12,9 @@
  * (plog_flush_write, plog_flush_sync); plog_flushed() on the hub loop moves the high watermark. Only
  * then do readers see it and producers hear of it. One flush of a log is under way at a time.
  *
- * Invariants: offsets in a log strictly increase; bytes below seg->synced never change; the high
- * watermark never falls; a log whose write or sync failed takes no more (it is offline).
+ * Invariants: offsets in a log strictly increase, and within a segment without gaps; a segment is
+ * durable before the next one exists; bytes below seg->synced never change; the high watermark never
+ * falls; a log whose write or sync failed takes no more (it is offline).
  *
  * Recovery: segments but the last are taken as they are. The last is scanned with CRCs from its
  * start (from its end, if `clean` fits the file); a torn end is cut off, and said so.

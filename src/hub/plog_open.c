@@ -49,25 +49,27 @@ static int open_segments(struct plog *log, struct err *err)
 {
     struct arena *a = arena_new();
     char **names;
-    int rc = 0;
-    int64_t n = fs_list(a, log->dir, &names, err);
-    for (int64_t i = 0; i < n && !rc; i++) {
+    int64_t count = 0, n = fs_list(a, log->dir, &names, err); /* sorted: bases rise */
+    int64_t *bases = ARENA_ARRAY(a, int64_t, n > 0 ? n : 0);
+    int rc = n < 0 ? -1 : 0;
+    for (int64_t i = 0; i < n; i++) {
         struct str name = str_z(names[i]);
-        int64_t base;
-        if (!str_ends_z(name, ".log") || !str_i64(str_sub(name, 0, name.len - 4), &base) || base < 0)
-            continue;
-        struct seg *s = seg_open(log->dir, base, err);
+        if (str_ends_z(name, ".log") && str_i64(str_sub(name, 0, name.len - 4), &bases[count]) && bases[count] >= 0)
+            count++;
+    }
+    for (int64_t i = 0; i < count && !rc; i++) {
+        struct seg *s = seg_open(log->dir, bases[i], i + 1 < count, err);
         if (!s) {
             rc = -1;
             break;
         }
         if (log->seg_count)
-            log->segs[log->seg_count - 1]->next_offset = base;
+            log->segs[log->seg_count - 1]->next_offset = bases[i];
         log->segs = mem_grow(log->segs, &log->seg_cap, log->seg_count + 1, sizeof(struct seg *));
         log->segs[log->seg_count++] = s;
     }
     arena_free(a);
-    return n < 0 ? -1 : rc;
+    return rc;
 }
 
 /* ------------------------------------------------------------------ the tail */
@@ -85,8 +87,8 @@ static bool replay_producers(void *ctx, const struct batch *b, int64_t pos)
 static bool replay_tail(void *ctx, const struct batch *b, int64_t pos)
 {
     struct replay *r = ctx;
-    if (b->base_offset < r->next_offset || b->base_offset < r->seg->base)
-        return false; /* offsets would go back: not a batch that we wrote here */
+    if (b->base_offset != r->next_offset)
+        return false; /* within a segment offsets have no gaps: not a batch that we wrote here */
     r->next_offset = batch_last_offset(b) + 1;
     seg_note(r->seg, b, r->seg->last_append_ms);
     return replay_producers(ctx, b, pos);
@@ -256,12 +258,12 @@ static int note_clean(struct plog *log, struct err *err)
     buf_init(&b);
     buf_init(&path);
     producers_save(log->producers, &b);
-    int rc = fs_write_file(snapshot, buf_view(&b), err);
+    int rc = seg_write_hint(snapshot, buf_view(&b), err);
     buf_clear(&b);
     buf_printf(&b, "%jd %jd %jd %jd %jd\n", (intmax_t)s->base, (intmax_t)s->size, (intmax_t)s->next_offset,
                (intmax_t)s->max_ts, (intmax_t)s->max_ts_offset);
     buf_printf(&path, "%s/clean", log->dir);
-    rc = rc || fs_write_file(path.ptr, buf_view(&b), err);
+    rc = rc || seg_write_hint(path.ptr, buf_view(&b), err);
     mem_free(snapshot);
     buf_release(&b);
     buf_release(&path);

@@ -279,6 +279,22 @@ static struct topic *ask_topic(struct ask *a)
     return ns ? hub_topic(a->hub, ns, str_z(a->name), false, &a->err) : NULL;
 }
 
+static void ask_free(struct ask *a)
+{
+    mem_free(a->ranges.items);
+    mem_free(a->ns);
+    mem_free(a->name);
+    mem_free(a);
+}
+
+static void copy_ranges(struct ask *a, const struct hub_ranges *r)
+{
+    a->ranges.count = r->count;
+    a->ranges.items = mem_alloc((size_t)(r->count + 1) * sizeof *r->items);
+    if (r->count)
+        memcpy(a->ranges.items, r->items, (size_t)r->count * sizeof *r->items);
+}
+
 static void on_told(void *arg)
 {
     struct ask *a = arg;
@@ -287,10 +303,7 @@ static void on_told(void *arg)
         a->on_ranges(a->arg, err ? NULL : &a->ranges, err);
     else
         a->on_reader(a->arg, err ? NULL : a->reader, err);
-    mem_free(a->ranges.items);
-    mem_free(a->ns);
-    mem_free(a->name);
-    mem_free(a);
+    ask_free(a);
 }
 
 static void tell(struct ask *a, int rc)
@@ -320,6 +333,25 @@ void hub_offsets(struct hub *h, const char *ns, const char *name,
     struct ask *a = ask_new(h, ns, name, arg);
     a->on_ranges = fn;
     ev_post(h->loop, on_ask_offsets, a);
+}
+
+static void on_reserve(void *arg)
+{
+    struct ask *a = arg;
+    struct topic *t = ask_topic(a);
+    for (int32_t i = 0; t && i < a->ranges.count; i++) {
+        struct partition *p = topic_partition(t, a->ranges.items[i].partition);
+        if (p)
+            plog_skip_to(p->log, a->ranges.items[i].to);
+    }
+    ask_free(a);
+}
+
+void hub_reserve(struct hub *h, const char *ns, const char *name, const struct hub_ranges *given)
+{
+    struct ask *a = ask_new(h, ns, name, NULL);
+    copy_ranges(a, given);
+    ev_post(h->loop, on_reserve, a);
 }
 
 static void add_piece(struct hub_reader *r, struct piece p)
@@ -390,9 +422,7 @@ void hub_reader_open(struct hub *h, const char *ns, const char *name, const stru
 {
     struct ask *a = ask_new(h, ns, name, arg);
     a->on_reader = fn;
-    a->ranges.count = ranges->count;
-    a->ranges.items = mem_alloc((size_t)(ranges->count + 1) * sizeof *ranges->items);
-    memcpy(a->ranges.items, ranges->items, (size_t)ranges->count * sizeof *ranges->items);
+    copy_ranges(a, ranges);
     ev_post(h->loop, on_ask_reader, a);
 }
 

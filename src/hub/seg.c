@@ -176,7 +176,7 @@ int seg_need_index(struct seg *s, struct err *err)
     return 0;
 }
 
-static int write_plain(const char *path, struct str bytes, struct err *err)
+int seg_write_hint(const char *path, struct str bytes, struct err *err)
 {
     int fd = fs_open(path, FS_WRITE | FS_CREATE | FS_TRUNC, err);
     if (fd < 0)
@@ -196,7 +196,7 @@ int seg_save_index(struct seg *s, struct err *err)
     buf_init(&o);
     buf_init(&t);
     seg_index_save(&s->index, &o, &t);
-    int rc = write_plain(index, buf_view(&o), err) || write_plain(times, buf_view(&t), err);
+    int rc = seg_write_hint(index, buf_view(&o), err) || seg_write_hint(times, buf_view(&t), err);
     buf_release(&o);
     buf_release(&t);
     mem_free(index);
@@ -221,7 +221,7 @@ static bool last_timestamp(const struct seg *s, int64_t *ts)
     return good;
 }
 
-struct seg *seg_open(const char *dir, int64_t base, struct err *err)
+struct seg *seg_open(const char *dir, int64_t base, bool closed, struct err *err)
 {
     struct seg *s = seg_new(dir, base);
     struct fs_stat st;
@@ -232,7 +232,7 @@ struct seg *seg_open(const char *dir, int64_t base, struct err *err)
     s->size = s->synced = st.size;
     s->last_append_ms = st.mtime_us / 1000;
     s->indexed = false;
-    if (!last_timestamp(s, &s->max_ts) && seg_need_index(s, err)) {
+    if (closed && !last_timestamp(s, &s->max_ts) && seg_need_index(s, err)) {
         seg_unref(s);
         return NULL;
     }

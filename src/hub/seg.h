@@ -30,14 +30,17 @@ struct seg {
 struct seg *seg_new(const char *dir, int64_t base); /* one reference; no I/O */
 void seg_ref(struct seg *s);
 void seg_unref(struct seg *s);                      /* the last one closes the file */
-/* Opens an existing file: size and max_ts (from the end of its .timeindex, else by a scan). */
-struct seg *seg_open(const char *dir, int64_t base, struct err *err) MUST_CHECK;
+/* Opens an existing file. A closed one gets its max_ts too: from the end of its .timeindex, else by a
+ * scan; the log's last one is looked at by the caller anyway. */
+struct seg *seg_open(const char *dir, int64_t base, bool closed, struct err *err) MUST_CHECK;
 /* Makes the file, empty. Any thread; the caller syncs the folder. */
 int seg_create(struct seg *s, struct err *err) MUST_CHECK;
 /* Accounts for a batch at the end of the segment. */
 void seg_note(struct seg *s, const struct batch *b, int64_t now_ms);
 int seg_need_index(struct seg *s, struct err *err) MUST_CHECK;
 int seg_save_index(struct seg *s, struct err *err) MUST_CHECK;
+/* Writes a file that is only a hint: not synced, its reader checks it. */
+int seg_write_hint(const char *path, struct str bytes, struct err *err) MUST_CHECK;
 /* Unlinks the segment's files; open readers keep theirs. */
 int seg_unlink(const struct seg *s, struct err *err) MUST_CHECK;
 
