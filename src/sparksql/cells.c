@@ -1,10 +1,10 @@
 /* cells.c -- what happens to SQL files before parsing: ${key} substitution, and notebook cells.
  *
  * A notebook source file begins with "-- Databricks notebook source"; "-- COMMAND ----------" lines
- * divide it into cells. In a cell of another language each line begins with "-- MAGIC ", the first
- * one names it:
- * "-- MAGIC %md". Lines "-- DBTITLE …" are the cell's title. A file without the first line is one
- * cell. */
+ * divide it into cells. In a cell of another language each line begins with "-- MAGIC ", and the
+ * first one names it: "-- MAGIC %md". Lines "-- DBTITLE …" are the cell's title. A file with
+ * neither the first line nor a divider is one cell; some files have only dividers, in place of
+ * semicolons. */
 #include "sparksql/sparksql.h"
 
 #include <string.h>
@@ -54,6 +54,17 @@ static struct str line_of(struct str text, size_t at)
 static bool is_separator(struct str line)
 {
     return str_starts_z(line, "-- COMMAND ----------");
+}
+
+static bool has_separator(struct str text)
+{
+    for (size_t at = 0; at < text.len;) {
+        struct str line = line_of(text, at);
+        if (is_separator(line))
+            return true;
+        at += line.len;
+    }
+    return false;
 }
 
 /* "-- MAGIC x" → "x"; false if the line is none. */
@@ -131,7 +142,7 @@ int64_t sparksql_cells(struct arena *a, struct str text, struct cell **cells)
     *cells = NULL;
     if (str_starts_z(text, "\xEF\xBB\xBF"))
         text = str_from(text, 3);
-    bool notebook = str_starts_z(text, "-- Databricks notebook source");
+    bool notebook = str_starts_z(text, "-- Databricks notebook source") || has_separator(text);
     if (!notebook) {
         *cells = ARENA_NEW(a, struct cell);
         **cells = (struct cell){.text = text, .line = 1};

@@ -62,6 +62,22 @@ static int parser_open(struct parser *p, struct arena *a, const char *file, int 
     return 0;
 }
 
+static bool is_value(const struct tok *t)
+{
+    return t->kind == TOK_WORD || t->kind == TOK_QUOTED || t->kind == TOK_STRING ||
+           t->kind == TOK_INT || t->kind == TOK_DECIMAL;
+}
+
+/* Two values side by side: most often a comma was forgotten. */
+static void not_at_end(struct parser *p)
+{
+    bool side_by_side = p->at > 0 && is_value(cur(p)) && is_value(&p->toks[p->at - 1]) &&
+                        keyword_flags[cur(p)->kw] == 0;
+    syntax_error(p, side_by_side
+                        ? "the end of the statement (is a comma or an operator missing before it?)"
+                        : "the end of the statement");
+}
+
 int sparksql_parse(struct arena *a, const char *file, int line, struct str text, struct stmts *out,
                    struct err *err)
 {
@@ -83,7 +99,7 @@ int sparksql_parse_params(struct arena *a, const char *file, int line, struct st
             break;
         struct stmt *s = statement(&p);
         if (!at_end(&p))
-            syntax_error(&p, "the end of the statement");
+            not_at_end(&p);
         if (p.failed)
             return -1;
         out->items = arena_grow(a, out->items, &out->cap, out->count + 1, sizeof *out->items);

@@ -62,9 +62,23 @@ static struct str object_word(struct parser *p)
     return word;
 }
 
+/* Objects of a workspace that nothing here holds are refused by name. */
+static void known_object(struct parser *p, struct stmt *s, const char *verb,
+                         const char *const *known, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (str_eqz(s->object, known[i]))
+            return;
+    refuse(p, s->at, arena_printf(p->a, "%s %.*s", verb, STR_ARGS(s->object)), NULL);
+}
+
 static void drop(struct parser *p, struct stmt *s)
 {
+    static const char *const known[] = {"TABLE",           "VIEW",   "MATERIALIZED VIEW",
+                                        "STREAMING TABLE", "SCHEMA", "CATALOG",
+                                        "FUNCTION",        "VOLUME", "VARIABLE"};
     s->object = object_word(p);
+    known_object(p, s, "DROP", known, COUNT_OF(known));
     if_exists(p, s);
     s->name = table_names(p, "a name");
     s->cascade = accept_kw(p, KW_CASCADE);
@@ -90,10 +104,19 @@ static void show_in(struct parser *p, struct stmt *s)
 static void show(struct parser *p, struct stmt *s)
 {
     static const char *const scopes[] = {"USER", "SYSTEM", "ALL"};
+    static const char *const known[] = {"TABLES",         "SCHEMAS",   "VIEWS",     "COLUMNS",
+                                        "CREATE TABLE",   "FUNCTIONS", "CATALOGS",  "TBLPROPERTIES",
+                                        "TABLE EXTENDED", "VOLUMES",   "PARTITIONS"};
     for (size_t i = 0; i < COUNT_OF(scopes); i++)
         if (is_word(p, scopes[i]) && name_follows(p, 1))
             s->value = str_upper(p->a, name(p, "a word"));
     s->object = object_word(p);
+    if (str_eqz(s->object, "GRANT") || str_eqz(s->object, "GRANTS")) {
+        s->object = STR("GRANTS");
+        s->value = rest_of_statement(p);
+        return;
+    }
+    known_object(p, s, "SHOW", known, COUNT_OF(known));
     bool names_object = str_eqz(s->object, "CREATE TABLE") || str_eqz(s->object, "TBLPROPERTIES") ||
                         str_eqz(s->object, "PARTITIONS");
     if (names_object && is_name(p))
@@ -136,7 +159,7 @@ static void describe(struct parser *p, struct stmt *s)
     } else if (is_word(p, "DETAIL") && name_follows(p, 1)) {
         advance(p);
         s->detail = true;
-    } else if (is_kw(p, KW_QUERY) || query_follows(p, 0)) {
+    } else if (is_kw(p, KW_QUERY) || (query_follows(p, 0) && !is_kw(p, KW_TABLE))) {
         (void)accept_kw(p, KW_QUERY);
         s->query = query(p);
         return;

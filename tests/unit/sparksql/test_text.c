@@ -80,6 +80,9 @@ static void plain_file(void **state)
             &cells),
         1);
     assert_int_equal(cells[0].line, 3);
+    assert_int_equal(
+        sparksql_cells(arena, STR("SELECT 1\n-- COMMAND ----------\nSELECT 2\n"), &cells), 2);
+    assert_int_equal(cells[1].line, 3);
 }
 
 static bool get(void *ctx, struct str key, struct str *value)
