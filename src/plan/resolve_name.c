@@ -38,18 +38,32 @@ static void put_timestamp(struct buf *b, const char *type, int64_t us)
     buf_char(b, '\'');
 }
 
+/* As Java writes doubles: 1.5, 1.0E10. */
 static void put_double(struct buf *b, double v)
 {
-    char t[40];
-    for (int p = 1; p <= 17; p++) {
+    char t[40], digits[24];
+    int n = 0;
+    for (int p = 0; p <= 16; p++) {
         double back;
-        snprintf(t, sizeof t, "%.*g", p, v);
-        if (str_f64(str_z(t), &back) && back == v)
+        snprintf(t, sizeof t, "%.*e", p, v);
+        if (!str_f64(str_z(t), &back) || back == v)
             break;
     }
-    buf_z(b, t);
-    if (!strpbrk(t, ".eni"))
-        buf_z(b, ".0");
+    const char *e = strchr(t, 'e');
+    if (!e) {
+        buf_z(b, t[0] == 'n' ? "NaN" : t[0] == '-' ? "-Infinity" : "Infinity");
+        return;
+    }
+    int exponent = (int)strtol(e + 1, NULL, 10);
+    for (const char *c = t; c < e; c++)
+        if (*c >= '0' && *c <= '9')
+            digits[n++] = *c;
+    if (exponent >= -3 && exponent < 7) {
+        int decimals = n - 1 - exponent;
+        buf_printf(b, "%.*f", decimals < 1 ? 1 : decimals, v);
+    } else {
+        buf_printf(b, "%s%c.%.*sE%d", t[0] == '-' ? "-" : "", digits[0], n > 1 ? n - 1 : 1, n > 1 ? digits + 1 : "0", exponent);
+    }
 }
 
 static void put_interval(struct buf *b, const struct lit *l)
@@ -171,9 +185,72 @@ static const struct { const char *func, *shown; } infix[] = {
     {"<", "<"}, {"<=", "<="}, {">", ">"}, {">=", ">="}, {"and", "AND"}, {"or", "OR"}, {"&", "&"}, {"|", "|"}, {"^", "^"},
 };
 
+/* Functions shown by another name, or with the arguments that were left out. */
+static const struct { const char *func, *shown; size_t args; const char *rest; } shapes[] = {
+    {"ceil", "CEIL", 0, ""}, {"ceiling", "CEIL", 0, ""}, {"floor", "FLOOR", 0, ""}, {"sqrt", "SQRT", 0, ""},
+    {"power", "POWER", 0, ""}, {"pow", "pow", 0, ""}, {"exp", "EXP", 0, ""}, {"log10", "LOG10", 0, ""}, {"log2", "LOG2", 0, ""},
+    {"cbrt", "CBRT", 0, ""}, {"hypot", "HYPOT", 0, ""}, {"atan2", "ATAN2", 0, ""}, {"acos", "ACOS", 0, ""},
+    {"asin", "ASIN", 0, ""}, {"atan", "ATAN", 0, ""}, {"cos", "COS", 0, ""}, {"sin", "SIN", 0, ""}, {"tan", "TAN", 0, ""},
+    {"degrees", "DEGREES", 0, ""}, {"radians", "RADIANS", 0, ""}, {"rlike", "RLIKE", 0, ""}, {"log", "LOG", 0, ""},
+    {"round", "round", 1, ", 0"}, {"bround", "bround", 1, ", 0"}, {"substring", "substring", 2, ", 2147483647"},
+    {"substr", "substr", 2, ", 2147483647"}, {"lpad", "lpad", 2, ",  "}, {"rpad", "rpad", 2, ",  "},
+    {"locate", "locate", 2, ", 1"}, {"position", "locate", 2, ", 1"}, {"replace", "replace", 2, ", "},
+    {"overlay", "overlay", 3, ", -1"}, {"split", "split", 2, ", -1"}, {"regexp_replace", "regexp_replace", 3, ", 1"},
+    {"regexp_instr", "regexp_instr", 2, ", 0"}, {"str_to_map", "str_to_map", 1, ", ,, :"},
+    {"months_between", "months_between", 2, ", true"}, {"sort_array", "sort_array", 1, ", true"},
+    {"unix_timestamp", "unix_timestamp", 1, ", yyyy-MM-dd HH:mm:ss"}, {"from_unixtime", "from_unixtime", 1, ", yyyy-MM-dd HH:mm:ss"},
+    {"lag", "lag", 1, ", 1, NULL"}, {"lead", "lead", 1, ", 1, NULL"},
+};
+
+static bool put_shape(struct buf *b, const struct expr *e)
+{
+    for (size_t i = 0; i < COUNT_OF(shapes); i++) {
+        if (!str_eqz(e->func, shapes[i].func))
+            continue;
+        buf_printf(b, "%s(", shapes[i].shown);
+        put_list(b, &e->args, 0, ", ");
+        buf_printf(b, "%s)", shapes[i].args == e->args.count ? shapes[i].rest : "");
+        return true;
+    }
+    return false;
+}
+
 static void put_call(struct buf *b, const struct expr *e)
 {
     const struct exprs *a = &e->args;
+    static const char *const casts[] = {"int", "bigint", "string", "double", "float", "date", "timestamp", "boolean", "decimal",
+                                        "smallint", "tinyint", "binary"};
+    for (size_t i = 0; i < COUNT_OF(casts) && a->count == 1; i++)
+        if (str_eqz(e->func, casts[i])) {
+            put(b, a->items[0]);
+            return;
+        }
+    if (put_shape(b, e))
+        return;
+    if (str_eqz(e->func, "if") && a->count == 3) {
+        buf_z(b, "(IF(");
+        put_list(b, a, 0, ", ");
+        buf_z(b, "))");
+        return;
+    }
+    if ((str_eqz(e->func, "like") || str_eqz(e->func, "ilike")) && a->count == 2) {
+        put(b, a->items[0]);
+        buf_z(b, e->func.ptr[0] == 'i' ? " ILIKE " : " LIKE ");
+        put(b, a->items[1]);
+        return;
+    }
+    if (str_eqz(e->func, "extract") && a->count == 2) {
+        buf_z(b, "extract(");
+        put_list(b, a, 0, " FROM ");
+        buf_char(b, ')');
+        return;
+    }
+    if (str_eqz(e->func, "from_json") && a->count > 1) {
+        buf_z(b, "from_json(");
+        put(b, a->items[0]);
+        buf_char(b, ')');
+        return;
+    }
     for (size_t i = 0; i < COUNT_OF(infix) && a->count == 2; i++)
         if (str_eqz(e->func, infix[i].func)) {
             buf_char(b, '(');
@@ -229,6 +306,10 @@ static void put_call(struct buf *b, const struct expr *e)
 static void put_cast(struct buf *b, const struct expr *e)
 {
     struct buf t;
+    if (e->type->kind == TYPE_ARRAY || e->type->kind == TYPE_MAP || e->type->kind == TYPE_STRUCT) {
+        put(b, e->args.items[0]); /* such casts do not show */
+        return;
+    }
     buf_init(&t);
     buf_z(b, e->try_cast ? "TRY_CAST(" : "CAST(");
     put(b, e->args.items[0]);
@@ -247,8 +328,10 @@ static void put(struct buf *b, const struct expr *e)
     case EXPR_INTERVAL:
         put_literal(b, e);
         break;
-    case EXPR_COLUMN:
     case EXPR_LAMBDA_VAR:
+        buf_z(b, "namedlambdavariable()");
+        break;
+    case EXPR_COLUMN:
         buf_str(b, e->name.parts[e->name.count - 1]);
         break;
     case EXPR_CALL:
@@ -276,7 +359,7 @@ static void put(struct buf *b, const struct expr *e)
         buf_z(b, "lambdafunction(");
         put(b, e->args.items[0]);
         for (size_t i = 0; i < e->param_count; i++)
-            buf_printf(b, ", %.*s", STR_ARGS(e->params[i]));
+            buf_z(b, ", namedlambdavariable()");
         buf_char(b, ')');
         break;
     case EXPR_FIELD:
@@ -321,19 +404,24 @@ struct str expr_title(struct rs *rs, const struct expr *e)
 {
     struct buf b;
     buf_init_max(&b, TITLE_MAX);
-    const struct expr *last = e;
-    if (last->kind == EXPR_FIELD) /* a.b.c is named c; so is a[0].b */
-        buf_str(&b, last->field_name);
-    else if (last->kind == EXPR_PATH) { /* v:a.b is named b */
-        struct str p = last->field_name;
+    const struct expr *base = e;
+    while (base->kind == EXPR_FIELD)
+        base = base->args.items[0];
+    while (e->kind == EXPR_CAST && e->args.items[0]->kind == EXPR_COLUMN) /* a column's cast keeps its name */
+        e = e->args.items[0];
+    if (e->kind == EXPR_FIELD && (base->kind == EXPR_COLUMN || base->kind == EXPR_ELEMENT)) { /* a.b.c is named c */
+        buf_str(&b, e->field_name);
+    } else if (e->kind == EXPR_PATH) { /* v:a.b is named b */
+        struct str p = e->field_name;
         int64_t dot = str_rchr(p, '.');
         p = dot < 0 ? p : str_from(p, (size_t)dot + 1);
         while (p.len && (p.ptr[0] == '$' || p.ptr[0] == '\'' || p.ptr[0] == '['))
             p = str_from(p, 1);
         int64_t end = str_chr(p, '[');
         buf_str(&b, end > 0 ? str_sub(p, 0, (size_t)end) : p);
-    } else
+    } else {
         put(&b, e);
+    }
     struct str s = str_copy(rs->a, buf_view(&b));
     buf_release(&b);
     return s;

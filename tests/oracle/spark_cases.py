@@ -157,7 +157,6 @@ SELECT x, lag(x) OVER (ORDER BY x), lead(x, 1, 0) OVER (ORDER BY x), sum(x) OVER
 SELECT k, v, sum(v) OVER (PARTITION BY k ORDER BY v) AS r, count(*) OVER w FROM VALUES ('a', 1), ('a', 2), ('b', 3) t(k, v) WINDOW w AS (PARTITION BY k) ORDER BY k, v
 SELECT k, sum(v) AS s, rank() OVER (ORDER BY sum(v) DESC) AS r FROM VALUES ('a', 1), ('a', 2), ('b', 5) t(k, v) GROUP BY k ORDER BY r
 SELECT * FROM (SELECT k, row_number() OVER (PARTITION BY k ORDER BY v) AS rn FROM VALUES ('a', 1), ('a', 2) t(k, v)) WHERE rn = 1
-SELECT k, v FROM VALUES ('a', 1), ('a', 2) t(k, v) QUALIFY row_number() OVER (PARTITION BY k ORDER BY v DESC) = 1
 SELECT a.x, b.y FROM VALUES (1), (2) a(x) LEFT JOIN VALUES (1, 'p') b(x, y) ON a.x = b.x ORDER BY a.x
 SELECT * FROM VALUES (1, 'l') a(x, l) FULL JOIN VALUES (2, 'r') b(x, r) USING (x) ORDER BY x
 SELECT * FROM VALUES (1, 'l') a(x, l) NATURAL JOIN VALUES (1, 'r') b(x, r)
@@ -177,7 +176,6 @@ SELECT 1 AS x UNION SELECT 1 UNION ALL SELECT 2 ORDER BY x
 SELECT 1 AS x INTERSECT SELECT 1
 SELECT x FROM VALUES (1), (2) t(x) EXCEPT SELECT 1
 SELECT 1 AS x, 'a' AS y UNION ALL SELECT 2.5, 'b' ORDER BY x
-SELECT 1 AS a, 2 AS b UNION ALL BY NAME SELECT 3 AS b, 4 AS a ORDER BY a
 SELECT DISTINCT x FROM VALUES (2), (1), (2) t(x) ORDER BY x DESC
 SELECT x FROM VALUES (3, 1), (1, 2), (2, 0) t(x, y) ORDER BY y
 SELECT x + 1 AS z FROM VALUES (1), (3) t(x) ORDER BY z DESC LIMIT 1
@@ -192,6 +190,28 @@ SELECT * FROM VALUES (1, 'a', 10), (1, 'b', 20) t(id, k, v) PIVOT (sum(v) AS s, 
 SELECT * FROM VALUES (1, 10, NULL) t(id, a, b) UNPIVOT (v FOR k IN (a, b))
 SELECT * FROM range(2, 10, 3)
 SELECT id FROM range(3) WHERE id > 0
+SELECT a.k, count(DISTINCT b.v, b.k) AS n FROM VALUES ('a'), ('b') a(k) LEFT JOIN VALUES ('a', 1), ('a', 1), ('a', NULL) b(k, v) ON a.k = b.k GROUP BY a.k ORDER BY a.k
+SELECT t.k, u.n FROM VALUES ('a'), ('b') t(k) JOIN (SELECT k, count(*) AS n FROM VALUES ('a'), ('a') v(k) GROUP BY k) u ON t.k = u.k
+SELECT k FROM (SELECT k, v FROM VALUES ('a', 1), ('b', 2) t(k, v) ORDER BY v DESC LIMIT 1)
+SELECT coalesce(sum(v), 0) AS s, CASE WHEN sum(v) > 2 THEN 'big' ELSE 'small' END AS c FROM VALUES (1), (2) t(v)
+SELECT date_trunc('MONTH', d) AS m, count(*) FROM VALUES (DATE'2024-01-05'), (DATE'2024-01-20'), (DATE'2024-02-01') t(d) GROUP BY date_trunc('MONTH', d) ORDER BY m
+SELECT year(d) AS y, sum(v) AS s FROM VALUES (DATE'2024-01-05', 1), (DATE'2023-01-20', 2) t(d, v) GROUP BY year(d) HAVING sum(v) > 0 ORDER BY year(d) DESC
+SELECT x, sum(y) OVER (PARTITION BY x ORDER BY y DESC RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS s FROM VALUES ('a', 1), ('a', 2), ('a', 2) t(x, y) ORDER BY x, y
+SELECT d, sum(v) OVER (ORDER BY d RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND CURRENT ROW) AS s FROM VALUES (DATE'2024-01-01', 1), (DATE'2024-01-02', 2), (DATE'2024-01-05', 4) t(d, v) ORDER BY d
+SELECT max(struct(v, k)).k AS best FROM VALUES ('a', 1), ('b', 3) t(k, v)
+SELECT k, collect_list(struct(v, v * 2 AS w)) AS l FROM VALUES ('a', 1), ('a', 2) t(k, v) GROUP BY k
+SELECT s.name, size(s.tags) FROM (SELECT from_json('{"name":"n","tags":["p","q"]}', 'name STRING, tags ARRAY<STRING>') AS s)
+SELECT x FROM VALUES (1), (2), (3) t(x) WHERE NOT (x = 2 OR x > 2) AND x IS NOT NULL
+SELECT DISTINCT a, count(*) OVER (PARTITION BY a) AS n FROM VALUES ('x'), ('x'), ('y') t(a) ORDER BY a
+SELECT a, b FROM VALUES (1, 2), (3, 4) t(a, b) WHERE (a, b) IN (SELECT 1, 2)
+SELECT concat_ws(' ', first, last) AS full FROM VALUES ('A', NULL), ('B', 'C') t(first, last) ORDER BY full
+SELECT sum(CASE WHEN x > 1 THEN 1 ELSE 0 END) / count(*) AS share, round(avg(x), 2) AS m, round(sum(x) / 3, 2) FROM VALUES (1), (2), (4) t(x)
+SELECT count(*) AS n, sum(n2) FROM (SELECT count(*) AS n2 FROM VALUES ('a'), ('a'), ('b') t(k) GROUP BY k)
+SELECT * FROM (SELECT 1 AS x UNION ALL SELECT 2) t WHERE x > 1
+SELECT CAST(SUM(amount) AS DECIMAL(18,2)) AS total, ROUND(AVG(amount), 2) AS mean FROM VALUES (CAST(10.10 AS DECIMAL(10,2))), (20.25) t(amount)
+SELECT upper(trim(name)) AS n, length(name) FROM VALUES (' a '), (NULL) t(name) ORDER BY n
+SELECT x, if(x % 2 = 0, 'even', 'odd') AS p FROM range(3) t(x)
+SELECT stack(2, 'a', x, 'b', y) AS (k, v) FROM VALUES (1, 2) t(x, y)
 SELECT nope FROM VALUES (1) t(x)
 SELECT x FROM VALUES (1) a(x), VALUES (2) b(x)
 SELECT x, sum(y) FROM VALUES (1, 2) t(x, y)

@@ -93,8 +93,9 @@ static struct rel *spark_print(struct spark *s, struct arena *a, const struct re
     return r && !engine_print(r, &p, sql, err) ? r : NULL;
 }
 
-/* Writes "types | row / row" as JSON values. 0 good, 1 refused before it ran, -1 failed when run. */
-static inline int spark_run(struct spark *s, struct str text, struct buf *types, struct buf *rows, struct err *err)
+/* Writes types, column names (a line each) and rows, "1, 2 / 3, 4", as JSON values. 0 good, 1 refused before it ran, -1 failed when run. */
+static inline int spark_run(struct spark *s, struct str text, struct buf *types, struct buf *names, struct buf *rows,
+                            struct err *err)
 {
     struct arena *a = arena_new();
     struct buf sql;
@@ -105,6 +106,7 @@ static inline int spark_run(struct spark *s, struct str text, struct buf *types,
     for (size_t i = 0; res && i < r->output->field_count; i++) {
         buf_z(types, i ? ", " : "");
         type_write_ddl(types, r->output->fields[i].type);
+        buf_printf(names, "%s%.*s", i ? "\n" : "", STR_ARGS(r->output->fields[i].name));
     }
     bool first = true;
     while (res && (more = duck_next(res, err)) == 1)

@@ -109,15 +109,26 @@ static void report(const char *what, const struct doc *c, const char *got)
     print_message("  %s: %.*s\n     got %s\n", what, STR_ARGS(doc_get(c, "q")->text), got);
 }
 
+/* Names of columns without an alias: told when NAMES is set. */
+static void check_names(const struct doc *c, struct str got)
+{
+    const struct doc *want = doc_get(c, "names");
+    struct str rest = got, name;
+    for (size_t i = 0; want && i < want->count && str_split(&rest, '\n', &name); i++)
+        if (!str_eq(want->items[i]->text, name) && getenv("NAMES"))
+            print_message("  name %.*s, in Spark %.*s\n", STR_ARGS(name), STR_ARGS(want->items[i]->text));
+}
+
 static void one_case(const struct doc *c, struct tally *t)
 {
     struct arena *a = arena_new();
-    struct buf types, rows;
+    struct buf types, names, rows;
     struct err err = {0};
     char text[900];
     buf_init(&types);
+    buf_init(&names);
     buf_init(&rows);
-    int rc = spark_run(&spark, doc_get(c, "q")->text, &types, &rows, &err);
+    int rc = spark_run(&spark, doc_get(c, "q")->text, &types, &names, &rows, &err);
     const struct doc *want = doc_get(c, "rows");
     if (!want) { /* an error in Spark: any error will do here, its class is told below */
         struct str class = doc_get(c, "error")->text;
@@ -137,6 +148,8 @@ static void one_case(const struct doc *c, struct tally *t)
         struct doc *got = rows_of(a, buf_view(&rows), &err);
         bool types_ok = same_types(doc_get(c, "types"), buf_view(&types));
         bool ok = types_ok && got && same(want, got);
+        if (ok)
+            check_names(c, buf_view(&names));
         t->equal += ok;
         t->wrong += !ok;
         if (!ok) {
@@ -152,6 +165,7 @@ static void one_case(const struct doc *c, struct tally *t)
         }
     }
     buf_release(&types);
+    buf_release(&names);
     buf_release(&rows);
     arena_free(a);
 }
@@ -228,15 +242,16 @@ static bool told_otherwise(struct str q)
 
 static void trap(const struct doc *c, struct tally *t)
 {
-    struct buf types, rows, want, got;
+    struct buf types, names, rows, want, got;
     struct err err = {0};
     char text[900];
     struct str q = doc_get(c, "q")->text, spark_says = doc_get(c, "spark")->text;
     buf_init(&types);
+    buf_init(&names);
     buf_init(&rows);
     buf_init(&want);
     buf_init(&got);
-    int rc = spark_run(&spark, q, &types, &rows, &err);
+    int rc = spark_run(&spark, q, &types, &names, &rows, &err);
     plain_spelling(&want, spark_says);
     plain_spelling(&got, buf_view(&rows));
     if (str_starts_z(spark_says, "ERR")) {
@@ -254,6 +269,7 @@ static void trap(const struct doc *c, struct tally *t)
             report(want.ptr, c, rc ? err_text(&err, text, sizeof text) : got.ptr);
     }
     buf_release(&types);
+    buf_release(&names);
     buf_release(&rows);
     buf_release(&want);
     buf_release(&got);
