@@ -219,6 +219,7 @@ static int dataset_view(struct binding *b, struct arena *a, const struct rel *le
         struct rel *r = rel_new(a, REL_RENAME, leaf->at);
         r->input = (struct rel *)d->flows[0]->query;
         r->new_columns = ARENA_ARRAY(a, struct str, d->st->column_count);
+        r->column_count = d->st->column_count; /* without `columns`: toDF() */
         for (size_t i = 0; i < d->st->column_count; i++)
             r->new_columns[i] = d->st->columns[i].name;
         out->view = r;
@@ -300,7 +301,7 @@ static int table(struct binding *b, struct arena *a, const struct rel *leaf, str
         return 0;
     if (leaf->timestamp || (leaf->version && leaf->streaming))
         return leaf->streaming ? err_at(err, ERR_UNSUPPORTED, PLACE(leaf->at), "time travel on a stream is not supported: use WITH (startingVersion = n)") : 0;
-    const struct dataset *d = model_find(b->m, a, &leaf->name, scope);
+    const struct dataset *d = pipelines_model_find(b->m, a, &leaf->name, scope);
     if (d) {
         out->qualifier[0] = d->unpublished ? STR_NONE : d->name.catalog;
         out->qualifier[1] = d->unpublished ? STR_NONE : d->name.schema;

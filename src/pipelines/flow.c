@@ -123,8 +123,10 @@ static int set_up(const struct flow_env *env, struct flow *f, struct session *s,
         return 0;
     if (kind == DATASET_VIEW)
         return target_publish_view(env->m, f->target, schema, err);
-    if (target_set_up(env->m, f->target, schema, s, err))
+    int pending = target_set_up(env->m, f->target, schema, s, err);
+    if (pending < 0)
         return -1;
+    rt->schema_pending = pending;
     return kind == DATASET_STREAMING_TABLE ? stream_open(f, s, err) : view_open(f, s, err);
 }
 

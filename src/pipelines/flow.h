@@ -26,6 +26,7 @@ struct flow_runtime {
     struct checkpoint cp;
     struct stream_sources sources;
     struct str *statics; size_t static_count;  /* folders of the tables read as they are */
+    bool schema_pending;           /* a view: its table still has the columns of an older query */
     bool streams, rereads;         /* rereads: files or untracked relations: must be planned to be compared */
     bool moody;                    /* a view whose result changes by itself: current_date() */
     struct tally *totals;          /* one an expectation of the target */

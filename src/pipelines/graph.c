@@ -27,7 +27,7 @@ static int target_of(struct link *l, struct flow *f, struct err *err)
 {
     struct model *m = l->m;
     if (!f->target)
-        f->target = model_find(m, m->arena, &f->target_name, f->scope);
+        f->target = pipelines_model_find(m, m->arena, &f->target_name, f->scope);
     const struct dataset *t = f->target;
     if (!t || t->pipeline != f->scope->pipeline)
         return err_at(err, ERR_NOT_FOUND, PLACE(f->at), "[TABLE_OR_VIEW_NOT_FOUND] flow `%.*s` writes into a table that %s",
@@ -83,7 +83,7 @@ static void link_inputs(struct link *l, struct dataset *d)
         struct deps deps = {};
         deps_collect(m->arena, d->flows[i]->query, &deps);
         for (size_t j = 0; j < deps.count; j++) {
-            struct dataset *input = model_find(m, m->arena, &deps.items[j].leaf->name, d->flows[i]->scope);
+            struct dataset *input = pipelines_model_find(m, m->arena, &deps.items[j].leaf->name, d->flows[i]->scope);
             if (input)
                 add_input(m, d, input);
         }

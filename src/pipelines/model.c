@@ -13,7 +13,7 @@ struct str model_folder(struct arena *a, struct str name)
     buf_init(&b);
     for (size_t i = 0; i < name.len; i++) {
         unsigned char c = (unsigned char)name.ptr[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+        bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-' || (c == '.' && i);
         if (plain)
             buf_char(&b, (char)c);
         else
@@ -42,7 +42,7 @@ struct pipeline *model_pipeline(const struct model *m, struct str name_or_id)
     return NULL;
 }
 
-struct dataset *model_find(const struct model *m, struct arena *a, const struct names *name, const struct query_scope *scope)
+struct dataset *pipelines_model_find(const struct model *m, struct arena *a, const struct names *name, const struct query_scope *scope)
 {
     struct names n = *name;
     struct err ignored;

@@ -26,7 +26,7 @@ struct query_scope {
 struct flow {
     struct dataset *target;
     struct str name;               /* folded; of the default flow: its table's name */
-    struct str state_name;         /* its folder: name, bytes other than a-z 0-9 _ - as %XX */
+    struct str state_name;         /* its folder: name, bytes other than a-z 0-9 _ - . as %XX */
     struct place at;
     const struct rel *query;
     struct str text;               /* of its statement, parameters filled in */
@@ -90,7 +90,7 @@ int model_statement(struct model *m, struct pipeline *pl, const struct stmt *st,
                     struct err *err) MUST_CHECK;
 const struct query_scope *model_scope(const struct model *m, const char *file);
 /* The dataset that a name means there; NULL if it is none of ours. */
-struct dataset *model_find(const struct model *m, struct arena *a, const struct names *name, const struct query_scope *scope);
+struct dataset *pipelines_model_find(const struct model *m, struct arena *a, const struct names *name, const struct query_scope *scope);
 struct pipeline *model_pipeline(const struct model *m, struct str name_or_id);
 struct str model_shown(struct arena *a, const struct lake_name *n);
 /* Appends bytes as a folder's name. */

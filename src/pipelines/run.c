@@ -77,7 +77,7 @@ static void find_outside(void *ctx, const struct rel *r)
     struct outside *o = ctx;
     if (r->kind == REL_SOURCE || (r->kind == REL_FUNCTION && (str_ieqz(r->func, "read_files") || str_ieqz(r->func, "cloud_files"))))
         o->found = true;
-    if (r->kind == REL_TABLE && !model_find(o->m, o->arena, &r->name, o->f->scope))
+    if (r->kind == REL_TABLE && !pipelines_model_find(o->m, o->arena, &r->name, o->f->scope))
         o->found = true; /* a CTE's name counts too: an idle look more */
 }
 

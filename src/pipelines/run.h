@@ -67,7 +67,7 @@ struct pipeline_runtime {
 struct shown { int64_t rows, version, last_batch_ms; struct tp last_batch; struct err set_up_error; bool waiting; char reason[300]; };
 
 struct setup { struct pipelines *p; struct pipeline *pl; /* NULL: all */ void (*done)(void *arg, const struct err *err); void *arg;
-               struct err first; bool *waiting, *reset; struct err *errors; struct setup *next; };
+               struct err first; bool *waiting, *reset, *pending; struct err *errors; struct setup *next; };
 struct job;
 struct waiter { void (*fn)(void *arg, int failures); void *arg; struct waiter *next; };
 

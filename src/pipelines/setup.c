@@ -10,6 +10,15 @@ static int reset(const struct setup *s, struct dataset *d, struct session *sessi
     return 0;
 }
 
+/* Will a view that it reads, at any distance, have other columns after its next refresh? */
+static bool reads_pending(const struct setup *s, const struct dataset *d)
+{
+    for (size_t i = 0; i < d->input_count; i++)
+        if (s->pending[d->inputs[i]->order])
+            return true;
+    return false;
+}
+
 static void setup_dataset(struct setup *s, struct dataset *d, struct session *session)
 {
     if (reset(s, d, session, &s->errors[d->order])) {
@@ -19,8 +28,14 @@ static void setup_dataset(struct setup *s, struct dataset *d, struct session *se
     for (size_t i = 0; i < d->flow_count; i++) {
         struct err err = {};
         bool waiting;
-        if (!flow_set_up(&s->p->env, d->flows[i], session, &waiting, &err))
+        if (!flow_set_up(&s->p->env, d->flows[i], session, &waiting, &err)) {
+            s->pending[d->order] = s->pending[d->order] || d->flows[i]->runtime->schema_pending;
             continue;
+        }
+        if (reads_pending(s, d)) {
+            s->pending[d->order] = true; /* judged again when it runs, after what it reads */
+            return;
+        }
         s->errors[d->order] = err;
         s->waiting[d->order] = waiting;
         if (!waiting && !s->first.code)
@@ -102,6 +117,7 @@ static void setup_done(void *arg)
     mem_free(s->waiting);
     mem_free(s->errors);
     mem_free(s->reset);
+    mem_free(s->pending);
     mem_free(s);
     run_changed(p);
     run_pump(p);
@@ -115,6 +131,7 @@ void setup_start(struct pipelines *p)
     p->setting_up = true;
     s->waiting = mem_alloc((p->m.order_count + 1) * sizeof *s->waiting);
     s->errors = mem_alloc((p->m.order_count + 1) * sizeof *s->errors);
+    s->pending = mem_alloc((p->m.order_count + 1) * sizeof *s->pending);
     s->reset = mem_alloc((p->m.flow_count + 1) * sizeof *s->reset);
     for (size_t i = 0; i < p->m.flow_count; i++) {
         s->reset[i] = p->nodes[i].reset && (!s->pl || p->m.flows[i]->target->pipeline == s->pl);

@@ -22,6 +22,7 @@ const struct rel *target_query(const struct flow *f, struct arena *a)
     struct rel *r = rel_new(a, REL_RENAME, f->at);
     r->input = (struct rel *)f->query;
     r->new_columns = ARENA_ARRAY(a, struct str, st->column_count);
+    r->column_count = st->column_count; /* without `columns`: toDF() */
     for (size_t i = 0; i < st->column_count; i++)
         r->new_columns[i] = st->columns[i].name;
     r->height = rel_measure(r);
@@ -163,7 +164,7 @@ static int evolve(struct lake_txn *x, const struct dataset *d, const struct type
     if (!snap->file_count)
         return make(x, d, schema, a, err);
     if (d->kind == DATASET_MATERIALIZED_VIEW)
-        return 0; /* its next refresh replaces schema and rows in one commit */
+        return 1;
     return err_at(err, ERR_USER, PLACE(d->st->at), "the query of %.*s gives a column of another type than the table has: run a full refresh", STR_ARGS(d->shown));
 }
 
@@ -174,13 +175,14 @@ int target_set_up(const struct model *m, const struct dataset *d, const struct t
     int rc = lake_schema_create(m->engine->catalog, d->name.catalog, d->name.schema, STR_NONE, true, err);
     struct lake_txn *x = rc ? NULL : lake_txn_begin(lake_catalog_table(m->engine->catalog, d->dir), session_conn(s), err);
     rc = !x ? -1 : lake_txn_snapshot(x) ? evolve(x, d, schema, a, err) : make(x, d, schema, a, err);
+    bool pending = rc == 1;
     if (!rc)
         rc = lake_txn_commit(x, &version, err);
     lake_txn_end(x);
-    if (!rc && !d->unpublished)
+    if (rc >= 0 && !d->unpublished)
         rc = publish(m, d, err);
     arena_free(a);
-    return rc;
+    return rc ? -1 : pending;
 }
 
 int target_empty(const struct model *m, const struct dataset *d, struct session *s, struct err *err)

@@ -23,7 +23,7 @@ struct world {
     struct session *s;
 };
 
-static void must(int rc, const struct err *err)
+static __attribute__((unused)) void must(int rc, const struct err *err)
 {
     char text[900];
     if (rc) {
@@ -64,7 +64,7 @@ static void world_open(struct world *w)
     must(!w->s, &err);
 }
 
-static struct world *world_new(void)
+static __attribute__((unused)) struct world *world_new(void)
 {
     struct world *w = NEW(struct world);
     char dir[] = "/tmp/paystreak-pipelines-XXXXXX";
@@ -106,7 +106,7 @@ static void world_close(struct world *w)
     resolve_free(w->names);
 }
 
-static void world_free(struct world *w)
+static __attribute__((unused)) void world_free(struct world *w)
 {
     struct err err = {};
     world_close(w);
@@ -116,7 +116,7 @@ static void world_free(struct world *w)
     mem_free(w);
 }
 
-static void world_write(struct world *w, const char *rel, const char *text)
+static __attribute__((unused)) void world_write(struct world *w, const char *rel, const char *text)
 {
     struct err err = {};
     char *path = path_join(w->arena, w->project, rel);
@@ -124,7 +124,7 @@ static void world_write(struct world *w, const char *rel, const char *text)
     must(fs_write_file(path, str_z(text), &err), &err);
 }
 
-static int world_add(struct world *w, const char *name, const char *rel, struct err *err)
+static __attribute__((unused)) int world_add(struct world *w, const char *name, const char *rel, struct err *err)
 {
     struct str file = str_z(path_join(w->arena, w->project, rel));
     const struct pipeline_def def = {.name = str_z(name), .schema = STR("s"), .files = &file, .file_count = 1};
@@ -138,7 +138,7 @@ static void updated(void *arg, enum run_status status, const struct err *err)
     *o = (struct outcome){true, status, err ? *err : (struct err){}};
 }
 
-static struct outcome world_update(struct world *w, const char *name, const struct pipelines_update_opts *opts)
+static __attribute__((unused)) struct outcome world_update(struct world *w, const char *name, const struct pipelines_update_opts *opts)
 {
     struct outcome o = {};
     struct err err = {};
@@ -161,7 +161,7 @@ static int take_rows(void *ctx, const struct stmt *st, struct session_result *r,
 }
 
 /* Runs SQL; rows as JSON lines. An error's text is the result, if the caller wants none to fail. */
-static char *world_sql(struct world *w, const char *sql)
+static __attribute__((unused)) char *world_sql(struct world *w, const char *sql)
 {
     struct buf out;
     struct err err = {};
