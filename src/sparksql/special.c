@@ -52,7 +52,12 @@ const struct type *data_type(struct parser *p)
         advance(p);
     if (!t) {
         at = cur(p)->kind == TOK_END ? at : here(p);
-        fail_at(p, at, err.code, err.msg[0] == '[' ? "%s" : "[PARSE_SYNTAX_ERROR] %s", err.msg);
+        const char *class =
+            err.code == ERR_UNSUPPORTED ? "UNSUPPORTED_FEATURE" : "PARSE_SYNTAX_ERROR";
+        if (err.msg[0] == '[')
+            fail_at(p, at, err.code, "%s", err.msg);
+        else
+            fail_at(p, at, err.code, "[%s] %s", class, err.msg);
         return type_of(TYPE_UNKNOWN);
     }
     return t;
