@@ -108,6 +108,10 @@ bool factory_next(const struct factory *f, const char *trigger, struct tp after,
 void factory_schedule(struct factory *f, struct tp since, const struct factory_start *callbacks);
 void factory_unschedule(struct factory *f);
 
+/* The end: unschedules, cancels every run that is alive (each still gets its on_done) and then calls
+ * stopped(arg), later. Nothing starts after this. */
+void factory_stop(struct factory *f, ev_fn stopped, void *arg);
+
 /* ---------------------------------------------------------------- expressions */
 
 /* `paystreak factory eval`: the value of a string as JSON text. params: pipeline().parameters, or

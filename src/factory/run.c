@@ -544,6 +544,15 @@ static void record_run(struct factory_run *r, bool start, void (*saved)(void *),
 
 static void start_queued(struct factory *f);
 
+static void tell_stopped(struct factory *f)
+{
+    ev_fn stopped = f->stopped;
+    if (!f->stopping || f->runs || !stopped)
+        return;
+    f->stopped = NULL;
+    ev_defer(f->opts.loop, stopped, f->stopped_arg); /* it may free the factory */
+}
+
 static void run_ended(void *arg)
 {
     struct factory_run *r = arg;
@@ -567,6 +576,7 @@ static void run_ended(void *arg)
     arena_free(r->a);
     mem_free(r);
     start_queued(f);
+    tell_stopped(f);
 }
 
 static void root_done(struct group *g, void *arg)
@@ -722,6 +732,10 @@ struct factory_run *factory_run(struct factory *f, const struct factory_start *s
                 f->model->dir);
         return NULL;
     }
+    if (f->stopping) {
+        err_set(err, ERR_CANCELED, "the factory is stopping");
+        return NULL;
+    }
     if (check_first(f, start->pipeline, err))
         return NULL;
     return run_new(f, start, NULL, err);
@@ -758,4 +772,15 @@ void factory_cancel(struct factory_run *r)
         r->root->stepping = true;
         ev_defer(r->f->opts.loop, group_step, r->root);
     }
+}
+
+void factory_stop(struct factory *f, ev_fn stopped, void *arg)
+{
+    f->stopping = true;
+    f->stopped = stopped;
+    f->stopped_arg = arg;
+    factory_unschedule(f);
+    for (struct factory_run *r = f->runs; r; r = r->next)
+        factory_cancel(r);
+    tell_stopped(f);
 }

@@ -124,6 +124,9 @@ struct factory {
     struct factory_run *runs;      /* alive, started or queued */
     struct task_kind task_kind;
     struct schedule *schedule;
+    bool stopping;
+    ev_fn stopped;                 /* what factory_stop() was given, until it was called */
+    void *stopped_arg;
 };
 
 /* ---------------------------------------------------------------- run.c */

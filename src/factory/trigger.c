@@ -309,6 +309,8 @@ int factory_fire(struct factory *f, const char *trigger, struct tp scheduled,
     int n = 0, rc = 0;
     if (!item)
         return err_set(err, ERR_NOT_FOUND, "there is no trigger '%s'", trigger);
+    if (f->stopping)
+        return err_set(err, ERR_CANCELED, "the factory is stopping");
     if (!item->props) {
         *err = item->err;
         return -1;

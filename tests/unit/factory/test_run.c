@@ -411,6 +411,29 @@ static void cancels(void **state)
     assert_string_equal(w.events.ptr, "W:Cancelled W:Cancelled E:Cancelled After:Skipped ");
 }
 
+static void set_flag(void *flag)
+{
+    *(bool *)flag = true;
+}
+
+static void stops(void **state)
+{
+    struct err err = {};
+    struct factory_start start = {.pipeline = "p", .on_done = on_done};
+    bool stopped = false;
+    (void)state;
+    pipeline("p", "\"concurrency\":1,", "{\"name\":\"W\",\"type\":\"Wait\",\"typeProperties\":{\"waitTimeInSeconds\":3600}}");
+    load();
+    assert_non_null(factory_run(w.f, &start, &err));
+    assert_non_null(factory_run(w.f, &start, &err)); /* waits for the first */
+    ev_run_once(w.loop, 0);
+    factory_stop(w.f, set_flag, &stopped);
+    assert_null(factory_run(w.f, &start, &err));
+    while (!stopped)
+        ev_run_once(w.loop, 1000);
+    assert_int_equal(w.status, RUN_CANCELED);
+}
+
 static void retries_and_times_out(void **state)
 {
     (void)state;
@@ -669,6 +692,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bad_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(refusals, setup, teardown),
         cmocka_unit_test_setup_teardown(cancels, setup, teardown),
+        cmocka_unit_test_setup_teardown(stops, setup, teardown),
         cmocka_unit_test_setup_teardown(retries_and_times_out, setup, teardown),
         cmocka_unit_test_setup_teardown(long_loops_do_not_grow_the_stack, setup, teardown),
         cmocka_unit_test_setup_teardown(triggers, setup, teardown),
