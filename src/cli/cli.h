@@ -20,7 +20,7 @@ struct cli_args {
     const char *binds[CLI_MAX_BINDS];
     size_t bind_count;
     int64_t port_base;         /* 0: free ports are chosen by the system */
-    int64_t events;            /* --events, with --once */
+    int64_t events;            /* --events, with --once; 0: functions_once() decides */
     int64_t partitions;
     bool once, insecure_local, auto_create, help, json, verbose, continue_on_error;
     const char *file;          /* --file */

@@ -22,7 +22,7 @@ static const struct option_row {
     {{"--listen", "HOST:PORT", "the address to listen on"}, OPT_TEXT, FIELD(listen), 0, 0},
     {{"--bind", "FROM=TO", "serve the address FROM from TO, e.g. https://…=file:///data; may be repeated"}, OPT_BIND, 0, 0, 0},
     {{"--port-base", "N", "listen on N, N+1, … instead of the default ports (0: free ones)"}, OPT_COUNT, FIELD(port_base), 0, 65000},
-    {{"--events", "N", "with --once: stop endless functions after N events (default 10000)"}, OPT_COUNT, FIELD(events), 1, INT64_MAX},
+    {{"--events", "N", "with --once: stop each function after N events (default: endless ones after 10000)"}, OPT_COUNT, FIELD(events), 1, INT64_MAX},
     {{"--partitions", "N", "partitions of hubs created on first use (default 4)"}, OPT_COUNT, FIELD(partitions), 1, 1024},
     {{"--once", NULL, "run everything once, drain, and exit"}, OPT_FLAG, FIELD(once), 0, 0},
     {{"--auto-create", NULL, "create a hub when a client first names it"}, OPT_FLAG, FIELD(auto_create), 0, 0},

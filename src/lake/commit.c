@@ -53,8 +53,11 @@ static void put_info(struct buf *out, const struct lake_txn *x)
     put_strings(out, x->parameters, &any);
     if (!any)
         buf_printf(out, "\"mode\":\"%s\"", x->overwrite ? "Overwrite" : "Append");
-    buf_printf(out, "},\"readVersion\":%jd,\"isolationLevel\":\"Serializable\",\"isBlindAppend\":%s,\"operationMetrics\":{",
-               (intmax_t)(x->snap ? x->snap->version : -1), x->remove_count || x->read_all ? "false" : "true");
+    buf_z(out, "}");
+    if (x->snap && x->snap->version >= 0) /* readers take it as unsigned: a new table has none */
+        buf_printf(out, ",\"readVersion\":%jd", (intmax_t)x->snap->version);
+    buf_printf(out, ",\"isolationLevel\":\"Serializable\",\"isBlindAppend\":%s,\"operationMetrics\":{",
+               x->remove_count || x->read_all ? "false" : "true");
     buf_printf(out, "\"numFiles\":\"%zu\",\"numRemovedFiles\":\"%zu\",\"numOutputRows\":\"%jd\",\"numOutputBytes\":\"%jd\"", x->add_count,
                x->remove_count, (intmax_t)x->rows, (intmax_t)x->bytes);
     any = true;
