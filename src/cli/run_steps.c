@@ -346,8 +346,10 @@ static void stop_functions(struct run *r)
         r->ending.pending++;
         functions_stop(r->apps[i].app, app_stopped, &r->apps[i]);
     }
-    for (size_t i = 0; i < r->project->factory_count; i++)
-        factory_unschedule(r->factories[i]);
+    for (size_t i = 0; i < r->project->factory_count; i++) {
+        r->ending.pending++;
+        factory_stop(r->factories[i], one_stopped, r);
+    }
 }
 
 static void stop_jobs(struct run *r)
