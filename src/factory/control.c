@@ -34,7 +34,7 @@ static void group_ended(struct group *g, void *arg)
     struct err err = g->err;
     if (status == RUN_FAILED)
         err_wrap(&err, "an inner activity of '%s' failed", a->name);
-    factory_group_free(g);
+    act_group_free(g);
     act_done(a, status, NULL, &err);
 }
 
@@ -305,7 +305,7 @@ static void iteration_ended(struct group *g, void *arg)
         f->err = g->err;
         err_wrap(&f->err, "an inner activity of '%s' failed", a->name);
     }
-    factory_group_free(g);
+    act_group_free(g);
     f->running--;
     foreach_fill(a);
 }
@@ -370,12 +370,12 @@ static void round_ended(struct group *g, void *arg)
     if (!act_stopped(a)) {
         v = act_group_eval(g, expression, &cond_err); /* it sees the activities of this round */
         if (!v || truth(v, expression, "Until", &over, &cond_err)) {
-            factory_group_free(g);
+            act_group_free(g);
             act_done(a, RUN_FAILED, NULL, &cond_err);
             return;
         }
     }
-    factory_group_free(g);
+    act_group_free(g);
     if (!over && !act_stopped(a)) {
         until_round(a);
         return;

@@ -18,7 +18,7 @@ struct rows_in *rows_open(const struct datastore_file *f, const struct data_at *
                           const struct doc *format_settings, struct err *err)
 {
     struct datastore_in *in =
-        factory_store_open(f, datastore_is_gzip(at), data_text(at->props, "encodingName"), err);
+        datastore_open(f, datastore_is_gzip(at), data_text(at->props, "encodingName"), err);
     if (!in)
         return NULL;
     if (str_ieqz(str_z(at->format), "Json"))
@@ -340,7 +340,7 @@ static int make_row(struct copy *c, struct rows_in *in, const struct datastore_f
 
 static int copy_bytes(struct copy *c, const struct datastore_file *f, struct err *err)
 {
-    struct datastore_in *in = factory_store_open(f, false, STR(""), err);
+    struct datastore_in *in = datastore_open(f, false, STR(""), err);
     char *chunk = mem_alloc(DATASTORE_CHUNK);
     int64_t got = in ? 1 : -1;
     while (got > 0 && (got = datastore_read(in, chunk, DATASTORE_CHUNK, err)) > 0) {
@@ -351,7 +351,7 @@ static int copy_bytes(struct copy *c, const struct datastore_file *f, struct err
     }
     if (in)
         c->n.bytes_read += datastore_bytes_read(in);
-    factory_store_close(in);
+    datastore_close(in);
     mem_free(chunk);
     return got < 0 ? -1 : 0;
 }

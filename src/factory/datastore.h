@@ -60,11 +60,11 @@ void datastore_abort(struct datastore_out *o);                             /* NU
 
 /* Bytes of a source file, decompressed and as UTF-8. */
 struct datastore_in;
-struct datastore_in *factory_store_open(const struct datastore_file *f, bool gzip, struct str encoding,
+struct datastore_in *datastore_open(const struct datastore_file *f, bool gzip, struct str encoding,
                             struct err *err) MUST_CHECK;
 int64_t datastore_read(struct datastore_in *in, void *out, size_t n, struct err *err) MUST_CHECK;
 int64_t datastore_bytes_read(const struct datastore_in *in); /* from the file, as stored */
-void factory_store_close(struct datastore_in *in);               /* NULL is allowed */
+void datastore_close(struct datastore_in *in);               /* NULL is allowed */
 int datastore_read_all(const struct datastore_file *f, bool gzip, struct str encoding, size_t max,
                    struct buf *out, struct err *err) MUST_CHECK;
 /* The dataset's "compressionCodec" or "compression" is gzip. */

@@ -173,7 +173,7 @@ static enum encoding encoding_of(struct str name)
     return ENC_UTF8;
 }
 
-struct datastore_in *factory_store_open(const struct datastore_file *f, bool gzip, struct str encoding,
+struct datastore_in *datastore_open(const struct datastore_file *f, bool gzip, struct str encoding,
                             struct err *err)
 {
     int64_t size;
@@ -193,7 +193,7 @@ struct datastore_in *factory_store_open(const struct datastore_file *f, bool gzi
     return in;
 }
 
-void factory_store_close(struct datastore_in *in)
+void datastore_close(struct datastore_in *in)
 {
     if (!in)
         return;
@@ -325,7 +325,7 @@ int64_t datastore_read(struct datastore_in *in, void *out, size_t n, struct err 
 int datastore_read_all(const struct datastore_file *f, bool gzip, struct str encoding, size_t max,
                    struct buf *out, struct err *err)
 {
-    struct datastore_in *in = factory_store_open(f, gzip, encoding, err);
+    struct datastore_in *in = datastore_open(f, gzip, encoding, err);
     char chunk[65536];
     int64_t got = in ? 1 : -1;
     while (got > 0 && (got = datastore_read(in, chunk, sizeof chunk, err)) > 0) {
@@ -333,7 +333,7 @@ int datastore_read_all(const struct datastore_file *f, bool gzip, struct str enc
         if (out->len > max)
             got = err_set(err, ERR_LIMIT, "'%s' is larger than %zu bytes", f->shown, max);
     }
-    factory_store_close(in);
+    datastore_close(in);
     return got < 0 ? -1 : 0;
 }
 

@@ -267,7 +267,7 @@ static int64_t csv_bytes(struct rows_in *in)
 static void csv_close(struct rows_in *in)
 {
     struct csv_in *c = (struct csv_in *)in;
-    factory_store_close(c->in);
+    datastore_close(c->in);
     arena_free(c->a);
     mem_free(c->window);
     mem_free(c->fields);

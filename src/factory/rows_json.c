@@ -152,7 +152,7 @@ struct rows_in *json_open(struct datastore_in *in, const char *shown, struct err
     j->line = 1;
     buf_init_max(&j->text, ROWS_MAX_JSON + 65536u);
     int rc = read_text(j, in, err);
-    factory_store_close(in);
+    datastore_close(in);
     if (rc == 0 && (rc = next_value(j, err)) == 1) {
         j->first = j->row;
         j->base.count = j->row->count;

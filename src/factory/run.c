@@ -506,7 +506,7 @@ struct group *act_group_start(struct act *owner, const struct doc *list, const s
     return g;
 }
 
-void factory_group_free(struct group *g)
+void act_group_free(struct group *g)
 {
     CHECK(!g->stepping);
     arena_free(g->a); /* g lies in it */
@@ -572,7 +572,7 @@ static void run_ended(void *arg)
     else if (r->start.on_done)
         r->start.on_done(r->start.ctx, &result);
     if (r->root)
-        factory_group_free(r->root);
+        act_group_free(r->root);
     arena_free(r->a);
     mem_free(r);
     start_queued(f);

@@ -143,10 +143,10 @@ const struct doc *act_group_eval(struct group *g, const struct doc *d, struct er
 int act_bool(struct act *a, const char *key, bool otherwise, bool *out, struct err *err) MUST_CHECK;
 int act_int(struct act *a, const char *key, int64_t otherwise, int64_t *out, struct err *err) MUST_CHECK;
 
-/* Runs a list of activities; done(g, arg) later; the owner then calls factory_group_free(). */
+/* Runs a list of activities; done(g, arg) later; the owner then calls act_group_free(). */
 struct group *act_group_start(struct act *owner, const struct doc *list, const struct doc *item,
                           void (*done)(struct group *g, void *arg), void *arg);
-void factory_group_free(struct group *g);
+void act_group_free(struct group *g);
 /* Stops what runs in the groups of a container; they end soon. */
 void act_stop_inner(struct act *owner);
 bool act_stopped(const struct act *a); /* the run or this activity is being canceled */
