@@ -100,7 +100,7 @@ static const struct { const char *func, *text; } parts[] = {
     {"dayofweek", "CAST(dayofweek(%.*s) + 1 AS INTEGER)"}, {"weekday", "CAST(isodow(%.*s) - 1 AS INTEGER)"},
     {"dayofyear", "CAST(dayofyear(%.*s) AS INTEGER)"}, {"weekofyear", "CAST(week(%.*s) AS INTEGER)"},
     {"hour", "CAST(hour(%.*s) AS INTEGER)"}, {"minute", "CAST(minute(%.*s) AS INTEGER)"},
-    {"second", "CAST(second(%.*s) AS INTEGER)"}, {"dayname", "strftime(%.*s, '%%a')"}, {"monthname", "strftime(%.*s, '%%b')"},
+    {"second", "CAST(second(%.*s) AS INTEGER)"}, {"dayname", "STRFTIME(%.*s, '%%a')"}, {"monthname", "STRFTIME(%.*s, '%%b')"},
 };
 
 /* A date part of a timestamp needs no date in between. */
@@ -225,7 +225,7 @@ static void format_text(struct pr *p, struct buf *b, struct str x, const struct 
     struct buf f;
     buf_init(&f);
     if (lit_is_text(pattern) && java_format(&f, pattern->lit.text)) {
-        buf_printf(b, "strftime(%.*s, ", STR_ARGS(x));
+        buf_printf(b, "STRFTIME(%.*s, ", STR_ARGS(x));
         duck_quote_text(b, buf_view(&f));
     } else {
         buf_printf(b, "spark_date_format(%.*s, ", STR_ARGS(x));
@@ -246,7 +246,7 @@ static void from_unixtime(struct pr *p, struct buf *b, const struct expr *c, con
     (void)w;
     struct str x = str_fmt(p->a, "make_timestamp(1000000 * CAST(%.*s AS BIGINT))", STR_ARGS(print_text(p, arg(c, 0), P_ANY)));
     if (c->args.count == 1)
-        buf_printf(b, "strftime(%.*s, '%%Y-%%m-%%d %%H:%%M:%%S')", STR_ARGS(x));
+        buf_printf(b, "STRFTIME(%.*s, '%%Y-%%m-%%d %%H:%%M:%%S')", STR_ARGS(x));
     else
         format_text(p, b, x, arg(c, 1));
 }

@@ -10,7 +10,7 @@
  *     o  orderable         v  variant
  * Result letters: s i l d b x D T as above, v variant; 1 2 3 the type of that argument; C the common type; e the
  * element of the first argument; [s] [e] [1] … an array of that; ! a rule of its own in
- * resolve_call.c. Resolution adds the casts; a function without a row is refused by name.
+ * resolve_rules.c. Resolution adds the casts; a function without a row is refused by name.
  *
  * The table is constant; fn_find() may be called from any thread. */
 #ifndef PAYSTREAK_PLAN_FUNCTIONS_H

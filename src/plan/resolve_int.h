@@ -4,7 +4,8 @@
  *   resolve_rel.c     relations other than select blocks
  *   resolve_block.c   select lists, aggregates, HAVING, QUALIFY, ORDER BY: stars, aliases, hidden columns
  *   resolve_expr.c    expressions: names, fields, literals, casts, subqueries, windows, lambdas
- *   resolve_call.c    calls: signatures applied, rules of their own
+ *   resolve_call.c    calls: signatures applied, lambdas
+ *   resolve_rules.c   functions with a rule of their own
  *   resolve_arith.c   types of arithmetic, comparison and rounding
  *   resolve_gen.c     generators
  *   resolve_name.c    the name Spark gives to a column without alias
