@@ -18,7 +18,8 @@
  *                   "expectations": [{"dataset", "name", "action", "passed", "failed"}]}],
  *    "jobs":      [{"name", "status", "schedule", "started": ISO, "finished": ISO, "error",
  *                   "tasks": [{"key", "status", "ms", "error"}]}]}
- * status is one of: running, waiting, succeeded, failed, stopped, canceled. */
+ * kind of a part: "function", "hub", "factory" or "address"; parts named "kafka" and "postgres" tell the
+ * addresses that the page puts beside hub and readers. status is one of: running, waiting, succeeded, failed, stopped, canceled. */
 #ifndef PAYSTREAK_SERVE_CONSOLE_H
 #define PAYSTREAK_SERVE_CONSOLE_H
 #include "net/http.h"

@@ -92,8 +92,9 @@ function base() {
   return {
     color: PALETTE[dark ? 'dark' : 'light'],
     textStyle: { fontFamily: css('--font') || 'system-ui', color: css('--text') },
-    animationDuration: 350,
-    animationDurationUpdate: 350,
+    animationDuration: 300,
+    animationDurationUpdate: 250,
+    animationThreshold: 400,
     grid: { left: 8, right: 16, top: 14, bottom: 8, containLabel: true },
     tooltip: {
       trigger: 'axis', confine: true, borderWidth: 1, backgroundColor: css('--panel'), borderColor: css('--line'),
@@ -128,7 +129,13 @@ function markColors(spec, names) {
   return names.length && hex[0] ? hex.filter(Boolean) : null;
 }
 
-function cartesian(kind, spec, data) {
+/* Names below bars: broken into lines where they have room, else every n-th. */
+function nameLabels(n, width) {
+  const room = Math.floor((width - 70) / Math.max(1, n)) - 8;
+  return room >= 44 && n <= 24 ? { interval: 0, width: room, overflow: 'break', hideOverlap: false } : {};
+}
+
+function cartesian(kind, spec, data, width) {
   const { x, y, color, label } = spec.encodings;
   const horizontal = kind === 'bar' && isHorizontal(spec, data);
   const catEnc = horizontal ? y : x;
@@ -148,7 +155,7 @@ function cartesian(kind, spec, data) {
   const point = (s, c) => (continuous ? [toDate(c), s.get(c) ?? absent] : s.get(c) ?? absent);
   const catAxis = continuous
     ? { ...axis('time', catEnc, {}), boundaryGap: false }
-    : { ...axis('category', catEnc, {}), data: list.map(show), boundaryGap: kind === 'bar', inverse: horizontal };
+        : { ...axis('category', catEnc, horizontal || temporal ? {} : nameLabels(list.length, width)), data: list.map(show), boundaryGap: kind === 'bar', inverse: horizontal };
   const valAxis = axis('value', valEnc, { formatter: (v) => formatNumber(v, short) });
   option.xAxis = { id: 'x', ...(horizontal ? valAxis : catAxis) };
   option.yAxis = { id: 'y', ...(horizontal ? catAxis : valAxis) };
@@ -227,10 +234,10 @@ function pie(spec, data) {
   return option;
 }
 
-export function chartOption(kind, spec, data) {
+export function chartOption(kind, spec, data, width) {
   if (kind === 'pie') return pie(spec, data);
   if (kind === 'scatter') return scatter(spec, data);
-  return cartesian(kind, spec, data);
+  return cartesian(kind, spec, data, width);
 }
 
 /* The line without axes that a counter shows. */

@@ -19,6 +19,14 @@ function layerOf(table) {
   return LAYERS.includes(s) ? s : 'other';
 }
 
+/* Events per second of the parts of a kind; what functions send comes again in the hub. */
+function total(parts, kind) {
+  return parts.filter((p) => p.kind === kind).reduce((n, p) => n + (toNumber(p.rate) || 0), 0);
+}
+
+/* Without what only the terminal should show: the code of a login. */
+const shownAddress = (address) => address.replace(/\/?(login)?\?.*$/, '');
+
 /* One box of the way from the event to its readers. */
 function stage(label, value, detail, on) {
   return h('div', { class: on ? 'stage on' : 'stage' }, h('span', { class: 'stage-name' }, label), h('span', { class: 'stage-value' }, value), h('span', { class: 'stage-detail' }, detail));
@@ -32,7 +40,7 @@ function expectationBar(e) {
   const passed = toNumber(e.passed) || 0;
   const failed = toNumber(e.failed) || 0;
   const share = passed + failed ? (failed / (passed + failed)) * 100 : 0;
-  return h('tr', {}, h('td', {}, h('span', { class: 'muted' }, `${e.dataset || ''} `), e.name), h('td', { class: 'muted' }, e.action || ''),
+  return h('tr', {}, h('td', { title: `${e.dataset} ${e.name}` }, h('span', { class: 'muted' }, `${(e.dataset || '').replace(/^[^.]*\.(?=[^.]*\.)/, '')} `), e.name), h('td', { class: 'muted' }, e.action || ''),
     h('td', { class: 'number' }, count(passed)), h('td', { class: failed ? 'number bad' : 'number' }, count(failed)),
     h('td', { class: 'bar-cell' }, h('div', { class: 'bar' }, h('div', { class: 'bar-bad', style: { width: `${failed ? Math.max(3, share) : 0}%` } }))));
 }
@@ -57,7 +65,7 @@ export class ConsoleView {
   show(state) {
     this.state = state;
     const tables = state.tables || [];
-    const rate = (state.parts || []).reduce((sum, p) => sum + (toNumber(p.rate) || 0), 0);
+    const rate = total(state.parts || [], 'hub');
     this.rates.push(rate);
     if (this.rates.length > HISTORY) this.rates.shift();
     this.title.textContent = state.project || 'Overview';
@@ -78,19 +86,20 @@ export class ConsoleView {
 
   drawStages(state, tables) {
     const parts = state.parts || [];
-    const kinds = (k) => parts.filter((p) => p.kind === k);
-    const running = (list) => list.some((p) => p.status === 'running');
+    const kind = (k) => parts.filter((p) => p.kind === k);
+    const address = (name) => { const p = parts.find((x) => x.name === name); return p && p.address ? shownAddress(p.address) : ''; };
+    const plural = (n, word) => `${n} ${word}${n === 1 ? '' : 's'}`;
+    const functions = kind('function'), hubs = kind('hub');
     const boxes = [];
-    const functions = kinds('functions'), hub = kinds('hub');
-    boxes.push(stage('functions', functions.length ? String(functions.length) : '–', functions.map((p) => p.detail || p.name)[0] || 'none', running(functions)));
-    boxes.push(stage('event hub', hub.length ? `${compact(hub.reduce((n, p) => n + (toNumber(p.rate) || 0), 0))}/s` : '–', hub.map((p) => p.address)[0] || 'none', running(hub)));
+    boxes.push(stage('functions', functions.length ? functions.map((p) => p.name).join(', ') : '–', functions.length ? plural(functions.length, 'function') : 'none', functions.length > 0));
+    boxes.push(stage('event hub', hubs.length ? `${compact(total(parts, 'hub'))}/s` : '–', hubs.length ? address('kafka') || plural(hubs.length, 'hub') : 'none', hubs.length > 0));
     for (const layer of LAYERS) {
       const list = tables.filter((t) => layerOf(t) === layer);
       const rows = list.reduce((n, t) => n + (toNumber(t.rows) || 0), 0);
-      boxes.push(stage(layer, list.length ? `${compact(rows)} rows` : '–', `${list.length} table${list.length === 1 ? '' : 's'}`, list.length > 0));
+      boxes.push(stage(layer, list.length ? `${compact(rows)} rows` : '–', plural(list.length, 'table'), list.length > 0));
     }
-    const sql = kinds('sql').concat(kinds('postgresql'));
-    boxes.push(stage('readers', this.dashboards.length ? `${this.dashboards.length} dashboard${this.dashboards.length === 1 ? '' : 's'}` : '–', sql.map((p) => p.address)[0] || '', running(sql) || this.dashboards.length > 0));
+    const readers = this.dashboards.length;
+    boxes.push(stage('readers', readers ? plural(readers, 'dashboard') : '–', address('postgres'), readers > 0 || address('postgres') !== ''));
     fill(this.stages, boxes);
   }
 
@@ -102,8 +111,8 @@ export class ConsoleView {
 
   partsPanel(parts) {
     if (!parts.length) return null;
-    return panel('Parts', h('table', {}, h('tbody', {}, parts.map((p) => h('tr', {}, h('td', {}, h('strong', {}, p.name)), h('td', {}, badge(p.status)),
-      h('td', {}, p.address ? h('code', {}, p.address) : null), h('td', { class: 'muted' }, p.detail || ''),
+    return panel('Parts', h('table', { class: 'parts' }, h('tbody', {}, parts.map((p) => h('tr', {}, h('td', {}, h('strong', {}, p.name)), h('td', {}, badge(p.status)),
+      h('td', {}, p.address ? h('code', {}, shownAddress(p.address)) : null), h('td', { class: 'muted' }, p.detail || ''),
       h('td', { class: 'number' }, p.rate === undefined || p.rate === null ? '' : `${compact(p.rate)}/s`))))));
   }
 

@@ -5,6 +5,7 @@ import { formatDate, formatNumber, toNumber } from './format.js';
 import { markdown } from './markdown.js';
 import { TableView } from './table.js';
 
+const REDRAW_MS = 1000;
 const CHARTS = new Set(['bar', 'line', 'area', 'pie', 'scatter']);
 
 /* A panel that knows how to show no data, an error and data. */
@@ -63,19 +64,31 @@ class Widget {
 
 class ChartWidget extends Widget {
   clear() {
+    clearTimeout(this.timer);
+    this.timer = null;
     if (this.chart) this.chart.dispose();
     this.chart = null;
   }
 
+  /* At most once in REDRAW_MS: drawing costs far more than receiving. */
   draw(result, first) {
     this.result = result;
     if (first || !this.chart) {
       const el = h('div', { class: 'chart' });
       fill(this.body, el);
       this.chart = window.echarts.init(el, null, { renderer: 'canvas' });
+      this.paint();
+    } else if (!this.timer) {
+      this.timer = setTimeout(() => this.paint(), Math.max(0, this.paintedAt + REDRAW_MS - performance.now()));
     }
+  }
+
+  paint() {
+    const result = this.result;
+    this.timer = null;
+    this.paintedAt = performance.now();
     try {
-      this.chart.setOption(chartOption(this.def.kind, this.def.spec, result), { replaceMerge: ['series'] });
+      this.chart.setOption(chartOption(this.def.kind, this.def.spec, result, this.chart.getWidth()), { replaceMerge: ['series'] });
     } catch (e) {
       this.state('error', 'The chart cannot be drawn', String(e.message || e));
     }

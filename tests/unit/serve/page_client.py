@@ -63,6 +63,7 @@ from playwright.sync_api import sync_playwright  # noqa: E402
 with sync_playwright() as p:
     browser = p.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
     page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.set_default_timeout(100000)  # a busy machine draws slowly
     problems = []
     page.on("pageerror", lambda e: problems.append(str(e)))
     page.on("console", lambda m: problems.append(m.text) if m.type == "error" else None)
@@ -70,10 +71,11 @@ with sync_playwright() as p:
     page.wait_for_selector(".stage")
     check("the login leaves no code in the address", "code" not in page.url, page.url)
     check("the console names the parts", "127.0.0.1:9092" in page.inner_text("#main"))
+    check("and shows no login code", "secret" not in page.content() and "127.0.0.1:8080" in page.inner_text("#main"))
     if pictures:
         page.wait_for_timeout(2500)
         page.screenshot(path=f"{pictures}/console.png", full_page=True)
-    page.click("nav.links >> text=All kinds")
+    page.click("nav.links >> text=All kinds", no_wait_after=True)
     page.wait_for_selector('[data-widget="count"][data-state="data"]')
     page.wait_for_selector('[data-widget="table"] td')
     for name in ("line", "stacked", "across", "grouped", "pie", "area", "scatter"):
@@ -95,7 +97,7 @@ with sync_playwright() as p:
         page.click("button.theme")
         page.wait_for_timeout(800)
         page.screenshot(path=f"{pictures}/dashboard-dark.png", full_page=True)
-        page.click("nav.links >> text=Overview")
+        page.click("nav.links >> text=Overview", no_wait_after=True)
         page.wait_for_timeout(1500)
         page.screenshot(path=f"{pictures}/console-dark.png", full_page=True)
         page.click("button.theme")

@@ -129,10 +129,11 @@ static void write_state(void *ctx, struct buf *b)
     (void)ctx;
     time_iso(time_now(), 0, now);
     buf_printf(b, "{\"project\":\"kinds\",\"parts\":["
-               "{\"name\":\"orders-app\",\"kind\":\"functions\",\"address\":\"http://127.0.0.1:7071\",\"status\":\"running\",\"detail\":\"2 functions\"},"
-               "{\"name\":\"retail-ns/sales\",\"kind\":\"hub\",\"address\":\"127.0.0.1:9092\",\"status\":\"running\",\"detail\":\"4 partitions\",\"rate\":%d},"
-               "{\"name\":\"storage\",\"kind\":\"storage\",\"address\":\"http://127.0.0.1:10000\",\"status\":\"running\"},"
-               "{\"name\":\"SQL endpoint\",\"kind\":\"sql\",\"address\":\"127.0.0.1:5433\",\"status\":\"running\",\"detail\":\"3 connections\"}],"
+               "{\"name\":\"orders-app\",\"kind\":\"function\",\"status\":\"running\",\"detail\":\"2 functions\"},"
+               "{\"name\":\"retail-ns/sales\",\"kind\":\"hub\",\"status\":\"running\",\"detail\":\"4 partitions\",\"rate\":%d},"
+               "{\"name\":\"kafka\",\"kind\":\"address\",\"address\":\"127.0.0.1:9092\",\"status\":\"running\"},"
+               "{\"name\":\"console\",\"kind\":\"address\",\"address\":\"http://127.0.0.1:8080/login?code=secret\",\"status\":\"running\"},"
+               "{\"name\":\"postgres\",\"kind\":\"address\",\"address\":\"127.0.0.1:5433\",\"status\":\"running\",\"detail\":\"3 connections\"}],"
                "\"tables\":[{\"name\":\"main.bronze.sales_events\",\"kind\":\"capture\",\"rows\":%d,\"version\":%d,\"updated\":\"%s\"},"
                "{\"name\":\"main.silver.sales\",\"kind\":\"streaming table\",\"rows\":60383,\"version\":118,\"updated\":\"%s\"},"
                "{\"name\":\"main.silver.customers\",\"kind\":\"streaming table\",\"rows\":18484,\"version\":3,\"updated\":\"2024-01-02T03:04:05Z\"},"
@@ -191,7 +192,7 @@ static void test_page(void **state)
     for (char **more = more_dashboards; more && *more; more++)
         add_dashboard(*more);
     struct ev_timer *timer = ev_timer_new(loop, on_timer, NULL);
-    ev_timer_start(timer, 300, 300);
+    ev_timer_start(timer, 700, 700);
     const char *argv[] = {python, "tests/unit/serve/page_client.py", console_url(console), "a-token", pictures, NULL};
     struct ev_child_opts co = {.argv = argv, .on_out = on_text, .on_err = on_text, .on_exit = on_exit_seen};
     struct ev_child *c = ev_child_start(loop, &co, &err);
