@@ -43,6 +43,8 @@ function isHorizontal(spec, data) {
   return xq;
 }
 
+const inOrder = (names) => [...names].sort((a, b) => a.localeCompare(b));
+
 /* Rows as series: Map(name -> Map(category -> value)), categories in order of appearance. */
 function pivot(data, catEnc, valEnc, colorEnc) {
   const cat = fieldIndex(data, fieldsOf(catEnc)[0].fieldName);
@@ -143,7 +145,7 @@ function cartesian(kind, spec, data, width) {
   const temporal = isTemporal(catEnc, data);
   const { series, categories } = pivot(data, catEnc, valEnc, color);
   const list = sortCategories(categories, catEnc, temporal);
-  const names = [...series.keys()];
+  const names = inOrder(series.keys()); /* by name, so that a color stays with its series as data moves */
   const format = (fieldsOf(valEnc)[0] || {}).format || valEnc.format;
   const short = { abbreviation: 'compact', decimalPlaces: { type: 'max', places: 1 }, ...format };
   const pattern = temporal ? dateLabel(list) : null;
@@ -154,7 +156,7 @@ function cartesian(kind, spec, data, width) {
   const absent = kind === 'bar' || stacked ? 0 : null; /* what is stacked must have a value everywhere */
   const point = (s, c) => (continuous ? [toDate(c), s.get(c) ?? absent] : s.get(c) ?? absent);
   const catAxis = continuous
-    ? { ...axis('time', catEnc, {}), boundaryGap: false }
+    ? { ...axis('time', catEnc, {}), boundaryGap: false, minInterval: { YYYY: 365, 'MMM YYYY': 28, 'YYYY-MM-DD': 1 }[pattern] * 86400000 || undefined }
         : { ...axis('category', catEnc, horizontal || temporal ? {} : nameLabels(list.length, width)), data: list.map(show), boundaryGap: kind === 'bar', inverse: horizontal };
   const valAxis = axis('value', valEnc, { formatter: (v) => formatNumber(v, short) });
   option.xAxis = { id: 'x', ...(horizontal ? valAxis : catAxis) };
@@ -201,11 +203,11 @@ function scatter(spec, data) {
   option.yAxis = { id: 'y', ...axis('value', y, { formatter: (v) => formatNumber(v, { abbreviation: 'compact', ...y.format }) }), scale: true };
   option.tooltip.trigger = 'item';
   option.tooltip.formatter = undefined;
-  option.series = [...groups].map(([name, points]) => ({
-    id: `series ${name}`, name, type: 'scatter', data: points, itemStyle: { opacity: 0.75 },
+  option.series = inOrder(groups.keys()).map((name) => ({
+    id: `series ${name}`, name, type: 'scatter', data: groups.get(name), itemStyle: { opacity: 0.75 },
     symbolSize: si >= 0 ? (v) => 6 + 26 * Math.sqrt(v[2] / (max || 1)) : 9,
   }));
-  legend(option, [...groups.keys()]);
+  legend(option, inOrder(groups.keys()));
   return option;
 }
 
@@ -229,7 +231,9 @@ function pie(spec, data) {
     label: { color: css('--muted'), fontSize: 11, formatter: label && label.show === false ? '{b}' : '{b}  {d}%' },
     labelLine: { lineStyle: { color: css('--line') } },
   }];
-  option.color = markColors(spec, list.map((s) => s.name)) || option.color;
+  const colors = markColors(spec, list.map((s) => s.name)) || option.color;
+  const named = inOrder(slices.keys());
+  for (const s of list) s.itemStyle = { color: colors[named.indexOf(s.name) % colors.length] };
   legend(option, list.map((s) => s.name));
   return option;
 }
