@@ -1,22 +1,43 @@
-/* hubd -- the hub alone, for tests that need nothing else of the program:
- * hubd STATE PORT [partitions] [initial-rebalance-ms]. Prints its port, runs until SIGTERM. */
+/* hubd -- the hub alone, for tests that need nothing else of the program.
+ *
+ *     hubd STATE PORT [partitions=N] [rebalance_ms=N] [segment_bytes=N] [sas=KEY]
+ *
+ * Prints one JSON line when it is ready and runs until SIGTERM. Hubs are made when first named; with
+ * `sas` clients must know the key. */
 #include "hub/hub.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void stop(void *loop) { ev_stop(loop); }
+
+static const char *option(int argc, char **argv, const char *name, const char *otherwise)
+{
+    size_t n = strlen(name);
+    for (int i = 3; i < argc; i++)
+        if (!strncmp(argv[i], name, n) && argv[i][n] == '=')
+            return argv[i] + n + 1;
+    return otherwise;
+}
 
 int main(int argc, char **argv)
 {
     struct err err = {0};
+    if (argc < 3) {
+        fprintf(stderr, "usage: hubd STATE PORT [name=value…]\n");
+        return 2;
+    }
     struct ev_loop *loop = ev_loop_new("main");
+    const char *sas = option(argc, argv, "sas", NULL);
     struct hub_opts o = {
-        .state_dir = argc > 1 ? argv[1] : "hubd-state",
-        .port = argc > 2 ? atoi(argv[2]) : 0,
-        .partitions = argc > 3 ? atoi(argv[3]) : 4,
-        .initial_rebalance_ms = argc > 4 ? atoi(argv[4]) : -1,
-        .insecure_local = true,
+        .state_dir = argv[1],
+        .port = atoi(argv[2]),
+        .partitions = atoi(option(argc, argv, "partitions", "4")),
+        .initial_rebalance_ms = atoi(option(argc, argv, "rebalance_ms", "-1")),
+        .segment_bytes = atoll(option(argc, argv, "segment_bytes", "0")),
+        .sas_key = sas,
+        .insecure_local = !sas,
         .auto_create = true,
     };
     struct hub *h = hub_start(loop, &o, &err);

@@ -1,0 +1,367 @@
+"""The hub's Kafka side, driven by unmodified clients: kcat, librdkafka (confluent-kafka) and kafkajs."""
+
+import json
+import shutil
+import subprocess
+import time
+
+import pytest
+from conftest import ROOT, until
+from hubd import Hub
+
+ck = pytest.importorskip("confluent_kafka")
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition  # noqa: E402
+from confluent_kafka.admin import (  # noqa: E402
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+    OffsetSpec,
+    ResourceType,
+)
+
+
+@pytest.fixture(scope="module")
+def hub(tmp_path_factory):
+    h = Hub(tmp_path_factory.mktemp("hub") / "state", segment_bytes=200_000)
+    yield h
+    h.stop()
+
+
+@pytest.fixture(scope="module")
+def admin(hub):
+    return AdminClient({"bootstrap.servers": hub.address})
+
+
+_names = iter(range(10**6))
+
+
+def wait_for(condition, what="condition"):
+    return until(condition, what, 30, 0.01)
+
+
+@pytest.fixture
+def topic(admin):
+    name = f"t{next(_names)}"
+    admin.create_topics([NewTopic(name, 3, 1)])[name].result()
+    return name
+
+
+def produce(hub, topic, values, **conf):
+    results, on = [], {}
+    p = Producer({"bootstrap.servers": hub.address, "linger.ms": 5, "acks": "all", **conf})
+    for i, v in enumerate(values):
+        on = dict(v) if isinstance(v, dict) else {"value": v}
+        while True:
+            try:
+                p.produce(topic, **on, on_delivery=lambda e, m: results.append((e, m.partition(), m.offset())))
+                break
+            except BufferError:
+                p.poll(0.1)
+    assert p.flush(60) == 0
+    assert all(e is None for e, _, _ in results), [str(e) for e, _, _ in results if e][:3]
+    return results
+
+
+def consume(hub, topic, count, group=None, **conf):
+    c = Consumer({
+        "bootstrap.servers": hub.address, "group.id": group or f"g-{topic}", "auto.offset.reset": "earliest",
+        "enable.auto.commit": False, **conf})
+    c.subscribe([topic])
+    out, end = [], time.monotonic() + 40
+    while len(out) < count and time.monotonic() < end:
+        m = c.poll(0.2)
+        if m is None:
+            continue
+        assert not m.error(), m.error()
+        out.append(m)
+    if group:
+        c.commit(asynchronous=False)
+    c.close()
+    return out
+
+
+# ---------------------------------------------------------------- kcat
+
+
+def kcat(hub, *args, data=None):
+    if not shutil.which("kcat"):
+        pytest.skip("kcat is not installed")
+    r = subprocess.run(["kcat", "-b", hub.address, *args], input=data, capture_output=True, timeout=60)
+    assert r.returncode == 0, r.stderr.decode()
+    return r.stdout
+
+
+def test_kcat_produces_and_consumes(hub):
+    lines = "".join(f"line {i}\n" for i in range(5000)).encode()
+    kcat(hub, "-P", "-t", "kcat-made", data=lines)  # made on first use
+    out = kcat(hub, "-C", "-t", "kcat-made", "-e", "-q", "-f", "%p %o %s\n").decode().splitlines()
+    assert sorted(int(x.split()[3]) for x in out) == list(range(5000))
+    for p in range(4):
+        offsets = [int(x.split()[1]) for x in out if x.startswith(f"{p} ")]
+        assert offsets == list(range(len(offsets)))
+    assert json.loads(kcat(hub, "-L", "-J"))["brokers"][0]["name"] == hub.address
+
+
+# ---------------------------------------------------------------- librdkafka
+
+
+@pytest.mark.parametrize("codec", ["none", "gzip", "snappy", "lz4", "zstd"])
+@pytest.mark.parametrize("idempotent", [False, True])
+def test_every_codec_comes_back(hub, topic, codec, idempotent):
+    sent = [{
+        "key": f"k{i % 50}".encode(), "value": (f"value {i} " * 20).encode(), "headers": [("h", f"{i}".encode()), ("h", b"2"), ("n", None)],
+        "timestamp": 1_700_000_000_000 + i} for i in range(2000)]
+    produce(hub, topic, sent, **{"compression.type": codec, "enable.idempotence": idempotent})
+    got = consume(hub, topic, len(sent))
+    assert sorted(m.value() for m in got) == sorted(s["value"] for s in sent)
+    for m in got:
+        i = int(m.value().split()[1])
+        assert m.key() == sent[i]["key"] and m.headers() == sent[i]["headers"]
+        assert m.timestamp() == (ck.TIMESTAMP_CREATE_TIME, 1_700_000_000_000 + i)
+    where = {}
+    for m in got:  # one key, one partition, in order
+        where.setdefault(m.key(), []).append((m.partition(), m.offset(), int(m.value().split()[1])))
+    for rows in where.values():
+        assert len({r[0] for r in rows}) == 1 and rows == sorted(rows) and [r[2] for r in rows] == sorted(r[2] for r in rows)
+
+
+def test_null_and_empty_are_kept_apart(hub, topic):
+    produce(hub, topic, [{"key": None, "value": None, "partition": 0}, {"key": b"", "value": b"", "partition": 0}])
+    assert [(m.key(), m.value()) for m in consume(hub, topic, 2)] == [(None, None), (b"", b"")]
+
+
+def test_large_and_too_large(hub, topic, admin):
+    big = bytes(2_000_000)
+    produce(hub, topic, [{"value": big, "partition": 0}], **{"message.max.bytes": 10_000_000})
+    assert len(consume(hub, topic, 1, **{"fetch.message.max.bytes": 1000})[0].value()) == len(big)  # a whole batch comes anyway
+    with pytest.raises(AssertionError, match="MSG_SIZE_TOO_LARGE|too large"):
+        produce(hub, topic, [bytes(9_000_000)], **{"message.max.bytes": 20_000_000})
+
+
+def test_long_poll_wakes_at_once(hub, topic):
+    c = Consumer({"bootstrap.servers": hub.address, "group.id": "x", "fetch.wait.max.ms": 20000})
+    c.assign([TopicPartition(topic, p, 0) for p in range(3)])
+    c.poll(1)
+    waits = []
+    for i in range(10):
+        start = time.monotonic()
+        produce(hub, topic, [f"{i}"], **{"linger.ms": 0})
+        assert wait_for(lambda: c.poll(0.5)).value() == f"{i}".encode()
+        waits.append(time.monotonic() - start)
+    c.close()
+    assert sorted(waits)[5] < 1.0, waits
+
+
+def test_offsets_by_time_and_by_name(hub, topic, admin):
+    produce(hub, topic, [{"value": b"x", "timestamp": 1000 + i * 10, "partition": 1} for i in range(3000)], **{"batch.num.messages": 50})
+
+    def ask(spec):
+        return admin.list_offsets({TopicPartition(topic, 1): spec})[TopicPartition(topic, 1)].result()
+
+    assert ask(OffsetSpec.earliest()).offset == 0 and ask(OffsetSpec.latest()).offset == 3000
+    assert ask(OffsetSpec.max_timestamp()).timestamp == 1000 + 2999 * 10
+    c = Consumer({"bootstrap.servers": hub.address, "group.id": "x"})
+    for t, want in [(0, 0), (1000, 0), (1001, 1), (1010, 1), (15005, 1401), (30990, 2999)]:
+        assert c.offsets_for_times([TopicPartition(topic, 1, t)], timeout=10)[0].offset == want
+    assert c.offsets_for_times([TopicPartition(topic, 1, 99999999)], timeout=10)[0].offset == -1
+    assert c.get_watermark_offsets(TopicPartition(topic, 1), timeout=10) == (0, 3000)
+    c.close()
+
+
+def test_fetch_out_of_range_is_told(hub, topic):
+    produce(hub, topic, [{"value": b"x", "partition": 0}])
+    c = Consumer({"bootstrap.servers": hub.address, "group.id": "x", "auto.offset.reset": "error"})
+    c.assign([TopicPartition(topic, 0, 50)])
+    m = wait_for(lambda: c.poll(0.5))
+    assert m.error().code() == KafkaError._AUTO_OFFSET_RESET
+    c.close()
+
+
+# ---------------------------------------------------------------- groups
+
+
+def member(hub, topic, group, **conf):
+    c = Consumer({"bootstrap.servers": hub.address, "group.id": group, "auto.offset.reset": "earliest", "enable.auto.commit": False,
+                  "session.timeout.ms": 6000, "heartbeat.interval.ms": 200, **conf})
+    c.subscribe([topic])
+    return c
+
+
+def poll_all(members, seconds=0.05):
+    return [m for c in members if (m := c.poll(seconds)) is not None and not m.error()]
+
+
+@pytest.mark.parametrize("strategy", ["range", "roundrobin", "cooperative-sticky"])
+def test_members_share_and_take_over(hub, topic, strategy):
+    members = [member(hub, topic, f"share-{strategy}", **{"partition.assignment.strategy": strategy}) for _ in range(3)]
+
+    def assigned():
+        poll_all(members)
+        return sorted(p.partition for c in members for p in c.assignment())
+
+    wait_for(lambda: assigned() == [0, 1, 2] and all(len(c.assignment()) == 1 for c in members), what="one partition each")
+    members.pop().close()
+    wait_for(lambda: assigned() == [0, 1, 2], what="two members share three partitions")
+    members.append(member(hub, topic, f"share-{strategy}", **{"partition.assignment.strategy": strategy}))
+    wait_for(lambda: assigned() == [0, 1, 2] and all(len(c.assignment()) == 1 for c in members), what="the new one has its share")
+    for c in members:
+        c.close()
+
+
+def test_dead_member_is_replaced(hub, topic):
+    a, b = member(hub, topic, "dead"), member(hub, topic, "dead")
+    wait_for(lambda: (poll_all([a, b]), a.assignment() and b.assignment())[1], what="both have partitions")
+    end = time.monotonic() + 20
+    while len(a.assignment()) < 3:  # b polls no more but its heartbeats go on; then it is closed for good
+        poll_all([a])
+        if b:
+            b.unsubscribe()
+            b = None
+        assert time.monotonic() < end
+    a.close()
+
+
+def test_static_member_comes_back_without_rebalance(hub, topic):
+    conf = {"group.instance.id": "one"}
+    other = member(hub, topic, "static", **{"group.instance.id": "two"})
+    a = member(hub, topic, "static", **conf)
+    wait_for(lambda: (poll_all([a, other]), len(a.assignment()) + len(other.assignment()) == 3 and a.assignment() and other.assignment())[1])
+    had, rest = sorted(p.partition for p in a.assignment()), sorted(p.partition for p in other.assignment())
+    a.close()  # a static member does not leave
+    a = member(hub, topic, "static", **conf)
+    wait_for(lambda: (poll_all([a, other]), a.assignment())[1])
+    assert sorted(p.partition for p in a.assignment()) == had
+    assert sorted(p.partition for p in other.assignment()) == rest
+    a.close()
+    other.close()
+
+
+def test_offsets_are_committed_and_survive(hub, topic, admin):
+    produce(hub, topic, [{"value": f"{i}".encode(), "partition": i % 3} for i in range(300)])
+    assert len(consume(hub, topic, 300, group="keeps")) == 300
+    c = Consumer({"bootstrap.servers": hub.address, "group.id": "keeps"})
+    parts = [TopicPartition(topic, p) for p in range(3)]
+    assert [p.offset for p in c.committed(parts, timeout=10)] == [100, 100, 100]
+    c.commit(offsets=[TopicPartition(topic, 1, 42)], asynchronous=False)
+    c.close()
+    hub.kill()
+    hub.start()
+    c = Consumer({"bootstrap.servers": hub.address, "group.id": "keeps"})
+    assert [p.offset for p in c.committed(parts, timeout=10)] == [100, 42, 100]
+    c.close()
+    assert "keeps" in [g.group_id for g in admin.list_consumer_groups().result().valid]
+    d = admin.describe_consumer_groups(["keeps"])["keeps"].result()
+    assert d.state.name == "EMPTY"
+    admin.delete_consumer_groups(["keeps"])["keeps"].result()
+    c = Consumer({"bootstrap.servers": hub.address, "group.id": "keeps"})
+    assert [p.offset for p in c.committed(parts, timeout=10)] == [-1001] * 3
+    c.close()
+
+
+# ---------------------------------------------------------------- administration
+
+
+def test_topics_partitions_configs_records(hub, admin):
+    name = f"admin{next(_names)}"
+    admin.create_topics([NewTopic(name, 2, 1, config={"retention.ms": "123456", "max.message.bytes": "5000"})])[name].result()
+    with pytest.raises(KafkaException) as e:
+        admin.create_topics([NewTopic(name, 2, 1)])[name].result()
+    assert e.value.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS
+    for bad, code in [
+        (NewTopic("sla/sh", 1, 1), KafkaError.TOPIC_EXCEPTION),
+        (NewTopic("ok1", 1, 3), KafkaError.INVALID_REPLICATION_FACTOR),
+        (NewTopic("ok2", 1, 1, config={"cleanup.policy": "compact"}), KafkaError.INVALID_CONFIG),
+        (NewTopic("ok3", 1, 1, config={"nonsense": "1"}), KafkaError.INVALID_CONFIG),
+    ]:
+        with pytest.raises(KafkaException) as e:
+            admin.create_topics([bad])[bad.topic].result()
+        assert e.value.args[0].code() == code, bad
+    resource = ConfigResource(ResourceType.TOPIC, name)
+    config = admin.describe_configs([resource])[resource].result()
+    assert config["retention.ms"].value == "123456" and not config["retention.ms"].is_default
+    assert config["segment.bytes"].is_default
+    change = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[
+        ConfigEntry("retention.ms", "777", incremental_operation=AlterConfigOpType.SET),
+        ConfigEntry("max.message.bytes", None, incremental_operation=AlterConfigOpType.DELETE)])
+    admin.incremental_alter_configs([change])[change].result()
+    hub.kill()
+    hub.start()
+    config = admin.describe_configs([resource])[resource].result()
+    assert config["retention.ms"].value == "777" and config["max.message.bytes"].is_default
+    admin.create_partitions([NewPartitions(name, 5)])[name].result()
+    assert len(admin.list_topics(name, timeout=10).topics[name].partitions) == 5
+    with pytest.raises(KafkaException):
+        admin.create_partitions([NewPartitions(name, 5)])[name].result()
+    produce(hub, name, [{"value": b"x" * 100, "partition": 4} for _ in range(50)])
+    admin.delete_records([TopicPartition(name, 4, 20)])[TopicPartition(name, 4, 20)].result()
+    c = Consumer({"bootstrap.servers": hub.address, "group.id": "x"})
+    assert c.get_watermark_offsets(TopicPartition(name, 4), timeout=10) == (20, 50)
+    c.close()
+    admin.delete_topics([name])[name].result()
+    wait_for(lambda: name not in admin.list_topics(timeout=10).topics)
+    admin.create_topics([NewTopic(name, 1, 1)])[name].result()  # again, and empty
+    c = Consumer({"bootstrap.servers": hub.address, "group.id": "x"})
+    assert c.get_watermark_offsets(TopicPartition(name, 0), timeout=10) == (0, 0)
+    c.close()
+    cluster = admin.describe_cluster().result()
+    assert len(cluster.nodes) == 1 and cluster.nodes[0].port == hub.port
+
+
+def test_log_append_time(hub, admin):
+    name = f"time{next(_names)}"
+    admin.create_topics([NewTopic(name, 1, 1, config={"message.timestamp.type": "LogAppendTime"})])[name].result()
+    before = int(time.time() * 1000)
+    produce(hub, name, [{"value": b"x", "timestamp": 1}])
+    kind, ts = consume(hub, name, 1)[0].timestamp()
+    assert kind == ck.TIMESTAMP_LOG_APPEND_TIME and before <= ts <= int(time.time() * 1000)
+
+
+def test_transactions_are_refused_by_name(hub):
+    p = Producer({"bootstrap.servers": hub.address, "transactional.id": "t", "transaction.timeout.ms": 5000})
+    with pytest.raises(KafkaException) as e:
+        p.init_transactions(10)
+    assert e.value.args[0].code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+
+
+# ---------------------------------------------------------------- keys
+
+
+def test_connection_strings_are_checked_and_name_the_namespace(tmp_path):
+    h = Hub(tmp_path / "state", sas="c2VjcmV0a2V5")
+
+    def conf(namespace, key="c2VjcmV0a2V5", policy="RootManageSharedAccessKey"):
+        cs = f"Endpoint=sb://{namespace}.servicebus.windows.net/;SharedAccessKeyName={policy};SharedAccessKey={key}"
+        return {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.username": "$ConnectionString", "sasl.password": cs}
+
+    produce(h, "orders", [b"a"], **conf("first"))
+    produce(h, "orders", [b"b", b"c"], **conf("Second"))
+    assert sorted(m.value() for m in consume(h, "orders", 2, **conf("second"))) == [b"b", b"c"]
+    assert [m.value() for m in consume(h, "orders", 1, **conf("first"))] == [b"a"]
+    assert (tmp_path / "state/hub/second/orders/hub.json").exists()
+    for wrong in [conf("first", key="no"), conf("first", policy="Other"), {**conf("first"), "sasl.username": "me"}]:
+        errors = []
+        a = AdminClient({"bootstrap.servers": h.address, **wrong, "error_cb": errors.append})
+        with pytest.raises(KafkaException):
+            a.list_topics(timeout=3)
+    with pytest.raises(KafkaException):  # no credentials at all
+        AdminClient({"bootstrap.servers": h.address}).list_topics(timeout=3)
+    h.stop()
+
+
+# ---------------------------------------------------------------- kafkajs
+
+
+def test_kafkajs(hub, topic):
+    modules = ROOT / "build" / "deps" / "npm" / "node_modules"
+    if not (modules / "kafkajs").exists() or not shutil.which("node"):
+        pytest.skip("kafkajs is not installed")
+    r = subprocess.run(["node", str(ROOT / "tests" / "e2e" / "hub_kafkajs.js"), hub.address, topic], capture_output=True, timeout=120,
+                       env={"NODE_PATH": str(modules), "PATH": "/usr/bin:/bin:/usr/local/bin", "KAFKAJS_NO_PARTITIONER_WARNING": "1"})
+    assert r.returncode == 0, r.stdout.decode() + r.stderr.decode()
+    report = json.loads(r.stdout.decode().splitlines()[-1])
+    assert report["received"] == report["sent"] == 1000
+    assert report["headers"] == {"h": "v"} and report["group"] == "Stable" and report["committed"] > 0
+    assert report["metadata"] == "note é"
