@@ -7,6 +7,8 @@ struct doc *commit_parameters(struct arena *a, const struct flow *f, const char 
     doc_set(a, d, STR("mode"), doc_new_str(a, str_z(mode)));
     doc_set(a, d, STR("pipeline"), doc_new_str(a, f->target->pipeline->name));
     doc_set(a, d, STR("flow"), doc_new_str(a, f->name));
+    if (f->runtime->update_id)
+        doc_set(a, d, STR("updateId"), doc_new_str(a, str_z(f->runtime->update_id)));
     return d;
 }
 

@@ -182,6 +182,8 @@ void flow_step(const struct flow_env *env, struct flow *f, struct session *s, st
     int64_t start = time_mono_us();
     *r = (struct flow_result){.batch = -1, .version = -1, .table_rows = -1, .at = time_now()};
     int rc = flow_set_up(env, f, s, &r->waiting, &err);
+    if (!rc)
+        f->runtime->update_id = env->update_id;
     if (!rc && f->target->dir)
         rc = f->target->kind == DATASET_STREAMING_TABLE ? stream_step(env, f, s, r, &err) : view_step(env, f, s, r, &err);
     r->took_us = time_mono_us() - start;

@@ -5,7 +5,7 @@
  * by the next step, so that memory never knows more than the disk does.
  *
  * A commit's commitInfo says what made it; restarts and the event log read it back:
- *   operationParameters  pipeline, flow, outputMode; streaming: queryId, epochId;
+ *   operationParameters  pipeline, flow, updateId; streaming: queryId, epochId;
  *                        view: queryHash, sources ({"<folder>": version, …})
  *   operationMetrics     numInputRows, droppedRecords,
  *                        expectations ([{"name":…,"dataset":…,"passed_records":…,"failed_records":…}]),
@@ -21,6 +21,7 @@ struct tally { int64_t passed, failed; };
 
 struct flow_runtime {
     struct arena *arena;
+    const char *update_id;         /* of the step that runs */
     bool set_up;                   /* the target exists and its schema fits */
     bool opened;                   /* what is below is read */
     struct checkpoint cp;
@@ -42,6 +43,7 @@ struct flow_env {
     const struct model *m;
     bool (*will_exist)(void *ctx, struct str full_name);
     void *ctx;
+    const char *update_id;         /* for commitInfo; NULL: none */
     bool triggered;                /* a view with current_date() and the like is computed anew */
 };
 

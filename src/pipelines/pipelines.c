@@ -33,6 +33,17 @@ static void on_poll(void *arg)
     run_pump(p);
 }
 
+static void on_log(void *arg)
+{
+    struct pipelines *p = arg;
+    p->log_due = false;
+    for (size_t i = 0; i < p->m.count && !p->stopping; i++) {
+        struct pipeline_runtime *rt = p->m.pipelines[i]->runtime;
+        if (rt->mode == MODE_CONTINUOUS && (rt->unlogged || rt->events))
+            events_flush(p, p->m.pipelines[i], NULL, NULL);
+    }
+}
+
 struct pipelines *pipelines_new(const struct pipelines_opts *o)
 {
     struct pipelines *p = NEW(struct pipelines);
@@ -43,6 +54,7 @@ struct pipelines *pipelines_new(const struct pipelines_opts *o)
     if (o->loop) {
         p->timer = ev_timer_new(o->loop, on_timer, p);
         p->poll = ev_timer_new(o->loop, on_poll, p);
+        p->log = ev_timer_new(o->loop, on_log, p);
         p->interrupt = ev_timer_new(o->loop, run_interrupt, p);
     }
     return p;
@@ -64,6 +76,7 @@ void pipelines_free(struct pipelines *p)
     ev_timer_free(p->timer);
     ev_timer_free(p->poll);
     ev_timer_free(p->interrupt);
+    ev_timer_free(p->log);
     map_free(p->m.published);
     map_free(p->m.scopes);
     map_free(p->m.declared);
@@ -261,6 +274,8 @@ int pipelines_start_continuous(struct pipelines *p, struct str pipeline, struct 
         return err_set(err, ERR_CONFLICT, "an active update of pipeline '%.*s' exists already", STR_ARGS(pl->name));
     rt->mode = MODE_CONTINUOUS;
     rt->state = "RUNNING";
+    events_begin(pl, "SERVICE_START");
+    events_update_state(pl, "RUNNING");
     ev_timer_start(p->poll, RUN_POLL_MS, RUN_POLL_MS);
     if (!rt->ready)
         run_setup(p, pl, continuous_set_up, pl);

@@ -164,6 +164,7 @@ static void start(struct pipelines *p, struct node *n)
     struct job *j = NEW(struct job);
     *j = (struct job){.p = p, .node = n, .env = p->env, .next = p->jobs};
     j->env.triggered = rt->mode == MODE_UPDATE;
+    j->env.update_id = rt->update_id;
     if (rt->idle_count)
         j->session = rt->idle[--rt->idle_count];
     p->jobs = j;
@@ -274,8 +275,7 @@ void run_pump(struct pipelines *p)
         return;
     p->pumping = true;
     if (p->stopping) {
-        if (!p->running && !p->setting_up)
-            run_pump_later(p);
+        run_pump_later(p);
         p->pumping = false;
         return;
     }
@@ -314,10 +314,18 @@ static void drop_setups(struct pipelines *p)
 static void stop_if_idle(struct pipelines *p)
 {
     void (*fn)(void *arg) = p->stopped;
-    if (p->running || p->setting_up || !fn)
+    if (p->running || p->setting_up || p->flushes || !fn)
         return;
+    if (!p->finale) {
+        p->finale = true;
+        drop_setups(p);
+        for (size_t i = 0; i < p->m.count; i++)
+            if (p->m.pipelines[i]->runtime->unlogged || p->m.pipelines[i]->runtime->events)
+                events_flush(p, p->m.pipelines[i], NULL, NULL);
+        run_pump_later(p);
+        return;
+    }
     p->stopped = NULL;
-    drop_setups(p);
     run_end(p);
     fn(p->stopped_arg);
 }
@@ -398,6 +406,8 @@ static void failed(struct node *n, const struct flow_result *r)
     if (rt->update && !rt->update->first.code)
         rt->update->first = r->err;
     char text[800];
+    if (!again)
+        events_flow_state(pipeline_of(n), n->flow, "FAILED", &r->err);
     log_line(again ? LOG_DEBUG : LOG_ERROR, "pipelines", "flow '%.*s' failed: %s", STR_ARGS(n->flow->name), err_text(&r->err, text, sizeof text));
 }
 
@@ -411,6 +421,7 @@ static void skip_readers(struct node *n)
         r->state = FLOW_STATE_SKIPPED;
         r->dirty = false;
         snprintf(r->reason, sizeof r->reason, "flow '%.*s' failed", STR_ARGS(n->flow->name));
+        events_flow_state(pipeline_of(r), r->flow, "SKIPPED", NULL);
         skip_readers(r); /* each once: bounded by the number of flows */
     }
 }
@@ -433,9 +444,16 @@ static void settle(struct pipelines *p, struct node *n, const struct flow_result
         return;
     }
     n->state = rt->mode == MODE_UPDATE ? FLOW_STATE_COMPLETED : FLOW_STATE_IDLE;
-    if (!r->progressed)
+    if (!r->progressed) {
+        if (rt->mode == MODE_UPDATE && (n->steps || n->flow->target->kind != DATASET_MATERIALIZED_VIEW))
+            events_flow_state(pipeline_of(n), n->flow, "COMPLETED", NULL);
         return;
+    }
     rt->progressed = true;
+    rt->unlogged = true;
+    if (rt->mode == MODE_CONTINUOUS && !p->log_due)
+        ev_timer_start(p->log, EVENTS_FLUSH_MS, 0);
+    p->log_due = p->log_due || rt->mode == MODE_CONTINUOUS;
     p->change_seq++;
     spread(n);
     if (n->flow->target->kind == DATASET_STREAMING_TABLE && n->steps++ < RUN_STEPS_MAX &&
@@ -492,8 +510,11 @@ void run_end(struct pipelines *p)
         struct pipeline_runtime *rt = p->m.pipelines[i]->runtime;
         while (rt->idle_count)
             session_free(rt->idle[--rt->idle_count]);
+        session_free(rt->log_session);
+        rt->log_session = NULL;
+        events_drop(p->m.pipelines[i]);
     }
-    struct ev_timer *timers[] = {p->timer, p->poll, p->interrupt};
+    struct ev_timer *timers[] = {p->timer, p->poll, p->interrupt, p->log};
     for (size_t i = 0; i < COUNT_OF(timers); i++)
         if (timers[i])
             ev_timer_stop(timers[i]);

@@ -13,6 +13,7 @@
  * runs. Set-ups (all tables of a pipeline made) exclude everything else. */
 #ifndef PAYSTREAK_PIPELINES_RUN_H
 #define PAYSTREAK_PIPELINES_RUN_H
+#include "pipelines/events.h"
 #include "pipelines/flow.h"
 
 enum { RUN_PASS_MS = 100, RUN_POLL_MS = 1000, RUN_BACKOFF_MS = 1000, RUN_BACKOFF_MAX_MS = 60000, RUN_STEPS_MAX = 10000,
@@ -41,7 +42,8 @@ struct node {
 struct update {
     char id[UUID_TEXT];
     char *trigger, *parent;
-    bool validate_only, canceled;
+    bool validate_only, canceled, finishing;
+    enum run_status status;
     struct tp started;
     void (*done)(void *arg, enum run_status status, const struct err *err);
     void *arg;
@@ -61,6 +63,12 @@ struct pipeline_runtime {
     int64_t updates;
     struct err last_error;
     struct session **idle; size_t idle_count, idle_cap;
+    /* events.c: what is not in the event log yet. */
+    char update_id[UUID_TEXT];     /* of the update that runs, or of the continuous run */
+    struct queued *events;
+    struct flush *flush;           /* the one that runs, and those after it */
+    struct session *log_session;
+    bool unlogged;                 /* commits were made since the last flush */
 };
 
 /* A dataset as displays see it; by topological order. */
@@ -78,17 +86,17 @@ struct pipelines {
     struct node *nodes;
     struct shown *shown;
     struct problem { struct str pipeline; struct err err; } *problems; size_t problem_count, problem_cap; /* of the graph */
-    int running;
+    int running, flushes;
+    bool finale;               /* stopping: nothing more starts, the logs are written */
     struct job *jobs;          /* running ones */
-    bool setting_up, stopping, pumping, pump_due;
+    bool setting_up, stopping, pumping, pump_due, log_due;
     struct setup *setups;
     struct waiter *waiters;
     uint64_t change_seq;
-    struct ev_timer *timer, *poll, *interrupt;
+    struct ev_timer *timer, *poll, *interrupt, *log;
     void (*stopped)(void *arg); void *stopped_arg;
     void (*on_change)(void *ctx); void *change_ctx;
     struct task_kind task;
-    struct events *events;
 };
 
 void run_link(struct pipelines *p);                  /* once, before the first use of nodes */

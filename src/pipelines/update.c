@@ -1,5 +1,6 @@
 /* update.c -- a triggered update: its selection, its end, its record. */
 #include "pipelines/run.h"
+#include <string.h>
 
 static bool in_update(const struct pipelines *p, const struct node *n, const struct pipeline *pl)
 {
@@ -22,15 +23,37 @@ static void record(struct pipelines *p, struct pipeline *pl, enum run_status sta
     mem_free(name);
 }
 
+struct ending { struct pipelines *p; struct pipeline *pl; };
+
+/* The event log is written: now whoever waits is told. */
+static void told(void *arg)
+{
+    struct ending *e = arg;
+    struct pipeline_runtime *rt = e->pl->runtime;
+    struct update *u = rt->update;
+    const struct err *err = u->status == RUN_FAILED ? &u->first : NULL;
+    record(e->p, e->pl, u->status, err);
+    rt->mode = MODE_IDLE;
+    rt->updates++;
+    rt->update = NULL;
+    u->done(u->arg, u->status, err);
+    mem_free(u->trigger);
+    mem_free(u->parent);
+    mem_free(u);
+    run_changed(e->p);
+    mem_free(e);
+}
+
 void update_finish(struct pipelines *p, struct pipeline *pl, enum run_status status)
 {
     struct pipeline_runtime *rt = pl->runtime;
-    struct update *u = rt->update;
-    const struct err *err = status == RUN_FAILED ? &u->first : NULL;
-    record(p, pl, status, err);
-    rt->mode = MODE_IDLE;
+    struct ending *e;
+    if (rt->update->finishing)
+        return;
+    rt->update->finishing = true;
+    rt->update->status = status;
     rt->state = status == RUN_SUCCEEDED ? "COMPLETED" : status == RUN_FAILED ? "FAILED" : "CANCELED";
-    rt->updates++;
+    events_update_state(pl, rt->state);
     for (size_t i = 0; i < p->m.flow_count; i++) {
         struct node *n = &p->nodes[i];
         if (n->flow->target->pipeline != pl)
@@ -39,12 +62,9 @@ void update_finish(struct pipelines *p, struct pipeline *pl, enum run_status sta
         if (n->state == FLOW_STATE_QUEUED)
             n->state = FLOW_STATE_IDLE;
     }
-    rt->update = NULL;
-    u->done(u->arg, status, err);
-    mem_free(u->trigger);
-    mem_free(u->parent);
-    mem_free(u);
-    run_changed(p);
+    e = NEW(struct ending);
+    *e = (struct ending){p, pl};
+    events_flush(p, pl, told, e);
 }
 
 void update_end_if_done(struct pipelines *p, struct pipeline *pl)
@@ -71,6 +91,7 @@ void update_begin(struct pipelines *p, struct pipeline *pl)
     struct pipeline_runtime *rt = pl->runtime;
     rt->pass = true;
     rt->state = "RUNNING";
+    events_update_state(pl, rt->state);
     for (size_t i = 0; i < p->m.flow_count; i++) {
         struct node *n = &p->nodes[i];
         if (!in_update(p, n, pl))
@@ -130,7 +151,7 @@ static void set_up(void *arg, const struct err *err)
     if (err)
         u->first = *err;
     if (err || u->canceled || u->validate_only)
-        update_finish(b->p, b->pl, err ? RUN_FAILED : u->canceled ? RUN_CANCELED : RUN_SUCCEEDED);
+        update_finish(b->p, b->pl, u->canceled ? RUN_CANCELED : err ? RUN_FAILED : RUN_SUCCEEDED);
     else
         update_begin(b->p, b->pl);
     mem_free(b);
@@ -162,11 +183,13 @@ int pipelines_update(struct pipelines *p, struct str pipeline, const struct pipe
     struct update *u = rt->update = NEW(struct update);
     *u = (struct update){.trigger = o->trigger ? mem_strdup(o->trigger) : NULL, .parent = o->parent_run ? mem_strdup(o->parent_run) : NULL,
                          .validate_only = o->validate_only, .started = time_now(), .done = done, .arg = arg};
-    uuid_make(u->id);
     rt->mode = MODE_UPDATE;
     rt->state = "SETTING_UP_TABLES";
     select_nodes(p, pl, o);
+    events_begin(pl, u->trigger ? "JOB_TASK" : "USER_ACTION");
+    memcpy(u->id, rt->update_id, sizeof u->id);
     record(p, pl, RUN_RUNNING, NULL);
+    events_update_state(pl, rt->state);
     struct beginning *b = NEW(struct beginning);
     *b = (struct beginning){p, pl};
     const struct problem *wrong = run_problem(p, pl);
