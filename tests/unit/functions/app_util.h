@@ -2,6 +2,7 @@
 #ifndef TESTS_FUNCTIONS_APP_UTIL_H
 #define TESTS_FUNCTIONS_APP_UTIL_H
 #include "functions/functions.h"
+#include <fcntl.h>
 #include <limits.h>
 #include <setjmp.h>
 #include <stdio.h>
@@ -15,11 +16,12 @@
 
 enum { WAIT_MS = 30000 };
 
-/* Keeps what a hub would: the bodies, once for each number of a producer. It can refuse and be slow. */
+/* Keeps what a hub would, in a file: the bodies, once for each number of a producer. It can refuse. */
 struct fake_hub {
     struct event_sink sink;
     struct ev_loop *loop;
     struct map *last;       /* producer + hub -> number + 1 */
+    int fd;                 /* its log: "producer ns/hub\tnumber\thub\tbody" */
     char **bodies;
     char **hubs;
     size_t count, cap, hub_cap, sends, refuse;
@@ -38,33 +40,57 @@ static void fake_answer(void *arg)
     mem_free(a);
 }
 
+static void fake_store(struct fake_hub *h, struct str producer, int64_t number, struct str hub, struct str body)
+{
+    map_put(h->last, producer, (void *)(intptr_t)(number + 1));
+    h->bodies = mem_grow(h->bodies, &h->cap, h->count + 1, sizeof *h->bodies);
+    h->hubs = mem_grow(h->hubs, &h->hub_cap, h->count + 1, sizeof *h->hubs);
+    h->hubs[h->count] = str_dup(hub);
+    h->bodies[h->count++] = str_dup(body);
+}
+
 static void fake_send(void *ctx, const struct event_batch *b, event_sent_fn done, void *arg)
 {
     struct fake_hub *h = ctx;
     struct fake_answer *a = NEW(struct fake_answer);
-    char key[512];
-    snprintf(key, sizeof key, "%s %s/%s", b->producer, b->ns, b->hub);
+    struct buf key, log;
+    buf_init(&key);
+    buf_init(&log);
+    buf_printf(&key, "%s %s/%s", b->producer, b->ns, b->hub);
     *a = (struct fake_answer){h, done, arg, h->refuse > 0};
     h->sends++;
-    int64_t last = (int64_t)(intptr_t)map_get(h->last, str_z(key)) - 1;
-    if (a->refused) {
+    int64_t last = (int64_t)(intptr_t)map_get(h->last, buf_view(&key)) - 1;
+    if (a->refused)
         h->refuse--;
-    } else if (b->number > last) {
-        map_put(h->last, str_z(key), (void *)(intptr_t)(b->number + 1));
-        for (size_t i = 0; i < b->count; i++) {
-            h->bodies = mem_grow(h->bodies, &h->cap, h->count + 1, sizeof *h->bodies);
-            h->hubs = mem_grow(h->hubs, &h->hub_cap, h->count + 1, sizeof *h->hubs);
-            h->hubs[h->count] = mem_strdup(b->hub);
-            h->bodies[h->count++] = str_dup(b->events[i].body);
-        }
+    for (size_t i = 0; !a->refused && b->number > last && i < b->count; i++) {
+        fake_store(h, buf_view(&key), b->number, str_z(b->hub), b->events[i].body);
+        buf_printf(&log, "%s\t%jd\t%s\t%.*s\n", key.ptr, (intmax_t)b->number, b->hub, STR_ARGS(b->events[i].body));
     }
+    assert_int_equal(write(h->fd, log.ptr, log.len), log.len); /* whole, as a batch is */
+    buf_release(&key);
+    buf_release(&log);
     ev_post(h->loop, fake_answer, a);
 }
 
-static void fake_hub_open(struct fake_hub *h, struct ev_loop *loop)
+static void fake_hub_open(struct fake_hub *h, struct ev_loop *loop, const char *path)
 {
+    struct buf log;
+    struct err err;
     *h = (struct fake_hub){.loop = loop, .last = map_new()};
     h->sink = (struct event_sink){fake_send, h};
+    h->fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    assert_true(h->fd >= 0);
+    buf_init(&log);
+    assert_int_equal(fs_read_file(path, 1 << 26, &log, &err), 0);
+    struct str rest = buf_view(&log), line;
+    while (str_split(&rest, '\n', &line)) {
+        struct str key, number, hub;
+        int64_t n;
+        assert_true(str_split(&line, '\t', &key) && str_split(&line, '\t', &number) && str_split(&line, '\t', &hub));
+        assert_true(str_i64(number, &n));
+        fake_store(h, key, n, hub, line);
+    }
+    buf_release(&log);
 }
 
 static void fake_hub_close(struct fake_hub *h)
@@ -76,6 +102,7 @@ static void fake_hub_close(struct fake_hub *h)
     mem_free(h->bodies);
     mem_free(h->hubs);
     map_free(h->last);
+    close(h->fd);
 }
 
 struct scene {
@@ -87,6 +114,7 @@ struct scene {
     struct functions_app *app;
     bool ready, done, stopped;
     bool failed;
+    const char *worker;     /* a worker's source; NULL: the real one */
     struct err err;         /* of ready, or the first of done */
     size_t errors;
 };
@@ -96,7 +124,7 @@ static const char *scene_python(void)
     return access("build/deps/venv/bin/python", X_OK) == 0 ? "build/deps/venv/bin/python" : NULL;
 }
 
-static void scene_file(struct scene *s, const char *name, const char *text)
+static __attribute__((unused)) void scene_file(struct scene *s, const char *name, const char *text)
 {
     struct arena *a = arena_new();
     struct err err;
@@ -112,31 +140,50 @@ static const char SETTINGS_JSON[] =
     " \"FUNCTIONS_WORKER_RUNTIME\": \"python\", \"HUB_NAME\": \"out\",\n"
     " \"HUB\": \"Endpoint=sb://ns.servicebus.windows.net/;SharedAccessKeyName=k;SharedAccessKey=c2VjcmV0LWtleQ==\"}}";
 
-static void scene_open(struct scene *s)
+static __attribute__((unused)) void scene_paths(struct scene *s)
+{
+    snprintf(s->app_dir, sizeof s->app_dir, "%s/project/app", s->dir);
+    snprintf(s->state, sizeof s->state, "%s/state", s->dir);
+}
+
+/* The loop, the hub and the names, over the same folder. */
+static __attribute__((unused)) void scene_reopen(struct scene *s)
+{
+    char path[96];
+    s->loop = ev_loop_new("test");
+    snprintf(path, sizeof path, "%s/hub.log", s->dir);
+    fake_hub_open(&s->hub, s->loop, path);
+    snprintf(path, sizeof path, "%s/project", s->dir);
+    s->names = resolve_new(s->state, path);
+}
+
+static __attribute__((unused)) void scene_open(struct scene *s)
 {
     struct err err;
     *s = (struct scene){.dir = "/tmp/functions-XXXXXX"};
     assert_non_null(mkdtemp(s->dir));
-    snprintf(s->app_dir, sizeof s->app_dir, "%s/project/app", s->dir);
-    snprintf(s->state, sizeof s->state, "%s/state", s->dir);
+    scene_paths(s);
     assert_int_equal(fs_mkdirs(s->app_dir, &err), 0);
     assert_int_equal(fs_mkdirs(s->state, &err), 0);
-    s->loop = ev_loop_new("test");
-    fake_hub_open(&s->hub, s->loop);
-    char project[96];
-    snprintf(project, sizeof project, "%s/project", s->dir);
-    s->names = resolve_new(s->state, project);
+    scene_reopen(s);
     scene_file(s, "host.json", HOST_JSON);
     scene_file(s, "local.settings.json", SETTINGS_JSON);
 }
 
-static void scene_close(struct scene *s)
+/* As a process that ends, but in order; scene_reopen() may follow. */
+static __attribute__((unused)) void scene_leave(struct scene *s)
 {
-    struct err err;
     functions_free(s->app);
+    s->app = NULL;
     ev_loop_free(s->loop);
     fake_hub_close(&s->hub);
     resolve_free(s->names);
+}
+
+static __attribute__((unused)) void scene_close(struct scene *s)
+{
+    struct err err;
+    scene_leave(s);
     (void)!fs_remove_tree(s->dir, &err);
 }
 
@@ -163,7 +210,7 @@ static void on_scene_stopped(void *arg)
     ((struct scene *)arg)->stopped = true;
 }
 
-static void scene_wait(struct scene *s, const bool *flag)
+static __attribute__((unused)) void scene_wait(struct scene *s, const bool *flag)
 {
     int64_t until = time_mono_us() + WAIT_MS * 1000;
     while (!*flag && time_mono_us() < until)
@@ -189,11 +236,12 @@ static struct functions_opts scene_opts(struct scene *s)
         assert_non_null(realpath("build/deps/venv/bin", python_path));
     strncat(python_path, "/python", sizeof python_path - strlen(python_path) - 1);
     return (struct functions_opts){.loop = s->loop, .app_dir = s->app_dir, .names = s->names, .events = &s->hub.sink,
-                                   .worker = worker_source(), .python = python_path};
+                                   .worker = s->worker ? str_z(s->worker) : worker_source(),
+                                   .python = s->worker ? "python3" : python_path};
 }
 
 /* Opens and starts the app; false: s->err says why not. */
-static bool scene_start(struct scene *s)
+static __attribute__((unused)) bool scene_start(struct scene *s)
 {
     struct functions_opts opts = scene_opts(s);
     s->ready = s->done = s->stopped = s->failed = false;
@@ -205,14 +253,14 @@ static bool scene_start(struct scene *s)
     return !s->failed;
 }
 
-static void scene_once(struct scene *s, int64_t events)
+static __attribute__((unused)) void scene_once(struct scene *s, int64_t events)
 {
     struct functions_once once = {events};
     functions_once(s->app, &once, on_scene_done, s);
     scene_wait(s, &s->done);
 }
 
-static void scene_stop(struct scene *s)
+static __attribute__((unused)) void scene_stop(struct scene *s)
 {
     functions_stop(s->app, on_scene_stopped, s);
     scene_wait(s, &s->stopped);
@@ -221,7 +269,7 @@ static void scene_stop(struct scene *s)
 }
 
 /* The state of the function `name`; fails the test if there is none. */
-static struct function_status scene_status(struct scene *s, const char *name)
+static __attribute__((unused)) struct function_status scene_status(struct scene *s, const char *name)
 {
     struct function_status f;
     size_t at = 0;
