@@ -46,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
         CHECK(back && type_equal(t, back));
         buf_release(&ddl);
     }
-    (void)type_read_duck(a, text, &err);
+    err.code = ERR_OK;
+    CHECK(type_read_duck(a, text, &err) || err.code != ERR_OK);
     CHECK(sparksql_cells(a, text, &cells) >= 0);
     arena_free(a);
     return 0;
