@@ -11,7 +11,7 @@
 #include "engine/prelude_int.h"
 #include <stdlib.h>
 
-enum { MAX_DEPTH = 200 };
+enum { MAX_DEPTH = 200, MAX_FIELDS = 1000 /* of one struct; later ones are null */ };
 
 struct walk {
     const char *p, *end;       /* the JSON text */
@@ -53,6 +53,40 @@ static struct str raw_string(struct walk *w)
     return str_of(from, (size_t)(w->p - from));
 }
 
+static bool digit_run(struct walk *w)
+{
+    const char *from = w->p;
+    while (w->p < w->end && *w->p >= '0' && *w->p <= '9')
+        w->p++;
+    return w->p > from;
+}
+
+static void number(struct walk *w)
+{
+    if (w->p < w->end && *w->p == '-')
+        w->p++;
+    w->bad |= !digit_run(w);
+    if (w->p < w->end && *w->p == '.') {
+        w->p++;
+        w->bad |= !digit_run(w);
+    }
+    if (w->p < w->end && (*w->p | 32) == 'e') {
+        w->p++;
+        if (w->p < w->end && (*w->p == '-' || *w->p == '+'))
+            w->p++;
+        w->bad |= !digit_run(w);
+    }
+}
+
+static void word(struct walk *w, const char *text)
+{
+    size_t n = strlen(text);
+    if ((size_t)(w->end - w->p) < n || memcmp(w->p, text, n) != 0)
+        w->bad = true;
+    else
+        w->p += n;
+}
+
 static void skip_value(struct walk *w)
 {
     blanks(w);
@@ -83,14 +117,10 @@ static void skip_value(struct walk *w)
                 skip_value(w);
         }
         w->depth--;
+    } else if (open == 't' || open == 'f' || open == 'n') {
+        word(w, open == 't' ? "true" : open == 'f' ? "false" : "null");
     } else {
-        const char *from = w->p;
-        while (w->p < w->end && strchr("+-.0123456789eEtruefalsn", *w->p) && *w->p)
-            w->p++;
-        struct str t = str_of(from, (size_t)(w->p - from));
-        double d;
-        w->bad |= !(str_eqz(t, "true") || str_eqz(t, "false") || str_eqz(t, "null") ||
-                    (t.len && t.ptr[0] != '+' && str_f64(t, &d) && t.ptr[0] != 'n'));
+        number(w);
     }
 }
 
@@ -144,17 +174,6 @@ static void put_null(struct buf *out, const char *code)
 
 static void conform(struct walk *w, const char *code, struct buf *out);
 
-static bool inner_is(struct str raw, bool (*ok)(struct str s))
-{
-    return raw.len >= 2 && ok(str_sub(raw, 1, raw.len - 2));
-}
-
-static bool is_date(struct str s)
-{
-    int32_t d;
-    return spark_date_of(s, &d);
-}
-
 static void conform_time(struct str raw, const char *code, struct buf *out)
 {
     int64_t us;
@@ -165,7 +184,7 @@ static void conform_time(struct str raw, const char *code, struct buf *out)
         return;
     }
     struct str s = str_sub(raw, 1, raw.len - 2);
-    if (*code == 'D' && inner_is(raw, is_date) && spark_date_of(s, &days)) {
+    if (*code == 'D' && spark_date_of(s, &days)) {
         struct civil c = civil_of((struct tp){days * 86400000000LL});
         buf_printf(out, "\"%04d-%02d-%02d\"", c.year, c.month, c.day);
     } else if (*code != 'D' && spark_timestamp_of(s, &zoned, &us)) {
@@ -253,89 +272,130 @@ static void conform_leaf(struct walk *w, const char *code, struct buf *out)
     }
 }
 
-/* The text of the member `name` of the object at w, or NONE; the last of several wins. */
-static struct str member(struct walk w, struct str name)
+/* Is the next value of this kind? Otherwise it is passed over and is null. */
+static bool opens(struct walk *w, char open, struct buf *out)
 {
-    struct str found = STR_NONE;
-    (void)take(&w, '{');
-    for (bool first = true; !w.bad && !take(&w, '}'); first = false) {
-        if (!first && !take(&w, ','))
-            return STR_NONE;
-        blanks(&w);
-        struct str key = raw_string(&w);
-        if (w.bad || !take(&w, ':'))
-            return STR_NONE;
-        struct str v = value_text(&w);
-        if (key.len >= 2 && str_eq(str_sub(key, 1, key.len - 2), name))
-            found = v;
+    blanks(w);
+    if (w->p < w->end && *w->p == open)
+        return true;
+    skip_value(w);
+    buf_z(out, "null");
+    return false;
+}
+
+/* The code of the field with this name; *n its number. Members mostly come in the schema's order,
+ * so the search starts at *from, the field after the last one found. */
+static const char *find_field(const char *code, struct str key, size_t *n, const char **from, size_t *from_n)
+{
+    struct str name;
+    const char *c = *from;
+    size_t i = *from_n;
+    for (int pass = 0; pass < 2; pass++) {
+        for (; *c != '}'; i++) {
+            const char *inner = field_name(c, &name);
+            if (str_eq(name, key)) {
+                *n = i;
+                *from = code_end(inner);
+                *from_n = i + 1;
+                return inner;
+            }
+            c = code_end(inner);
+        }
+        c = code + 1;
+        i = 0;
     }
-    return found;
+    return NULL;
+}
+
+/* Members in the order they come, then the missing ones as null. Of a name that comes twice the
+ * first counts. */
+static void conform_members(struct walk *w, const char *code, struct buf *out, bool *seen)
+{
+    const char *from = code + 1;
+    size_t from_n = 0, n;
+    bool any = false;
+    for (bool first = true; !w->bad && !take(w, '}'); first = false) {
+        blanks(w);
+        if ((!first && !take(w, ',')) || (blanks(w), w->p >= w->end) || *w->p != '"') {
+            w->bad = true;
+            return;
+        }
+        struct str key = raw_string(w);
+        w->bad |= !take(w, ':');
+        if (w->bad)
+            return;
+        const char *c = find_field(code, str_sub(key, 1, key.len - 2), &n, &from, &from_n);
+        if (!c || n >= MAX_FIELDS || seen[n]) {
+            skip_value(w);
+            continue;
+        }
+        seen[n] = true;
+        buf_z(out, any ? "," : "");
+        any = true;
+        buf_str(out, key);
+        buf_char(out, ':');
+        conform(w, c, out);
+    }
+    struct str name;
+    const char *c = code + 1;
+    for (n = 0; *c != '}'; n++) {
+        c = field_name(c, &name);
+        if (n >= MAX_FIELDS || !seen[n]) {
+            buf_z(out, any ? "," : "");
+            any = true;
+            json_quote(out, name);
+            buf_z(out, ":null");
+        }
+        c = code_end(c);
+    }
 }
 
 static void conform_struct(struct walk *w, const char *code, struct buf *out)
 {
-    struct walk at = *w;
-    struct str whole = value_text(w), name;
-    if (w->bad)
+    bool seen[MAX_FIELDS] = {0};
+    if (!opens(w, '{', out))
         return;
-    if (whole.ptr[0] != '{') {
-        put_null(out, code);
-        return;
-    }
+    w->p++;
+    w->depth++;
     buf_char(out, '{');
-    const char *c = code + 1;
-    for (bool first = true; *c != '}'; first = false) {
-        c = field_name(c, &name);
-        buf_z(out, first ? "" : ",");
-        json_quote(out, name);
-        buf_char(out, ':');
-        struct str v = member(at, name);
-        struct walk inner = {.p = v.ptr, .end = v.ptr + v.len, .depth = w->depth + 1};
-        if (v.len)
-            conform(&inner, c, out);
-        else
-            put_null(out, c);
-        c = code_end(c);
-    }
+    conform_members(w, code, out, seen);
     buf_char(out, '}');
+    w->depth--;
 }
 
 static void conform_list(struct walk *w, const char *code, struct buf *out, char open, char close)
 {
-    struct walk at = *w;
-    struct str whole = value_text(w);
-    if (w->bad)
-        return;
-    const char *element = code + 1;
-    if (open == '{')
-        element = code_end(element);
-    if (whole.ptr[0] == '{' && open == '[' && *element == '{') { /* one struct counts as a list of it */
+    const char *element = open == '{' ? code_end(code + 1) : code + 1;
+    blanks(w);
+    if (open == '[' && w->p < w->end && *w->p == '{' && *element == '{') { /* one struct counts as a list of it */
         buf_char(out, '[');
-        conform(&at, element, out);
+        conform(w, element, out);
         buf_char(out, ']');
         return;
     }
-    if (whole.ptr[0] != open) {
-        put_null(out, code);
+    if (!opens(w, open, out))
         return;
-    }
-    (void)take(&at, open);
+    w->p++;
+    w->depth++;
     buf_char(out, open);
-    for (bool first = true; !take(&at, close); first = false) {
-        if (!first)
-            (void)take(&at, ',');
+    for (bool first = true; !w->bad && !take(w, close); first = false) {
+        w->bad |= !first && !take(w, ',');
         buf_z(out, first ? "" : ",");
-        blanks(&at);
+        blanks(w);
         if (open == '{') {
-            buf_str(out, raw_string(&at));
-            (void)take(&at, ':');
+            if (w->p >= w->end || *w->p != '"') {
+                w->bad = true;
+                break;
+            }
+            buf_str(out, raw_string(w));
+            w->bad |= !take(w, ':');
             buf_char(out, ':');
         }
-        conform(&at, element, out);
-        if (at.bad)
-            break;
+        if (!w->bad)
+            conform(w, element, out);
     }
     buf_char(out, close);
+    w->depth--;
 }
 
 static void conform(struct walk *w, const char *code, struct buf *out)
@@ -375,25 +435,19 @@ static int json_conform(void *ctx, const struct duck_arg *a, size_t count, struc
     char stack[1024], *code = a[1].text.len < sizeof stack ? stack : mem_alloc(a[1].text.len + 1);
     memcpy(code, a[1].text.ptr, a[1].text.len);
     code[a[1].text.len] = '\0';
-    struct walk probe = w;
-    blanks(&probe);
-    bool empty = probe.p >= probe.end;
-    skip_value(&probe);
-    blanks(&probe);
-    bool array_root = *code == '{' && !probe.bad && !empty && w.p < w.end && *str_trim(a[0].text).ptr == '[';
-    if (empty) {
-        *is_null = true;
-    } else if (probe.bad || probe.p != probe.end || array_root) {
-        if (*code == '{')
-            null_struct(code, out);
-        else
-            *is_null = true;
-    } else {
+    blanks(&w);
+    bool empty = w.p >= w.end, array_root = !empty && *code == '{' && *w.p == '[';
+    if (!empty && !array_root) {
         conform(&w, code, out);
-        if (*code == '{' && str_eqz(buf_view(out), "null")) {
-            buf_clear(out);
-            null_struct(code, out);
-        }
+        blanks(&w);
+        w.bad |= w.p != w.end;
+    }
+    bool nothing = w.bad || array_root || str_eqz(buf_view(out), "null");
+    if (empty || (nothing && *code != '{')) {
+        *is_null = true;
+    } else if (nothing) {
+        buf_clear(out);
+        null_struct(code, out);
     }
     if (code != stack)
         mem_free(code);

@@ -13,7 +13,8 @@ struct big { uint32_t limb[LIMBS]; int n; bool negative; int scale; };
 
 static void shortest(double v, bool narrow, char t[48])
 {
-    for (int digits = 1; digits <= 17; digits++) {
+    /* A decimal of up to 15 (6) digits comes back as it was, so shorter ones show as trailing zeros. */
+    for (int digits = narrow ? 6 : 15; digits <= 17; digits++) {
         snprintf(t, 48, "%.*e", digits - 1, v);
         if (narrow ? strtof(t, NULL) == (float)v : strtod(t, NULL) == v)
             return;
@@ -259,6 +260,66 @@ static void div_big(const struct big *a, const struct big *b, struct big *q)
 
 enum decimal_op { OP_ADD, OP_SUB, OP_MUL, OP_DIV, OP_IDIV };
 
+/* The same in 128 bits, for operands that fit; false: not here. */
+struct small { __int128 v; int scale; };
+
+static bool small_of(struct str s, struct small *x)
+{
+    bool negative = s.len && s.ptr[0] == '-', point = false;
+    *x = (struct small){0, 0};
+    if (s.len > 36)
+        return false;
+    for (size_t i = negative; i < s.len; i++) {
+        if (s.ptr[i] == '.') {
+            point = true;
+            continue;
+        }
+        if (s.ptr[i] < '0' || s.ptr[i] > '9')
+            return false;
+        x->v = x->v * 10 + (s.ptr[i] - '0');
+        x->scale += point;
+    }
+    x->v = negative ? -x->v : x->v;
+    return true;
+}
+
+static bool small_scale(struct small *x, int scale)
+{
+    for (; x->scale < scale; x->scale++)
+        if (__builtin_mul_overflow(x->v, (__int128)10, &x->v))
+            return false;
+    return true;
+}
+
+static void small_put(struct buf *out, struct small x)
+{
+    char digits[48];
+    int n = sizeof digits, places = x.scale;
+    unsigned __int128 v = x.v < 0 ? -(unsigned __int128)x.v : (unsigned __int128)x.v;
+    do {
+        digits[--n] = (char)('0' + (int)(v % 10));
+        v /= 10;
+        if (--places == 0)
+            digits[--n] = '.';
+    } while (v || places >= 0);
+    if (x.v < 0)
+        buf_char(out, '-');
+    buf_add(out, digits + n, sizeof digits - (size_t)n);
+}
+
+static bool small_divide(struct small x, struct small y, int scale, struct buf *out)
+{
+    if (!y.v || !small_scale(&x, scale + y.scale) || x.scale != scale + y.scale)
+        return false;
+    __int128 q = x.v / y.v, rest = x.v % y.v;
+    rest = rest < 0 ? -rest : rest;
+    __int128 d = y.v < 0 ? -y.v : y.v;
+    if (rest >= d - rest)
+        q += (x.v < 0) == (y.v < 0) ? 1 : -1;
+    small_put(out, (struct small){q, scale});
+    return true;
+}
+
 static int by_zero(bool strict, bool *is_null, struct err *err)
 {
     *is_null = true;
@@ -299,8 +360,11 @@ static int decimal_op(void *ctx, const struct duck_arg *a, size_t count, struct 
 {
     enum decimal_op op = (enum decimal_op)(intptr_t)ctx;
     struct big x, y, r;
+    struct small sx, sy;
     bool strict = a[3].i64 != 0;
     (void)count;
+    if (op == OP_DIV && small_of(a[0].text, &sx) && small_of(a[1].text, &sy) && small_divide(sx, sy, (int)a[2].i64, out))
+        return 0;
     if (!big_of(a[0].text, &x) || !big_of(a[1].text, &y))
         return err_set(err, ERR_INPUT, "not a decimal: %.*s", STR_ARGS(a[0].text));
     trim_big(&x);
@@ -329,6 +393,20 @@ static int decimal_round(void *ctx, const struct duck_arg *a, size_t count, stru
     return 0;
 }
 
+/* Where the fraction is clearly on one side of a half the text need not be made. */
+static bool quick_round(double *v, int64_t scale)
+{
+    static const double powers[] = {1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6};
+    if (scale < 0 || scale > 6)
+        return false;
+    double t = fabs(*v) * powers[scale], whole = floor(t), fraction = t - whole;
+    if (!(t < 1e9) || fabs(fraction - 0.5) < 1e-6)
+        return false;
+    t = (whole + (fraction > 0.5)) / powers[scale];
+    *v = *v < 0 ? -t : t;
+    return true;
+}
+
 /* A double rounded as its shortest decimal text is. */
 static int real_round(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
 {
@@ -336,6 +414,10 @@ static int real_round(void *ctx, const struct duck_arg *a, size_t count, struct 
     struct buf t;
     (void)count, (void)is_null, (void)err;
     double v = a[0].f64;
+    if (quick_round(&v, a[1].i64)) {
+        put_f64(out, v);
+        return 0;
+    }
     if (!isfinite(v) || fabs(v) > 1e18 || fabs(v) < 1e-60) {
         put_f64(out, v);
         return 0;
