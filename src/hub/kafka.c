@@ -77,6 +77,26 @@ static void send(struct kafka_conn *c, struct kreq *r)
         tcp_write_buf(c->tcp, b);
 }
 
+/* Too much is unanswered, or answered and not read: no request is taken until it is half of that. */
+static bool must_pause(const struct kafka_conn *c)
+{
+    return c->queued >= KAFKA_MAX_QUEUED || c->queued_bytes >= KAFKA_MAX_QUEUED_BYTES || tcp_conn_unsent(c->tcp) >= KAFKA_MAX_UNSENT;
+}
+
+static void maybe_resume(struct kafka_conn *c)
+{
+    if (!c->paused || c->queued >= KAFKA_MAX_QUEUED / 2 || c->queued_bytes >= KAFKA_MAX_QUEUED_BYTES / 2 ||
+        tcp_conn_unsent(c->tcp) > KAFKA_MAX_UNSENT / 2)
+        return; /* on_drain or the next answer asks again */
+    c->paused = false;
+    tcp_resume(c->tcp);
+}
+
+static void on_drain(struct tcp_conn *tcp)
+{
+    maybe_resume(tcp_conn_user(tcp));
+}
+
 static void conn_flush(struct kafka_conn *c)
 {
     struct kreq *r;
@@ -89,10 +109,7 @@ static void conn_flush(struct kafka_conn *c)
         send(c, r);
         kreq_free(c->kafka, r);
     }
-    if (c->paused && c->queued < KAFKA_MAX_QUEUED / 2 && c->queued_bytes < KAFKA_MAX_QUEUED_BYTES / 2) {
-        c->paused = false;
-        tcp_resume(c->tcp);
-    }
+    maybe_resume(c);
 }
 
 void kreq_done(struct kreq *r)
@@ -195,7 +212,7 @@ static size_t on_bytes(struct tcp_conn *tcp, struct str bytes)
     struct kafka_conn *c = tcp_conn_user(tcp);
     size_t taken = 0, max = c->authenticated ? KAFKA_MAX_REQUEST : KAFKA_MAX_REQUEST_UNKNOWN;
     while (bytes.len - taken >= FRAME_HEADER) {
-        if (c->queued >= KAFKA_MAX_QUEUED || c->queued_bytes >= KAFKA_MAX_QUEUED_BYTES) {
+        if (must_pause(c)) {
             c->paused = true;
             tcp_pause(tcp);
             break;
@@ -261,7 +278,9 @@ struct kafka *kafka_start(struct hub *h, struct err *err)
         .max_pending = KAFKA_MAX_REQUEST + FRAME_HEADER,
         .on_open = on_open,
         .on_bytes = on_bytes,
+        .on_drain = on_drain,
         .on_close = on_close,
+        .high_water = KAFKA_MAX_UNSENT,
         .ctx = k,
     };
     k->server = tcp_listen(h->loop, &o, err);

@@ -19,6 +19,7 @@ enum {
     KAFKA_MAX_RESPONSE = 256 << 20,
     KAFKA_MAX_QUEUED = 1000,              /* requests of one connection without an answer */
     KAFKA_MAX_QUEUED_BYTES = 64 << 20,
+    KAFKA_MAX_UNSENT = 8 << 20,           /* answered, but not read by the client */
     KAFKA_AUTH_MS = 30000,                /* time to authenticate in */
 };
 
