@@ -2,6 +2,7 @@
  * say, C functions for what it cannot. All names start with spark_. */
 #include "engine/prelude_int.h"
 #include "engine/print.h"
+#include <stdio.h>
 
 #define BAD_CAST(type) \
     "error('[CAST_INVALID_INPUT] The value ''' || x || ''' of the type \"STRING\" cannot be cast to \"" type \
@@ -166,4 +167,26 @@ int engine_prelude(struct duck *db, struct err *err)
         rc = duck_exec(c, str_z(macros[i]), err);
     duck_disconnect(c);
     return rc;
+}
+
+void engine_error(struct err *err)
+{
+    static const struct { const char *part, *class; } known[] = {
+        {"Overflow in ", "ARITHMETIC_OVERFLOW"}, {"Overflow on ", "ARITHMETIC_OVERFLOW"},
+        {"Could not convert string", "CAST_INVALID_INPUT"}, {"out of range for the destination type", "CAST_OVERFLOW"},
+        {"to type DECIMAL", "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION"}, {"Date out of range", "DATETIME_FIELD_OUT_OF_BOUNDS"},
+        {"Malformed JSON", "MALFORMED_RECORD_IN_PARSING"}, {"Map keys must be unique", "DUPLICATED_MAP_KEY"},
+        {"More than one row returned by a subquery", "SCALAR_SUBQUERY_TOO_MANY_ROWS"},
+    };
+    char class[80];
+    if (err->msg[0] == '[')
+        return;
+    for (size_t i = 0; i < COUNT_OF(known); i++)
+        if (strstr(err->msg, known[i].part)) {
+            snprintf(class, sizeof class, "[%s]", known[i].class);
+            char msg[sizeof err->msg];
+            snprintf(msg, sizeof msg, "%s %s", class, err->msg);
+            memcpy(err->msg, msg, sizeof msg);
+            return;
+        }
 }

@@ -22,4 +22,6 @@ int engine_print_expr(const struct expr *resolved, const struct type *input, con
                       struct buf *sql, struct err *err) MUST_CHECK;
 /* Macros and C functions that printed text calls; once per database, before the first query. */
 int engine_prelude(struct duck *db, struct err *err) MUST_CHECK;
+/* Puts Spark's error class before DuckDB's message, when a printed statement failed while it ran. */
+void engine_error(struct err *err);
 #endif

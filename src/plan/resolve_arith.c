@@ -45,8 +45,9 @@ struct expr *bad_types(struct rs *rs, const struct expr *c)
     buf_init(&b);
     for (size_t i = 0; i < c->args.count; i++)
         buf_printf(&b, "%s\"%.*s\"", i ? ", " : "", STR_ARGS(type_text(rs, c->args.items[i]->type)));
-    res_fail(rs, c->at, ERR_INPUT, "[DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE] Cannot resolve \"%.*s\" due to data type "
-             "mismatch: it does not take %s", STR_ARGS(expr_title(rs, c)), b.ptr);
+    bool differ = c->args.count == 2 && !type_equal(c->args.items[0]->type, c->args.items[1]->type);
+    res_fail(rs, c->at, ERR_INPUT, "[DATATYPE_MISMATCH.BINARY_OP_%s] Cannot resolve \"%.*s\" due to data type "
+             "mismatch: it does not take %s", differ ? "DIFF_TYPES" : "WRONG_TYPE", STR_ARGS(expr_title(rs, c)), b.ptr);
     buf_release(&b);
     return NULL;
 }

@@ -342,6 +342,11 @@ static int check_grouped(struct block *b, const struct expr *e)
             return 0;
     if (expr_is_aggregate(e))
         return 0;
+    if (e->kind == EXPR_COLUMN && e->outer_depth == 0 && !b->groups.count && b->core->kind == REL_PROJECT) {
+        res_fail(b->rs, e->at, ERR_INPUT, "[MISSING_GROUP_BY] The query does not include a GROUP BY clause. Add GROUP BY, turn it "
+                 "into window functions with OVER clauses, or aggregate \"%.*s\"", STR_ARGS(e->name.parts[0]));
+        return -1;
+    }
     if (e->kind == EXPR_COLUMN && e->outer_depth == 0) {
         res_fail(b->rs, e->at, ERR_INPUT, "[MISSING_AGGREGATION] The non-aggregating expression \"%.*s\" is based on columns "
                  "which are not participating in the GROUP BY clause. Add it to the group by, aggregate it, or use "

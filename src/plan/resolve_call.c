@@ -337,8 +337,9 @@ static int check_place(struct ex *x, const struct expr *e, const struct fn_sig *
         return -1;
     }
     if (f->kind == FN_AGGREGATE && !window && x->no_aggregate) {
-        res_fail(rs, e->at, ERR_INPUT, "[UNSUPPORTED_EXPR_FOR_OPERATOR] The aggregate %s() is not allowed in %s", f->name,
-                 x->no_aggregate);
+        bool where = str_eqz(str_z(x->no_aggregate), "WHERE");
+        res_fail(rs, e->at, ERR_INPUT, "[%s] The aggregate %s() is not allowed in %s",
+                 where ? "INVALID_WHERE_CONDITION" : "UNSUPPORTED_EXPR_FOR_OPERATOR", f->name, x->no_aggregate);
         return -1;
     }
     if (f->kind == FN_AGGREGATE && !window && x->in_aggregate) {

@@ -119,6 +119,8 @@ static inline int spark_run(struct spark *s, struct str text, struct buf *types,
         }
     if (res && more == 0)
         rc = 0;
+    else if (r)
+        engine_error(err);
     duck_result_free(res);
     buf_release(&sql);
     arena_free(a);

@@ -130,7 +130,7 @@ static void one_case(const struct doc *c, struct tally *t)
     buf_init(&rows);
     int rc = spark_run(&spark, doc_get(c, "q")->text, &types, &names, &rows, &err);
     const struct doc *want = doc_get(c, "rows");
-    if (!want) { /* an error in Spark: any error will do here, its class is told below */
+    if (!want) { /* an error in Spark: any error will do; CLASSES shows those of another class */
         struct str class = doc_get(c, "error")->text;
         t->equal += rc != 0;
         t->wrong += rc == 0;

@@ -114,7 +114,7 @@ static void errors_tell_class_and_place(void **state)
     fails_with(project(table("t"), fn("nosuch", col("id"), NULL), NULL), "[UNRESOLVED_ROUTINE] Cannot resolve routine `nosuch`");
     fails_with(project(table("t"), fn("upper", NULL, NULL), NULL), "[WRONG_NUM_ARGS.WITHOUT_SUGGESTION]");
     fails_with(project(table("t"), fn("sum", fn("sum", col("id"), NULL), NULL), NULL), "[NESTED_AGGREGATE_FUNCTION]");
-    fails_with(project(table("t"), col("id"), fn("sum", col("price"), NULL)), "[MISSING_AGGREGATION]");
+    fails_with(project(table("t"), col("id"), fn("sum", col("price"), NULL)), "[MISSING_GROUP_BY]");
     fails_with(project(table("t"), fn("*", col("name"), col("name")), NULL), "[DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE]");
     struct rel *f = rel_new(a, REL_FILTER, here);
     f->input = table("t");
