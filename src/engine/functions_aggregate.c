@@ -31,6 +31,8 @@ static void count(struct pr *p, struct buf *b, const struct expr *c, const struc
 
 static void sum(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
 {
+    if (!type_is_numeric(c->type))
+        print_fail(p, c->at, ERR_UNSUPPORTED, "%.*s() of intervals is not supported", STR_ARGS(c->func));
     bool try_op = str_eqz(c->func, "try_sum");
     if (c->type->kind == TYPE_LONG || (c->type->kind == TYPE_DECIMAL && c->type->precision < 38))
         print_template(p, b, try_op || !p->with->ansi ? "TRY_CAST(sum($D$1)$F$W AS $T)" : "CAST(sum($D$1)$F$W AS $T)", c, w);
@@ -40,6 +42,8 @@ static void sum(struct pr *p, struct buf *b, const struct expr *c, const struct 
 
 static void avg(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
 {
+    if (!type_is_numeric(c->type))
+        print_fail(p, c->at, ERR_UNSUPPORTED, "%.*s() of intervals is not supported", STR_ARGS(c->func));
     if (c->type->kind != TYPE_DECIMAL) {
         print_template(p, b, "avg($D$1)$F$W", c, w);
         return;

@@ -461,6 +461,8 @@ int engine_print(const struct rel *resolved, const struct printer *with, struct 
     struct pr p;
     pr_init(&p, with, err);
     struct block *b = print_block(&p, resolved);
+    if (!p.failed && b->renamed && b->raw.len)
+        b = block_wrap(&p, b);
     return pr_done(&p, p.failed ? STR_NONE : block_render(&p, b, false), sql);
 }
 

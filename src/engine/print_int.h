@@ -47,6 +47,7 @@ struct block {
     struct str *names;               /* output names */
     size_t count;
     bool distinct, has_window, has_unnest, grouped;
+    bool renamed;                    /* `raw` has other names than `names` */
 };
 
 /* print.c */

@@ -60,8 +60,7 @@ struct block *print_alias_rel(struct pr *p, const struct rel *r)
     bool direct = in->kind == REL_TABLE || in->kind == REL_FUNCTION || in->kind == REL_SOURCE || in->kind == REL_LOCAL;
     struct block *b = direct ? leaf(p, in, r->alias) : print_block(p, in);
     b->names = block_new(p, r)->names;
-    if (b->raw.len)
-        b = block_wrap(p, b);
+    b->renamed |= b->raw.len && r->column_count;
     return b;
 }
 
