@@ -36,9 +36,13 @@ void run_fail(struct run *r, const char *part, const struct err *err)
 {
     char text[1024];
     err_text(err, text, sizeof text);
+    char *line = arena_printf(r->a, "%s: %s", part, text);
+    for (size_t i = 0; i < r->failure_count; i++)
+        if (strcmp(r->failures[i], line) == 0)
+            return; /* two artifacts that need a broken third find the same */
     log_error(part, "%s", text);
     if (r->failure_count < RUN_MAX_FAILURES)
-        r->failures[r->failure_count++] = arena_printf(r->a, "%s: %s", part, text);
+        r->failures[r->failure_count++] = line;
 }
 
 /* ---------------------------------------------------------------- hubs, tables, captures */
