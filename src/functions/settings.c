@@ -129,7 +129,7 @@ static int read_timeout(const struct doc *d, struct host_json *out, struct err *
 
 int host_json_read(struct arena *a, const char *app_dir, const char *shown, struct host_json *out, struct err *err)
 {
-    *out = (struct host_json){.timeout_ms = FUNCTION_TIMEOUT_MS, .route_prefix = STR("api")};
+    *out = (struct host_json){.timeout_ms = FUNCTION_TIMEOUT_MS};
     struct doc *host = settings_json(a, path_join(a, shown, "host.json"), path_join(a, app_dir, "host.json"), err);
     if (!host)
         return -1;
@@ -151,8 +151,6 @@ int host_json_read(struct arena *a, const char *app_dir, const char *shown, stru
     if (only && !doc_is(only, DOC_ARRAY))
         return doc_err(only, ERR_INPUT, err, "'functions' must be a list of function names");
     out->only = only;
-    struct doc *prefix = doc_path(host, "extensions.http.routePrefix");
-    out->route_prefix = doc_str(prefix, out->route_prefix);
     return read_timeout(doc_get(host, "functionTimeout"), out, err);
 }
 

@@ -21,7 +21,6 @@ enum {
 
 struct host_json {
     int64_t timeout_ms;                  /* functionTimeout; -1: none */
-    struct str route_prefix;             /* extensions.http.routePrefix, "api" */
     const struct doc *only;              /* the functions to run; NULL: all */
 };
 
