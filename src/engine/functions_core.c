@@ -26,8 +26,7 @@ static void two(struct pr *p, struct buf *b, const char *before, const struct ex
 
 static void open_cast(struct pr *p, struct buf *b, bool try_cast)
 {
-    (void)p;
-    buf_z(b, try_cast ? "TRY_CAST(" : "CAST(");
+    buf_z(b, try_cast || !p->with->ansi ? "TRY_CAST(" : "CAST(");
 }
 
 static void close_cast(struct pr *p, struct buf *b, const struct type *t)

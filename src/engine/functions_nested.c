@@ -76,7 +76,10 @@ static void size(struct pr *p, struct buf *b, const struct expr *c, const struct
     bool map = arg(c, 0)->type->kind == TYPE_MAP;
     if (!map && arg(c, 0)->type->kind != TYPE_ARRAY)
         print_fail(p, c->at, ERR_INPUT, "[DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE] size() takes an array or a map");
+    bool legacy = !p->with->ansi && !is(c, "array_size"); /* of NULL then -1 */
+    buf_z(b, legacy ? "coalesce(" : "");
     print_template(p, b, map ? "CAST(cardinality($1) AS INTEGER)" : "CAST(len($1) AS INTEGER)", c, w);
+    buf_z(b, legacy ? ", -1)" : "");
 }
 
 static void element_at(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)

@@ -29,6 +29,9 @@ static const char *const macros[] = {
     "WHEN lower(trim(x)) IN ('f', 'false', 'n', 'no', '0') THEN false END",
     "CREATE OR REPLACE MACRO spark_to_boolean(x) AS CASE WHEN lower(trim(x)) IN ('t', 'true', 'y', 'yes', '1') THEN true "
     "WHEN lower(trim(x)) IN ('f', 'false', 'n', 'no', '0') THEN false WHEN x IS NOT NULL THEN " BAD_CAST("BOOLEAN") " END",
+    "CREATE OR REPLACE MACRO spark_wrap(x, m) AS (CAST(x AS BIGINT) % m + m + m // 2) % m - m // 2",
+    "CREATE OR REPLACE MACRO spark_legacy_digits(x) AS CASE WHEN regexp_full_match(x, '\\s*[+-]?[0-9]+(\\.[0-9]*)?\\s*') THEN "
+    "regexp_extract(x, '[+-]?[0-9]+') END",
     "CREATE OR REPLACE MACRO spark_bytes_text(x) AS decode(x, 'replace')",
     "CREATE OR REPLACE MACRO spark_utc(x) AS make_timestamp(epoch_us(x))",
     "CREATE OR REPLACE MACRO spark_instant(x) AS make_timestamptz(epoch_us(x))",

@@ -123,6 +123,16 @@ static struct str to_text(struct pr *p, struct str x, const struct type *from, s
 
 /* ------------------------------------------------------------------ to numbers */
 
+/* Without ANSI integers wrap around, and text is cut at its point. */
+static struct str legacy_integral(struct pr *p, struct str x, const struct type *from, const struct type *to)
+{
+    static const int bits[] = {[TYPE_BYTE] = 8, [TYPE_SHORT] = 16, [TYPE_INT] = 32};
+    if (is_text(from))
+        return plain(p, call(p, "spark_legacy_digits", x), to, true);
+    return str_fmt(p->a, "CAST(spark_wrap(%.*s, %jd) AS %.*s)", STR_ARGS(x), (intmax_t)1 << bits[to->kind],
+                   STR_ARGS(type_name(p, to)));
+}
+
 static struct str to_integral(struct pr *p, struct str x, const struct type *from, const struct type *to, bool try_cast)
 {
     if (is_text(from)) {
@@ -235,6 +245,8 @@ struct str cast_text(struct pr *p, struct str x, const struct type *from, const 
         return from_variant(p, x, to, try_cast, at);
     if (to->kind == TYPE_VARIANT)
         return call(p, "to_json", x);
+    if (p->legacy_cast && type_is_integral(to) && (is_text(from) || (type_is_integral(from) && from->kind > to->kind)))
+        return legacy_integral(p, x, from, to);
     if (cast_is_plain(from, to))
         return plain(p, x, to, try_cast && !type_equal(from, to) && from->kind != TYPE_NULL);
     if (is_text(to))

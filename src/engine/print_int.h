@@ -31,6 +31,7 @@ struct pr {
     const struct lambda_env *lambdas;
     const struct exprs *groups;      /* of the aggregate being printed: grouping_id() */
     size_t lambda_count;
+    bool legacy_cast;                /* printing CAST with ANSI off, which differs from try_cast */
     bool failed;
     struct err *err;
 };
