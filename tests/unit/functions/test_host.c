@@ -57,10 +57,211 @@ static void test_once(void **state)
     scene_close(&s);
 }
 
+#define APP "import azure.functions as func\nimport logging, os, sys, time, asyncio\nfrom typing import List\napp = func.FunctionApp()\n"
+#define TICK "@app.timer_trigger(arg_name='tick', schedule='* * * * * *', use_monitor=False)\n"
+#define OUT "@app.event_hub_output(arg_name='out', event_hub_name='out', connection='HUB')\n"
+
+/* Starts an app of this text that must be refused. */
+static void expect_refusal(const char *text, const char *file, int line, int col, const char *part)
+{
+    struct scene s;
+    scene_open(&s);
+    scene_file(&s, "function_app.py", text);
+    if (scene_start(&s))
+        fail_msg("not refused: %s", part);
+    if (strcmp(s.err.where.file, file) || s.err.where.line != line || s.err.where.col != col || !strstr(s.err.msg, part))
+        fail_msg("%s:%d:%d: %s", s.err.where.file, s.err.where.line, s.err.where.col, s.err.msg);
+    scene_close(&s);
+}
+
+static void test_refusals(void **state)
+{
+    (void)state;
+    NEED_PYTHON();
+    expect_refusal(APP "def f(:\n", "app/function_app.py", 5, 7, "SyntaxError");
+    expect_refusal(APP "x = 1\nnope()\n", "app/function_app.py", 6, 1, "NameError");
+    expect_refusal(APP "import helper_that_is_not_there\n", "app/function_app.py", 5, 1, "ModuleNotFoundError");
+    expect_refusal(APP "@app.timer_trigger(arg_name='tick', shedule='* * * * * *')\ndef f(tick): pass\n",
+                   "app/function_app.py", 5, 2, "'schedule'");
+    expect_refusal(APP "@app.timer_trigger(arg_name='tick',\n    schedule='0 0 99 * * *')\ndef f(tick): pass\n",
+                   "app/function_app.py", 6, 14, "schedule '0 0 99 * * *'");
+    expect_refusal(APP TICK "@app.queue_output(arg_name='q', queue_name='x', connection='HUB')\ndef f(tick, q): pass\n",
+                   "app/function_app.py", 6, 2, "'queue' is not supported");
+    expect_refusal(APP "@app.route(route='x')\ndef f(req: func.HttpRequest): return ''\n", "app/function_app.py", 5, 2, "HTTP");
+    expect_refusal(APP TICK "@app.event_hub_output(arg_name='out', event_hub_name='out', connection='NOPE')\ndef f(tick, out): pass\n",
+                   "app/function_app.py", 6, 72, "'NOPE'");
+    expect_refusal(APP TICK OUT "def f(tick): pass\n", "app/function_app.py", 7, 1, "'out' is no parameter");
+    expect_refusal(APP TICK "def f(tick, more): pass\n", "app/function_app.py", 6, 1, "'more' has no binding");
+    expect_refusal(APP TICK OUT "def f(tick, out: str): pass\n", "app/function_app.py", 7, 1, "direction is 'out'");
+    expect_refusal(APP OUT "def f(out): pass\n", "app/function_app.py", 6, 1, "does not have a trigger");
+    expect_refusal(APP TICK "@app.retry(strategy='fixed_delay', max_retry_count='3', delay_interval='00:00:01')\ndef f(tick): pass\n",
+                   "app/function_app.py", 7, 1, "retry_policy");
+    expect_refusal("import azure.functions as func\n", "app/function_app.py", 1, 1, "one FunctionApp");
+}
+
+/* One function of this text runs once; its status afterwards. */
+static struct function_status run_one(struct scene *s, const char *text)
+{
+    scene_open(s);
+    scene_file(s, "function_app.py", text);
+    if (!scene_start(s))
+        fail_msg("%s:%d:%d: %s", s->err.where.file, s->err.where.line, s->err.where.col, s->err.msg);
+    scene_once(s, 1);
+    return scene_status(s, "f");
+}
+
+static void test_failures(void **state)
+{
+    struct scene s;
+    (void)state;
+    NEED_PYTHON();
+    struct function_status f = run_one(&s, APP TICK OUT "def f(tick, out: func.Out[str]):\n    out.set('lost')\n    helper()\n\ndef helper():\n    raise ValueError('key c2VjcmV0LWtleQ== leaks')\n");
+    assert_int_equal(f.failures, 1);
+    assert_int_equal(f.state, FUNCTION_FAILED);
+    assert_int_equal(s.hub.count, 0); /* what failed sends nothing */
+    assert_string_equal(f.error->where.file, "app/function_app.py");
+    assert_int_equal(f.error->where.line, 12);
+    assert_string_equal(f.error->msg, "function 'f': ValueError: key *** leaks");
+    scene_close(&s);
+    f = run_one(&s, APP TICK OUT "def f(tick, out):\n    out.set({'a': 1})\n");
+    assert_non_null(strstr(f.error->msg, "type dict cannot be sent to the binding 'out'"));
+    scene_close(&s);
+    f = run_one(&s, APP TICK OUT "def f(tick, out):\n    print('last words', file=sys.stderr)\n    os._exit(7)\n");
+    assert_non_null(strstr(f.error->msg, "ended with status 7: last words"));
+    scene_close(&s);
+}
+
+static void test_timeout(void **state)
+{
+    struct scene s;
+    (void)state;
+    NEED_PYTHON();
+    scene_open(&s);
+    scene_file(&s, "host.json", "{\"version\": \"2.0\", \"functionTimeout\": \"00:00:01\"}");
+    scene_file(&s, "function_app.py", APP TICK OUT "def f(tick, out):\n    time.sleep(60)\n");
+    assert_true(scene_start(&s));
+    scene_once(&s, 1);
+    assert_int_equal(s.errors, 1);
+    assert_int_equal(s.err.code, ERR_TIMEOUT);
+    scene_close(&s);
+}
+
+static void test_kinds_of_functions(void **state)
+{
+    static const struct { const char *text, *body; } cases[] = {
+        {APP TICK OUT "async def f(tick, out: func.Out[str]):\n    await asyncio.sleep(0)\n    out.set('async')\n", "async"},
+        {APP TICK OUT "def f(tick, out: func.Out[bytes], context: func.Context):\n    out.set(context.function_name.encode())\n", "f"},
+        {APP TICK "@app.event_hub_output(arg_name='$return', event_hub_name='out', connection='HUB')\ndef f(tick: func.TimerRequest) -> str:\n    return str(tick.past_due)\n", "False"},
+        {APP "bp = func.Blueprint()\n@bp.timer_trigger(arg_name='tick', schedule='* * * * * *', use_monitor=False)\n@bp.event_hub_output(arg_name='out', event_hub_name='out', connection='HUB')\ndef f(tick, out: func.Out[str]):\n    out.set(os.environ['HUB_NAME'])\napp.register_functions(bp)\n", "out"},
+        {APP "@app.function_name('f')\n" TICK OUT "def g(tick, out: func.Out[List[str]]):\n    out.set(['only'])\n", "only"},
+    };
+    (void)state;
+    NEED_PYTHON();
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct scene s;
+        run_one(&s, cases[i].text);
+        assert_int_equal(s.errors, 0);
+        assert_int_equal(s.hub.count, 1);
+        assert_string_equal(s.hub.bodies[0], cases[i].body);
+        scene_close(&s);
+    }
+}
+
+static const char V1_JSON[] =
+    "{ // written by hand\n \"scriptFile\": \"__init__.py\", \"bindings\": [\n"
+    "  {\"name\": \"tick\", \"type\": \"timerTrigger\", \"direction\": \"in\", \"schedule\": \"* * * * * *\", \"useMonitor\": false},\n"
+    "  {\"name\": \"out\", \"type\": \"eventHub\", \"direction\": \"out\", \"eventHubName\": \"out\", \"connection\": \"HUB\"},\n"
+    "]}\n";
+
+static void test_v1(void **state)
+{
+    struct scene s;
+    (void)state;
+    NEED_PYTHON();
+    scene_open(&s);
+    scene_file(&s, "f/function.json", V1_JSON);
+    scene_file(&s, "f/__init__.py", "import azure.functions as func\nfrom . import near\nfrom ..shared import far\nimport shared.far as same\n"
+                                    "def main(tick: func.TimerRequest, out: func.Out[str]) -> None:\n    out.set(near.WORD + far.WORD + same.WORD)\n");
+    scene_file(&s, "f/near.py", "WORD = 'near'\n");
+    scene_file(&s, "shared/far.py", "WORD = 'far'\n");
+    scene_file(&s, "off/function.json", "{\"disabled\": true, \"bindings\": []}");
+    if (!scene_start(&s))
+        fail_msg("%s:%d: %s", s.err.where.file, s.err.where.line, s.err.msg);
+    scene_once(&s, 1);
+    assert_int_equal(s.errors, 0);
+    assert_int_equal(s.hub.count, 1);
+    assert_string_equal(s.hub.bodies[0], "nearfarfar");
+    functions_free(s.app);
+    scene_file(&s, "f/function.json", "{\"bindings\": [\n  {\"name\": \"q\", \"type\": \"queueTrigger\"}]}");
+    assert_false(scene_start(&s));
+    assert_string_equal(s.err.where.file, "app/f/function.json");
+    assert_int_equal(s.err.where.line, 2);
+    scene_file(&s, "f/function.json", "{\"bindings\": [1 2]}");
+    assert_false(scene_start(&s));
+    assert_int_equal(s.err.where.col, 17);
+    scene_close(&s);
+}
+
+/* Every second, and the worker is killed in between: it starts again and the schedule goes on. */
+static void test_run(void **state)
+{
+    struct scene s;
+    (void)state;
+    NEED_PYTHON();
+    scene_open(&s);
+    scene_file(&s, "function_app.py", APP TICK OUT "def f(tick, out: func.Out[str]):\n    path = os.path.join(os.path.dirname(__file__), 'died')\n"
+               "    if not os.path.exists(path):\n        open(path, 'w').close()\n        os.kill(os.getpid(), 9)\n    out.set('alive')\n");
+    assert_true(scene_start(&s));
+    functions_run(s.app);
+    int64_t until = time_mono_us() + WAIT_MS * 1000;
+    while (s.hub.count < 2 && time_mono_us() < until)
+        ev_run_once(s.loop, 50);
+    assert_int_equal(s.hub.count, 2);
+    assert_true(scene_status(&s, "f").failures == 1);
+    scene_stop(&s);
+    scene_close(&s);
+}
+
+/* A monitored timer that was missed while nothing ran is past due at the next start. */
+static void test_past_due(void **state)
+{
+    struct scene s;
+    struct tp now;
+    (void)state;
+    NEED_PYTHON();
+    scene_open(&s);
+    scene_file(&s, "function_app.py", APP "@app.schedule(arg_name='tick', schedule='0 0 9 * * *')\n" OUT
+               "def f(tick: func.TimerRequest, out: func.Out[str]):\n    out.set('%s %s' % (tick.past_due, tick.schedule_status['Next'][:10]))\n");
+    assert_true(time_parse_iso(STR("2026-05-01T12:00:00Z"), &now));
+    time_fake(true, now);
+    assert_true(scene_start(&s));
+    functions_run(s.app); /* nothing is due: the next time is noted */
+    scene_stop(&s);
+    now.us += INT64_C(86400) * 1000000;
+    time_fake(true, now);
+    assert_true(scene_start(&s));
+    functions_run(s.app);
+    int64_t until = time_mono_us() + WAIT_MS * 1000;
+    while (s.hub.count < 1 && time_mono_us() < until)
+        ev_run_once(s.loop, 50);
+    scene_stop(&s);
+    assert_int_equal(s.hub.count, 1);
+    assert_string_equal(s.hub.bodies[0], "True 2026-05-02");
+    assert_true(scene_start(&s));
+    functions_run(s.app);
+    assert_true(scene_status(&s, "f").next.us > now.us);
+    scene_stop(&s);
+    assert_int_equal(s.hub.count, 1); /* it ran: nothing is past due any more */
+    time_fake(false, now);
+    scene_close(&s);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_once),
+        cmocka_unit_test(test_once),    cmocka_unit_test(test_refusals), cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_timeout), cmocka_unit_test(test_kinds_of_functions), cmocka_unit_test(test_v1),
+        cmocka_unit_test(test_run),     cmocka_unit_test(test_past_due),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
