@@ -2,6 +2,7 @@
  * it waits for in `pending`; the last callback starts the next step. */
 #include "cli/endpoints.h"
 #include "cli/run.h"
+#include "cli/upkeep.h"
 #include "lake/catalog.h"
 #include <stdio.h>
 #include <string.h>
@@ -117,6 +118,7 @@ static void start_pipelines(struct run *r)
     struct err err = {0};
     if (pipelines_start_all_continuous(r->pipelines, &err))
         run_fail(r, "pipelines", &err);
+    r->upkeep = upkeep_start(r);
 }
 
 /* ---------------------------------------------------------------- functions */
@@ -375,6 +377,15 @@ static void stop_captures(struct run *r)
     }
 }
 
+static void stop_upkeep(struct run *r)
+{
+    if (!r->upkeep)
+        return;
+    r->ending.pending++;
+    upkeep_stop(r->upkeep, one_stopped, r);
+    r->upkeep = NULL;
+}
+
 static void stop_pipelines(struct run *r)
 {
     r->ending.pending++;
@@ -383,7 +394,7 @@ static void stop_pipelines(struct run *r)
 
 static void stop_loop(struct run *r) { ev_stop(r->loop); }
 
-static const run_step STEPS_STOP[] = {stop_functions, stop_jobs, stop_captures, stop_pipelines, stop_loop, NULL};
+static const run_step STEPS_STOP[] = {stop_functions, stop_jobs, stop_captures, stop_upkeep, stop_pipelines, stop_loop, NULL};
 
 void run_stop(struct run *r)
 {
