@@ -1,4 +1,5 @@
 #include "pipelines/flow.h"
+#include "lake/maintain.h"
 #include "pipelines/classify.h"
 #include "pipelines/target.h"
 #include <stdio.h>
@@ -123,7 +124,14 @@ static int set_up(const struct flow_env *env, struct flow *f, struct session *s,
         return 0;
     if (kind == DATASET_VIEW)
         return target_publish_view(env->m, f->target, schema, err);
-    int pending = target_set_up(env->m, f->target, schema, s, err);
+    struct lake_pair note = {};
+    if (kind == DATASET_STREAMING_TABLE) {
+        if (stream_open_state(f, s, !lake_is_table(f->target->dir), err))
+            return -1;
+        if (rt->cp.found && rt->cp.last < 0)
+            note = (struct lake_pair){target_flow_key(f, b->arena), str_z(rt->cp.id), false};
+    }
+    int pending = target_set_up(env->m, f->target, schema, s, note, err);
     if (pending < 0)
         return -1;
     rt->schema_pending = pending;
@@ -176,6 +184,37 @@ static void measure(const struct flow *f, struct session *s, struct flow_result 
     lake_snapshot_unref(snap);
 }
 
+/* Many small commits make many small files: a streaming table's are joined now and then. The rows that
+ * refreshes of a view replaced are of no use after FLOW_VIEW_RETENTION_MS. */
+static void upkeep(struct flow *f, struct session *s)
+{
+    struct flow_runtime *rt = f->runtime;
+    struct err err = {};
+    struct lake_table *t = lake_catalog_table(session_engine(s)->catalog, f->target->dir);
+    const struct lake_vacuum_opts o = {.retention_ms = FLOW_VIEW_RETENTION_MS};
+    int64_t now = time_mono_us(), n = 0;
+    if (f->target->kind == DATASET_STREAMING_TABLE && ++rt->since_upkeep >= FLOW_UPKEEP_COMMITS) {
+        rt->since_upkeep = 0;
+        n = lake_maintain(t, session_conn(s), &err);
+    } else if (f->target->kind == DATASET_MATERIALIZED_VIEW && now - rt->vacuumed_mono_us > FLOW_VACUUM_EVERY_MS * 1000LL) {
+        struct arena *a = arena_new();
+        if (rt->vacuumed_mono_us)
+            n = lake_vacuum(t, session_conn(s), &o, a, NULL, &err);
+        rt->vacuumed_mono_us = now;
+        arena_free(a);
+    }
+    if (n < 0)
+        log_err(LOG_WARN, "pipelines", &err);
+}
+
+/* The batch's temporary table would keep its memory until the next batch. */
+static void drop_batch(struct flow *f, struct session *s)
+{
+    struct err ignored;
+    if (f->target->st->expectation_count && duck_exec(session_conn(s), STR("DROP TABLE IF EXISTS " BATCH_TABLE), &ignored))
+        log_err(LOG_DEBUG, "pipelines", &ignored);
+}
+
 void flow_step(const struct flow_env *env, struct flow *f, struct session *s, struct flow_result *r)
 {
     struct err err = {};
@@ -188,6 +227,9 @@ void flow_step(const struct flow_env *env, struct flow *f, struct session *s, st
         rc = f->target->kind == DATASET_STREAMING_TABLE ? stream_step(env, f, s, r, &err) : view_step(env, f, s, r, &err);
     r->took_us = time_mono_us() - start;
     r->progressed = rc > 0;
+    if (rc > 0)
+        upkeep(f, s);
+    drop_batch(f, s);
     r->failed = rc < 0 && !r->waiting;
     if (rc >= 0 && f->target->dir) {
         report(f, r);

@@ -15,6 +15,7 @@
 #include "pipelines/bind.h"
 #include "pipelines/expect.h"
 
+enum { FLOW_UPKEEP_COMMITS = 32, FLOW_VACUUM_EVERY_MS = 10 * 60 * 1000, FLOW_VIEW_RETENTION_MS = 60 * 60 * 1000 };
 enum { FLOW_MAX_RECALL = 50 /* commits looked at for what the last run knew */, FLOW_TRIES = 10 };
 
 struct tally { int64_t passed, failed; };
@@ -32,6 +33,8 @@ struct flow_runtime {
     bool moody;                    /* a view whose result changes by itself: current_date() */
     struct tally *totals;          /* one an expectation of the target */
     int64_t dropped_total;
+    int64_t vacuumed_mono_us;      /* 0: not since the runtime was made */
+    int since_upkeep;              /* commits */
     bool planned;                  /* a view: its text was compared with the last refresh of it */
     bool known;                    /* a view: `pins` and `hash` of its last refresh */
     uint64_t hash;
@@ -81,6 +84,8 @@ int flow_plan(struct binding *b, const struct type **schema, struct session_plan
 /* flow_stream.c, flow_view.c: one step. 1: progressed, 0: nothing to do, -1: error. */
 int stream_step(const struct flow_env *env, struct flow *f, struct session *s, struct flow_result *r, struct err *err) MUST_CHECK;
 int view_step(const struct flow_env *env, struct flow *f, struct session *s, struct flow_result *r, struct err *err) MUST_CHECK;
+/* Opens the flow's folder; with `fresh` (there is no table yet) makes it, if it is not there. */
+int stream_open_state(struct flow *f, struct session *s, bool fresh, struct err *err) MUST_CHECK;
 int stream_open(struct flow *f, struct session *s, struct err *err) MUST_CHECK;
 int view_open(struct flow *f, struct session *s, struct err *err) MUST_CHECK;
 

@@ -11,7 +11,10 @@
 #include "pipelines/flow.h"
 #include "pipelines/target.h"
 
-/* ---- opening */
+/* ---- opening
+ *
+ * A query id is on disk before the table that notes it: the state is made first, then the table with
+ * the id among its properties. A crash between leaves a state that planned nothing, which is used. */
 
 static int check_state(struct flow *f, const struct lake_snapshot *snap, struct str noted, struct err *err)
 {
@@ -40,21 +43,29 @@ static void recall(struct flow *f, const struct lake_snapshot *snap)
     arena_free(a);
 }
 
-int stream_open(struct flow *f, struct session *s, struct err *err)
+int stream_open_state(struct flow *f, struct session *s, bool fresh, struct err *err)
 {
     struct flow_runtime *rt = f->runtime;
     struct arena *a = arena_new();
-    struct lake_table *t = lake_catalog_table(session_engine(s)->catalog, f->target->dir);
-    struct lake_snapshot *snap = lake_table_latest(t, session_conn(s), err);
-    struct str key = str_fmt(a, TARGET_FLOW "%.*s", STR_ARGS(f->name));
-    struct str noted = snap ? lake_property(snap, key.ptr) : STR_NONE;
     rt->opened = true;
     int rc = checkpoint_open(&rt->cp, arena_printf(a, "%s/state/%.*s/%.*s", session_engine(s)->state_dir,
                              STR_ARGS(f->target->pipeline->state_name), STR_ARGS(f->state_name)), err);
-    if (!rc && !snap)
-        rc = -1;
-    if (!rc)
-        rc = check_state(f, snap, noted, err);
+    if (!rc && fresh && !rt->cp.found)
+        rc = checkpoint_create(&rt->cp, err);
+    arena_free(a);
+    return rc;
+}
+
+int stream_open(struct flow *f, struct session *s, struct err *err)
+{
+    struct flow_runtime *rt = f->runtime;
+    struct lake_table *t = lake_catalog_table(session_engine(s)->catalog, f->target->dir);
+    struct lake_snapshot *snap = lake_table_latest(t, session_conn(s), err);
+    if (!snap)
+        return -1;
+    struct arena *a = arena_new();
+    struct str noted = lake_property(snap, target_flow_key(f, a).ptr);
+    int rc = check_state(f, snap, noted, err);
     if (!rc && !rt->cp.found)
         rc = checkpoint_create(&rt->cp, err);
     if (!rc && !str_eqz(noted, rt->cp.id))

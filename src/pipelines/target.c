@@ -94,7 +94,7 @@ int target_spec(const struct dataset *d, const struct type *schema, struct arena
     const struct stmt *st = d->st;
     size_t n = st->partitioned_by.count;
     struct str *parts = ARENA_ARRAY(a, struct str, n + 1);
-    struct lake_pair *pairs = ARENA_ARRAY(a, struct lake_pair, st->properties.count + 1);
+    struct lake_pair *pairs = ARENA_ARRAY(a, struct lake_pair, st->properties.count + 2 /* the caller's */);
     for (size_t i = 0; i < n; i++) {
         const struct expr *e = st->partitioned_by.items[i];
         parts[i] = e->name.parts[e->name.count - 1];
@@ -146,15 +146,20 @@ static bool fits(const struct type *have, const struct type *want)
     return true;
 }
 
-static int make(struct lake_txn *x, const struct dataset *d, const struct type *schema, struct arena *a, struct err *err)
+static int make(struct lake_txn *x, const struct dataset *d, const struct type *schema, struct lake_pair note, struct err *err)
 {
+    struct arena *a = arena_new();
     struct lake_spec spec;
-    if (target_spec(d, schema, a, &spec, err) || lake_txn_create(x, &spec, err))
-        return err_locate(err, PLACE(d->st->at));
-    return 0;
+    int rc = target_spec(d, schema, a, &spec, err);
+    if (!rc && note.key.len)
+        spec.properties.items[spec.properties.count++] = note;
+    if (!rc)
+        rc = lake_txn_create(x, &spec, err) ? err_locate(err, PLACE(d->st->at)) : 0;
+    arena_free(a);
+    return rc;
 }
 
-static int evolve(struct lake_txn *x, const struct dataset *d, const struct type *schema, struct arena *a, struct err *err)
+static int evolve(struct lake_txn *x, const struct dataset *d, const struct type *schema, struct err *err)
 {
     const struct lake_snapshot *snap = lake_txn_snapshot(x);
     if (check_owner(d, snap, err))
@@ -162,26 +167,25 @@ static int evolve(struct lake_txn *x, const struct dataset *d, const struct type
     if (fits(snap->schema, schema))
         return lake_txn_add_columns(x, schema, err) ? err_locate(err, PLACE(d->st->at)) : 0;
     if (!snap->file_count)
-        return make(x, d, schema, a, err);
+        return make(x, d, schema, (struct lake_pair){}, err);
     if (d->kind == DATASET_MATERIALIZED_VIEW)
         return 1;
     return err_at(err, ERR_USER, PLACE(d->st->at), "the query of %.*s gives a column of another type than the table has: run a full refresh", STR_ARGS(d->shown));
 }
 
-int target_set_up(const struct model *m, const struct dataset *d, const struct type *schema, struct session *s, struct err *err)
+int target_set_up(const struct model *m, const struct dataset *d, const struct type *schema, struct session *s,
+                  struct lake_pair note, struct err *err)
 {
-    struct arena *a = arena_new();
     int64_t version;
     int rc = lake_schema_create(m->engine->catalog, d->name.catalog, d->name.schema, STR_NONE, true, err);
     struct lake_txn *x = rc ? NULL : lake_txn_begin(lake_catalog_table(m->engine->catalog, d->dir), session_conn(s), err);
-    rc = !x ? -1 : lake_txn_snapshot(x) ? evolve(x, d, schema, a, err) : make(x, d, schema, a, err);
+    rc = !x ? -1 : lake_txn_snapshot(x) ? evolve(x, d, schema, err) : make(x, d, schema, note, err);
     bool pending = rc == 1;
     if (!rc)
         rc = lake_txn_commit(x, &version, err);
     lake_txn_end(x);
     if (rc >= 0 && !d->unpublished)
         rc = publish(m, d, err);
-    arena_free(a);
     return rc ? -1 : pending;
 }
 
@@ -214,6 +218,11 @@ int target_empty(const struct model *m, const struct dataset *d, struct session 
     return rc;
 }
 
+struct str target_flow_key(const struct flow *f, struct arena *a)
+{
+    return str_fmt(a, TARGET_FLOW "%.*s", STR_ARGS(f->name));
+}
+
 int target_note_flow(const struct flow *f, struct session *s, struct str id, struct err *err)
 {
     const struct dataset *d = f->target;
@@ -221,7 +230,7 @@ int target_note_flow(const struct flow *f, struct session *s, struct str id, str
     if (!x)
         return -1;
     struct arena *a = arena_new();
-    struct lake_pair pair = {str_fmt(a, TARGET_FLOW "%.*s", STR_ARGS(f->name)), id, false};
+    struct lake_pair pair = {target_flow_key(f, a), id, false};
     int64_t version;
     int rc = lake_txn_set_properties(x, (struct lake_pairs){&pair, 1}, err);
     lake_txn_info(x, "SET TBLPROPERTIES", NULL, NULL);

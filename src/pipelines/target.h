@@ -21,10 +21,11 @@ int target_schema(const struct dataset *d, const struct type *output, struct are
 bool target_is_declared(const struct dataset *d);
 int target_spec(const struct dataset *d, const struct type *schema, struct arena *a, struct lake_spec *spec,
                 struct err *err) MUST_CHECK;
-/* Makes the table, or adds the columns that it lacks. 1: a view's columns are of other types; its next
+struct str target_flow_key(const struct flow *f, struct arena *a);   /* property that holds its query id */
+/* Makes the table (with `note` among its properties, if it has a key), or adds the columns that it lacks. 1: a view's columns are of other types; its next
  * refresh replaces schema and rows in one commit. */
 int target_set_up(const struct model *m, const struct dataset *d, const struct type *schema, struct session *s,
-                  struct err *err) MUST_CHECK;
+                  struct lake_pair note, struct err *err) MUST_CHECK;
 int target_publish_view(const struct model *m, const struct dataset *d, const struct type *schema, struct err *err) MUST_CHECK;
 /* Removes all rows and forgets the flows that wrote them, in one commit. */
 int target_empty(const struct model *m, const struct dataset *d, struct session *s, struct err *err) MUST_CHECK;
