@@ -261,12 +261,13 @@ struct str cast_text(struct pr *p, struct str x, const struct type *from, const 
         return to_boolean(p, x, from, try_cast);
     if (to->kind == TYPE_DATE || to->kind == TYPE_TIMESTAMP || to->kind == TYPE_TIMESTAMP_NTZ)
         return to_time(p, x, from, to, try_cast);
-    if (to->kind == TYPE_BINARY)
+    if (to->kind == TYPE_BINARY && is_text(from))
         return call(p, "encode", x);
     if (is_nested(to))
         return nested(p, x, from, to, try_cast, at);
     if (is_text(from)) /* intervals */
         return plain(p, x, to, try_cast);
-    print_fail(p, at, ERR_UNSUPPORTED, "this cast between intervals is not supported");
+    print_fail(p, at, ERR_UNSUPPORTED, "CAST from %s to %s is not supported", str_cz(p->a, type_name(p, from)),
+               str_cz(p->a, type_name(p, to)));
     return x;
 }

@@ -7,7 +7,8 @@
  *     D  date              T  timestamp        t  timestamp, ntz or date as given
  *     N  numeric           I  integral         C  the common type of all C arguments
  *     a  array             m  map              r  struct           e  element of the first argument
- *     o  orderable         v  variant
+ *     o  orderable         v  variant          z  text, date or timestamp
+ *     A  array of arrays   S  as C, of arrays
  * Result letters: s i l d b x D T as above, v variant; 1 2 3 the type of that argument; C the common type; e the
  * element of the first argument; [s] [e] [1] … an array of that; ! a rule of its own in
  * resolve_rules.c. Resolution adds the casts; a function without a row is refused by name.

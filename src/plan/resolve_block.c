@@ -306,7 +306,8 @@ static int resolve_groups(struct block *b)
 {
     if (b->core->grouping == GROUP_ALL) {
         for (size_t i = 0; i < b->items.count; i++)
-            if (!expr_has_aggregate(item_value(b, i)) && item_value(b, i)->kind != EXPR_LITERAL)
+            if (!expr_has_aggregate(item_value(b, i)) && !expr_has_window(item_value(b, i)) &&
+                item_value(b, i)->kind != EXPR_LITERAL)
                 add_group(b, item_value(b, i));
         return 0;
     }

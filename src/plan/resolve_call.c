@@ -89,6 +89,14 @@ int call_typed_arg(struct rs *rs, struct expr *c, size_t i, char letter)
         return need(rs, c, i, type_is_integral(t), "\"INTEGRAL\"");
     case 'a':
         return need(rs, c, i, t->kind == TYPE_ARRAY, "\"ARRAY\"");
+    case 'S':
+        return need(rs, c, i, t->kind == TYPE_ARRAY || t->kind == TYPE_NULL, "\"ARRAY\"");
+    case 'A':
+        return need(rs, c, i, t->kind == TYPE_ARRAY && (t->element->kind == TYPE_ARRAY || t->element->kind == TYPE_NULL),
+                    "\"ARRAY\" of \"ARRAY\"");
+    case 'z':
+        return need(rs, c, i, t->kind == TYPE_NULL || type_is_text(t) || t->kind == TYPE_DATE || t->kind == TYPE_TIMESTAMP ||
+                    t->kind == TYPE_TIMESTAMP_NTZ, "\"STRING\", \"DATE\" or \"TIMESTAMP\"");
     case 'm':
         return need(rs, c, i, t->kind == TYPE_MAP, "\"MAP\"");
     case 'r':
@@ -111,7 +119,7 @@ const struct type *call_common_args(struct rs *rs, struct expr *c, const char *l
     size_t n = strlen(letters), last = n && letters[n - 1] == '+' ? n - 2 : n - 1;
     for (int pass = 0; pass < 2; pass++)
         for (size_t i = 0; i < c->args.count; i++) {
-            if (letters[i < last ? i : last] != 'C')
+            if (letters[i < last ? i : last] != 'C' && letters[i < last ? i : last] != 'S')
                 continue;
             if (pass)
                 c->args.items[i] = cast_to(rs, arg(c, i), t);
@@ -129,8 +137,9 @@ static int apply_letters(struct rs *rs, struct expr *c, const struct fn_sig *f, 
     for (size_t i = 0; i < c->args.count && n; i++)
         if (call_typed_arg(rs, c, i, f->args[i < last ? i : last]))
             return -1;
-    *common = strchr(f->args, 'C') ? call_common_args(rs, c, f->args) : NULL;
-    return strchr(f->args, 'C') && !*common ? -1 : 0;
+    bool any = strchr(f->args, 'C') || strchr(f->args, 'S');
+    *common = any ? call_common_args(rs, c, f->args) : NULL;
+    return any && !*common ? -1 : 0;
 }
 
 static const struct type *result_type(struct rs *rs, const struct expr *c, const char *r, const struct type *common)
