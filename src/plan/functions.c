@@ -206,7 +206,7 @@ static const struct fn_sig table[] = {
     /* Window functions. */
     {"row_number", 0, 0, "", "i", W, NN}, {"rank", 0, 0, "", "i", W, NN}, {"dense_rank", 0, 0, "", "i", W, NN},
     {"percent_rank", 0, 0, "", "d", W, NN}, {"cume_dist", 0, 0, "", "d", W, NN}, {"ntile", 0, 1, "i", "i", W, NN},
-    {"lag", 1, 3, "*+", "!", W, MN}, {"lead", 1, 3, "*+", "!", W, MN}, {"nth_value", 2, 3, "*ib", "1", A, MN},
+    {"lag", 1, 3, "*+", "!", W, MN}, {"lead", 1, 3, "*+", "!", W, MN}, {"nth_value", 2, 3, "*ib", "1", W, MN},
 
     /* Generators: their columns are in resolve_gen.c. */
     {"explode", 1, 1, "*", "!", G, 0}, {"explode_outer", 1, 1, "*", "!", G, 0},
