@@ -1,0 +1,331 @@
+/* The graph of tasks: order, run_if, retries, conditions, job-in-job, cancelling. Tasks are fakes
+ * that end as their block says: {"ends": "ok" | "fail" | "never", "fails": N}. */
+#include "unit/base/test_util.h"
+#include "jobs/jobs_int.h"
+
+enum { DEADLINE_MS = 20000 };
+
+struct task_run { struct scene *s; task_done_fn on_done; void *arg; enum run_status status; bool never; };
+
+struct scene {
+    struct arena *a;
+    struct ev_loop *loop;
+    struct jobs *jobs;
+    struct bundle bundle;
+    struct task_kind fake;
+    struct task_kinds kinds;
+    struct buf order;         /* "load ok, clean ok, …": each task as it ended */
+    int starts;
+    bool ended, stopped;
+    enum run_status status;
+    char error[500];
+    struct doc *params;       /* of the last task started */
+    struct doc *settings;
+};
+
+/* A run's documents end with it: what a test looks at later is written and read again. */
+static struct doc *copy(struct scene *s, const struct doc *d)
+{
+    struct buf text;
+    struct err err = {0};
+    buf_init(&text);
+    doc_write(&text, d);
+    struct doc *again = doc_json(s->a, "copy", str_copy(s->a, buf_view(&text)), &err);
+    buf_release(&text);
+    assert_non_null(again);
+    return again;
+}
+
+static void fake_end(void *arg)
+{
+    struct task_run *t = arg;
+    struct err err = {0};
+    err_set(&err, ERR_INPUT, "as told");
+    struct task_result result = {t->status, NULL, t->status == RUN_FAILED ? &err : NULL};
+    t->on_done(t->arg, &result);
+}
+
+static struct task_run *fake_start(void *ctx, const struct task_request *q, task_done_fn on_done, void *arg, struct err *err)
+{
+    struct scene *s = ctx;
+    struct job_task *self = jobs_task_of_run(s->jobs, q->run_id);
+    struct str ends = doc_str(doc_get(q->settings, "ends"), STR("ok"));
+    int64_t fails = 0;
+    (void)doc_i64(doc_get(q->settings, "fails"), &fails);
+    s->starts++;
+    s->params = copy(s, q->params);
+    s->settings = copy(s, q->settings);
+    if (str_eqz(ends, "unstartable")) {
+        err_set(err, ERR_INPUT, "cannot start");
+        return NULL;
+    }
+    struct task_run *t = ARENA_NEW(s->a, struct task_run);
+    bool ok = str_eqz(ends, "ok") && self->attempt > fails;
+    *t = (struct task_run){s, on_done, arg, ok ? RUN_SUCCEEDED : RUN_FAILED, str_eqz(ends, "never")};
+    if (!t->never)
+        ev_defer(s->loop, fake_end, t);
+    return t;
+}
+
+static void fake_cancel(void *ctx, struct task_run *t)
+{
+    struct scene *s = ctx;
+    if (!t->never)
+        return;
+    t->never = false;
+    t->status = RUN_CANCELED;
+    ev_defer(s->loop, fake_end, t);
+}
+
+static const struct task_kind *fake_find(void *ctx, const char *name)
+{
+    struct scene *s = ctx;
+    return strcmp(name, s->fake.name) == 0 ? &s->fake : NULL;
+}
+
+static void on_change(void *ctx, struct str job, struct str task, enum run_status status, int64_t ms, const struct err *error)
+{
+    struct scene *s = ctx;
+    (void)job, (void)ms, (void)error;
+    if (task.len && status != RUN_RUNNING)
+        buf_printf(&s->order, "%s%.*s %s", s->order.len ? ", " : "", STR_ARGS(task), run_status_name(status));
+}
+
+static int setup(void **state)
+{
+    struct scene *s = calloc(1, sizeof *s);
+    assert_non_null(s);
+    s->a = arena_new();
+    s->loop = ev_loop_new("test");
+    buf_init(&s->order);
+    s->fake = (struct task_kind){"pipeline_task", NULL, fake_start, fake_cancel, s};
+    s->kinds = (struct task_kinds){fake_find, s};
+    *state = s;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct scene *s = *state;
+    jobs_free(s->jobs);
+    ev_loop_free(s->loop);
+    buf_release(&s->order);
+    arena_free(s->a);
+    free(s);
+    return 0;
+}
+
+/* Jobs as YAML: name → settings. */
+static void have_jobs(struct scene *s, const char *yaml)
+{
+    struct err err = {0};
+    struct doc *d = doc_yaml(s->a, "jobs.yml", str_z(yaml), &err);
+    if (!d)
+        fail_msg("%d: %s", err.where.line, err.msg);
+    s->bundle.resources = ARENA_ARRAY(s->a, struct bundle_resource, d->count);
+    s->bundle.resource_count = d->count;
+    for (size_t i = 0; i < d->count; i++)
+        s->bundle.resources[i] = (struct bundle_resource){STR("jobs"), d->keys[i].name, d->keys[i].name, d->items[i]};
+    struct jobs_opts o = {.loop = s->loop, .bundle = &s->bundle, .kinds = &s->kinds, .on_change = on_change, .ctx = s};
+    s->jobs = jobs_new(&o);
+}
+
+static void on_done(void *arg, enum run_status status, const struct err *e)
+{
+    struct scene *s = arg;
+    assert_false(s->ended);
+    s->ended = true;
+    s->status = status;
+    snprintf(s->error, sizeof s->error, "%s", e ? e->msg : "");
+}
+
+static void start(struct scene *s, const char *job)
+{
+    struct err err = {0};
+    s->ended = false;
+    if (jobs_run(s->jobs, str_z(job), "Manual", NULL, on_done, s, &err))
+        fail_msg("%s:%d: %s", err.where.file ? err.where.file : "", err.where.line, err.msg);
+}
+
+static void until(struct scene *s, const bool *done)
+{
+    int64_t deadline = time_mono_us() + DEADLINE_MS * INT64_C(1000);
+    while (!*done && time_mono_us() < deadline)
+        ev_run_once(s->loop, 20);
+    assert_true(*done);
+}
+
+static void expect(struct scene *s, enum run_status status, const char *order)
+{
+    until(s, &s->ended);
+    assert_str(buf_view(&s->order), order);
+    assert_string_equal(run_status_name(s->status), run_status_name(status));
+}
+
+/* ---------------------------------------------------------------- order and run_if */
+
+#define T(key, rest) "    - {task_key: " key ", " rest "}\n"
+#define OK "pipeline_task: {ends: ok}"
+#define FAIL "pipeline_task: {ends: fail}"
+#define AFTER(x) ", depends_on: [{task_key: " x "}]"
+#define AFTER2(x, y) ", depends_on: [{task_key: " x "}, {task_key: " y "}]"
+
+static const struct graph { const char *name, *tasks, *order; enum run_status status; } GRAPHS[] = {
+    {"a chain, written backwards", T("c", OK AFTER("b")) T("b", OK AFTER("a")) T("a", OK), "a Succeeded, b Succeeded, c Succeeded", RUN_SUCCEEDED},
+    {"a diamond", T("a", OK) T("b", OK AFTER("a")) T("c", OK AFTER("a")) T("d", OK AFTER2("b", "c")),
+     "a Succeeded, b Succeeded, c Succeeded, d Succeeded", RUN_SUCCEEDED},
+    {"a failure skips what follows", T("a", FAIL) T("b", OK AFTER("a")) T("c", OK AFTER("b")), "a Failed, b Skipped, c Skipped", RUN_FAILED},
+    {"ALL_DONE cleans up; the leaf decides", T("a", FAIL) T("b", OK AFTER("a") ", run_if: ALL_DONE"), "a Failed, b Succeeded", RUN_SUCCEEDED},
+    {"AT_LEAST_ONE_SUCCESS", T("a", FAIL) T("b", OK) T("c", OK AFTER2("a", "b") ", run_if: AT_LEAST_ONE_SUCCESS"),
+     "a Failed, b Succeeded, c Succeeded", RUN_SUCCEEDED},
+    {"AT_LEAST_ONE_FAILED", T("a", FAIL) T("b", OK) T("c", OK AFTER2("a", "b") ", run_if: AT_LEAST_ONE_FAILED"),
+     "a Failed, b Succeeded, c Succeeded", RUN_SUCCEEDED},
+    {"nothing failed, so AT_LEAST_ONE_FAILED is excluded", T("a", OK) T("b", OK AFTER("a") ", run_if: AT_LEAST_ONE_FAILED"),
+     "a Succeeded, b Skipped", RUN_SUCCEEDED},
+    {"ALL_FAILED", T("a", FAIL) T("b", FAIL) T("c", OK AFTER2("a", "b") ", run_if: ALL_FAILED"), "a Failed, b Failed, c Succeeded", RUN_SUCCEEDED},
+    {"NONE_FAILED", T("a", OK) T("b", FAIL) T("c", OK AFTER2("a", "b") ", run_if: NONE_FAILED"), "a Succeeded, b Failed, c Skipped", RUN_FAILED},
+    {"retries", T("a", "max_retries: 2, pipeline_task: {fails: 2}"), "a Succeeded", RUN_SUCCEEDED},
+    {"too few retries", T("a", "max_retries: 1, pipeline_task: {fails: 2}"), "a Failed", RUN_FAILED},
+    {"the arm that holds",
+     T("if", "condition_task: {op: GREATER_THAN, left: '10', right: '9'}") T("yes", OK ", depends_on: [{task_key: if, outcome: 'true'}]")
+         T("no", OK ", depends_on: [{task_key: if, outcome: 'false'}]"),
+     "if Succeeded, no Skipped, yes Succeeded", RUN_SUCCEEDED},
+    {"what cannot start fails", T("a", "pipeline_task: {ends: unstartable}") T("b", OK AFTER("a")), "a Failed, b Skipped", RUN_FAILED},
+    {"a state as a value", T("a", OK) T("if", "condition_task: {op: EQUAL_TO, left: '{{tasks.a.result_state}}', right: success}" AFTER("a"))
+     T("b", OK ", depends_on: [{task_key: if, outcome: 'true'}]"), "a Succeeded, if Succeeded, b Succeeded", RUN_SUCCEEDED},
+};
+
+static void graphs(void **state)
+{
+    for (size_t i = 0; i < COUNT_OF(GRAPHS); i++) {
+        struct scene *s;
+        setup((void **)&s);
+        have_jobs(s, arena_printf(s->a, "j:\n  tasks:\n%s", GRAPHS[i].tasks));
+        start(s, "j");
+        until(s, &s->ended);
+        if (!str_eqz(buf_view(&s->order), GRAPHS[i].order) || s->status != GRAPHS[i].status)
+            fail_msg("%s: %.*s: %s", GRAPHS[i].name, STR_ARGS(buf_view(&s->order)), run_status_name(s->status));
+        void *gone = s;
+        teardown(&gone);
+    }
+    (void)state;
+}
+
+static void retries_start_anew(void **state)
+{
+    struct scene *s = *state;
+    have_jobs(s, "j:\n  tasks:\n" T("a", "max_retries: 3, pipeline_task: {fails: 2}"));
+    start(s, "j");
+    expect(s, RUN_SUCCEEDED, "a Succeeded");
+    assert_int_equal(s->starts, 3);
+}
+
+static void the_first_failure_is_the_jobs(void **state)
+{
+    struct scene *s = *state;
+    have_jobs(s, "j:\n  tasks:\n" T("a", FAIL) T("b", OK AFTER("a")));
+    start(s, "j");
+    expect(s, RUN_FAILED, "a Failed, b Skipped");
+    assert_string_equal(s->error, "task 'a': as told");
+}
+
+static void parameters_reach_the_task(void **state)
+{
+    struct scene *s = *state;
+    have_jobs(s, "j:\n  parameters: [{name: day, default: '1'}, {name: who, default: job}]\n  tasks:\n"
+                 "    - {task_key: a, pipeline_task: {text: 'on {{job.parameters.day}} by {{task.name}}', parameters: {who: task, own: x}}}\n");
+    start(s, "j");
+    expect(s, RUN_SUCCEEDED, "a Succeeded");
+    assert_str(doc_get(s->settings, "text")->text, "on 1 by a");
+    assert_str(doc_get(s->params, "day")->text, "1");
+    assert_str(doc_get(s->params, "own")->text, "x");
+    assert_str(doc_get(s->params, "who")->text, "job");
+}
+
+static void a_job_runs_a_job(void **state)
+{
+    struct scene *s = *state;
+    have_jobs(s, "outer:\n  tasks:\n    - {task_key: call, run_job_task: {job_id: inner}}\n" T("after", OK AFTER("call"))
+                 "inner:\n  tasks:\n" T("work", OK));
+    start(s, "outer");
+    expect(s, RUN_SUCCEEDED, "work Succeeded, call Succeeded, after Succeeded");
+}
+
+static void jobs_that_call_each_other_end(void **state)
+{
+    struct scene *s = *state;
+    have_jobs(s, "a:\n  tasks:\n    - {task_key: b, run_job_task: {job_id: a}}\n");
+    start(s, "a");
+    until(s, &s->ended);
+    assert_int_equal(s->status, RUN_FAILED);
+}
+
+static void on_stopped(void *arg) { ((struct scene *)arg)->stopped = true; }
+
+static void stopping_cancels_what_runs(void **state)
+{
+    struct scene *s = *state;
+    struct err err = {0};
+    have_jobs(s, "j:\n  tasks:\n" T("a", "pipeline_task: {ends: never}") T("b", OK AFTER("a")));
+    start(s, "j");
+    while (!s->starts)
+        ev_run_once(s->loop, 20);
+    jobs_stop(s->jobs, on_stopped, s);
+    expect(s, RUN_CANCELED, "a Cancelled, b Cancelled");
+    until(s, &s->stopped);
+    assert_int_equal(jobs_run(s->jobs, STR("j"), "Manual", NULL, on_done, s, &err), -1);
+    assert_int_equal(err.code, ERR_CANCELED);
+}
+
+/* ---------------------------------------------------------------- refused before anything runs */
+
+static const struct { const char *tasks, *says; int line; } REFUSED[] = {
+    {T("a", "for_each_task: {inputs: '[]'}"), "for_each_task", 3},
+    {T("a", OK ", condition_task: {}"), "one kind", 3},
+    {T("a", "max_retries: 1"), "nothing to run", 3},
+    {T("a", OK) T("a", OK), "two tasks have the key 'a'", 4},
+    {T("a", OK AFTER("z")), "'z'", 3},
+    {T("a", OK AFTER("b")) T("b", OK AFTER("a")), "depends on itself", 3},
+    {T("a", "run_job_task: {job_id: nope}"), "'nope'", 3},
+    {T("a", "condition_task: {op: LIKE, left: a, right: b}"), "'LIKE'", 3},
+};
+
+struct findings { size_t count; struct err last; };
+
+static void on_found(void *ctx, const struct err *finding)
+{
+    struct findings *f = ctx;
+    f->count++;
+    f->last = *finding;
+}
+
+static void refused_by_name(void **state)
+{
+    for (size_t i = 0; i < COUNT_OF(REFUSED); i++) {
+        struct scene *s;
+        struct findings f = {0};
+        setup((void **)&s);
+        have_jobs(s, arena_printf(s->a, "j:\n  tasks:\n%s", REFUSED[i].tasks));
+        assert_int_equal(jobs_check(s->jobs, on_found, &f), 1);
+        if (f.count != 1 || !strstr(f.last.msg, REFUSED[i].says) || f.last.where.line != REFUSED[i].line)
+            fail_msg("%s: %d: %s", REFUSED[i].says, f.last.where.line, f.last.msg);
+        void *gone = s;
+        teardown(&gone);
+    }
+    (void)state;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(graphs),
+        cmocka_unit_test_setup_teardown(retries_start_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(the_first_failure_is_the_jobs, setup, teardown),
+        cmocka_unit_test_setup_teardown(parameters_reach_the_task, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_job_runs_a_job, setup, teardown),
+        cmocka_unit_test_setup_teardown(jobs_that_call_each_other_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(stopping_cancels_what_runs, setup, teardown),
+        cmocka_unit_test(refused_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
