@@ -8,6 +8,8 @@ int exec_query(struct session *s, struct arena *a, const struct stmt *st, const 
         return -1;
     out->schema = out->plan.resolved->output;
     out->rows = duck_query(s->conn, out->plan.sql, err);
+    if (!out->rows)
+        engine_error(err);
     return out->rows ? 0 : -1;
 }
 

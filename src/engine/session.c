@@ -292,8 +292,10 @@ int session_run_script(struct session *s, const char *file, int line, struct str
         while (rc == 0 && r.rows && (rc = duck_next(r.rows, err)) > 0) /* errors come with the rows */
             rc = 0;
         session_result_release(&r);
-        if (rc)
+        if (rc) {
+            engine_error(err);
             err_locate(err, stmts.items[i]->at.file, stmts.items[i]->at.line, stmts.items[i]->at.col);
+        }
     }
     arena_free(a);
     return rc;
