@@ -46,6 +46,22 @@ static const char *plain_status(enum status_mood mood)
     return names[mood];
 }
 
+/* An address without what only the terminal shows: the code of a login. */
+static void put_address(struct buf *b, const char *address)
+{
+    char shown[sizeof((struct status_row *)0)->detail];
+    const char *login = strstr(address, "login?");
+    snprintf(shown, sizeof shown, "%.*s", (int)(login ? login - address : (ptrdiff_t)strlen(address)), address);
+    put_text(b, "address", shown);
+}
+
+/* A function that waits for its next call, and a hub, are as much at work as an address. */
+static enum status_mood shown_mood(const struct status_row *row)
+{
+    bool always = row->group == GROUP_ADDRESS || row->group == GROUP_FUNCTION || row->group == GROUP_STREAM;
+    return always && row->mood == MOOD_GOOD ? MOOD_BUSY : row->mood;
+}
+
 static void part_json(void *ctx, const struct status_row *row)
 {
     struct buf *b = ctx;
@@ -55,8 +71,11 @@ static void part_json(void *ctx, const struct status_row *row)
     buf_z(b, b->ptr[b->len - 1] == '[' ? "{\"name\":" : ",{\"name\":");
     json_quote(b, str_z(row->name));
     put_text(b, "kind", kinds[row->group]);
-    put_text(b, row->group == GROUP_ADDRESS ? "address" : "detail", row->detail);
-    put_text(b, "status", plain_status(row->group == GROUP_ADDRESS ? MOOD_BUSY : row->mood));
+    if (row->group == GROUP_ADDRESS)
+        put_address(b, row->detail);
+    else
+        put_text(b, "detail", row->detail);
+    put_text(b, "status", plain_status(shown_mood(row)));
     if (row->per_second >= 0)
         buf_printf(b, ",\"rate\":%.1f", row->per_second);
     buf_char(b, '}');
@@ -77,6 +96,24 @@ static void table_json(void *ctx, const struct dataset_status *d)
     if (d->last_batch.us)
         put_text(b, "updated", time_iso(d->last_batch, 3, when));
     buf_char(b, '}');
+}
+
+/* Tables that captures write: no pipeline has them. */
+static void captures_json(const struct run *r, struct buf *b)
+{
+    for (size_t i = 0; i < r->capture_count; i++) {
+        struct capture_stat s;
+        char when[40];
+        if (!r->captures[i].capture)
+            continue;
+        capture_stats(r->captures[i].capture, &s);
+        buf_z(b, b->ptr[b->len - 1] == '[' ? "{\"name\":" : ",{\"name\":");
+        json_quote(b, str_z(r->captures[i].name));
+        buf_printf(b, ",\"kind\":\"captured\",\"rows\":%jd,\"version\":%jd", (intmax_t)s.rows, (intmax_t)s.version);
+        if (s.last_commit_us)
+            put_text(b, "updated", time_iso((struct tp){time_now().us - (time_mono_us() - s.last_commit_us)}, 3, when));
+        buf_char(b, '}');
+    }
 }
 
 struct expectation_list { struct buf *b; struct str pipeline; };
@@ -111,32 +148,57 @@ static void pipeline_json(void *ctx, const struct pipeline_status *p)
     buf_z(l->b, "]}");
 }
 
+struct job_list { struct buf *b; const struct status *status; const char *job; };
+
+/* A task's row is named JOB/TASK. */
+static void task_json(void *ctx, const struct status_row *row)
+{
+    struct job_list *l = ctx;
+    size_t n = strlen(l->job);
+    if (row->group != GROUP_JOB || strncmp(row->name, l->job, n) != 0 || row->name[n] != '/')
+        return;
+    buf_z(l->b, l->b->ptr[l->b->len - 1] == '[' ? "{\"key\":" : ",{\"key\":");
+    json_quote(l->b, str_z(row->name + n + 1));
+    put_text(l->b, "status", plain_status(row->mood));
+    if (row->ms >= 0)
+        buf_printf(l->b, ",\"ms\":%jd", (intmax_t)row->ms);
+    if (row->mood == MOOD_BAD)
+        put_text(l->b, "error", row->detail);
+    buf_char(l->b, '}');
+}
+
 static void job_json(void *ctx, const struct status_row *row)
 {
-    struct buf *b = ctx;
+    struct job_list *l = ctx;
+    struct buf *b = l->b;
     if (row->group != GROUP_JOB || strchr(row->name, '/'))
         return;
     buf_z(b, b->ptr[b->len - 1] == '[' ? "{\"name\":" : ",{\"name\":");
     json_quote(b, str_z(row->name));
     put_text(b, "status", plain_status(row->mood));
     put_text(b, row->mood == MOOD_BAD ? "error" : "detail", row->detail);
-    buf_char(b, '}');
+    buf_z(b, ",\"tasks\":[");
+    l->job = row->name;
+    status_each(l->status, task_json, l);
+    buf_z(b, "]}");
 }
 
 static void state_json(void *ctx, struct buf *b)
 {
     struct run *r = ctx;
     struct pipeline_list pl = {b, r};
+    struct job_list jl = {b, r->status, NULL};
     buf_z(b, "{\"project\":");
     json_quote(b, path_base(str_z(r->project->dir)));
     buf_z(b, ",\"parts\":[");
     status_each(r->status, part_json, b);
     buf_z(b, "],\"tables\":[");
+    captures_json(r, b);
     pipelines_each(r->pipelines, table_json, b);
     buf_z(b, "],\"pipelines\":[");
     pipelines_each_pipeline(r->pipelines, pipeline_json, &pl);
     buf_z(b, "],\"jobs\":[");
-    status_each(r->status, job_json, b);
+    status_each(r->status, job_json, &jl);
     buf_z(b, "]}");
 }
 
@@ -163,34 +225,39 @@ struct endpoints *endpoints_open(struct run *r, struct err *err)
     return NULL;
 }
 
-static int add_dashboard(struct endpoints *e, const char *file, struct err *err)
+static void add_dashboard(struct endpoints *e, const char *file, const struct doc *named_by)
 {
+    struct err err = {0};
     struct buf text;
     buf_init_max(&text, DASHBOARD_FILE_MAX);
-    int rc = fs_read_file(file, DASHBOARD_FILE_MAX, &text, err);
+    int rc = fs_read_file(file, DASHBOARD_FILE_MAX, &text, &err);
+    if (rc && named_by)
+        rc = err_locate(&err, named_by->file, named_by->line, named_by->col);
     if (rc == 0)
-        rc = console_add_dashboard(e->console, file, buf_view(&text), err);
+        rc = console_add_dashboard(e->console, file, buf_view(&text), &err);
+    if (rc)
+        run_fail(e->run, "dashboards", &err);
     buf_release(&text);
-    return rc;
 }
 
-int endpoints_dashboards(struct endpoints *e, struct run *r, struct err *err)
+void endpoints_dashboards(struct endpoints *e, struct run *r)
 {
-    char **names;
-    char *dir = path_join(r->a, r->project->dir, "dashboards");
+    struct err err = {0};
+    char **names, *dir = path_join(r->a, r->project->dir, "dashboards");
     for (size_t i = 0; r->bundle && i < r->bundle->resource_count; i++) {
         const struct bundle_resource *res = &r->bundle->resources[i];
         const struct doc *file = doc_get(res->doc, "file_path");
-        if (str_eqz(res->kind, "dashboards") && doc_is(file, DOC_STRING) && add_dashboard(e, bundle_path(r->a, r->bundle, file), err))
-            return err_locate(err, file->file, file->line, file->col);
+        if (str_eqz(res->kind, "dashboards") && doc_is(file, DOC_STRING))
+            add_dashboard(e, bundle_path(r->a, r->bundle, file), file);
     }
     if (r->bundle || !fs_exists(dir))
-        return 0;
-    int64_t n = fs_list(r->a, dir, &names, err);
+        return;
+    int64_t n = fs_list(r->a, dir, &names, &err);
     for (int64_t i = 0; i < n; i++)
-        if (str_ends_z(str_z(names[i]), ".lvdash.json") && add_dashboard(e, path_join(r->a, dir, names[i]), err))
-            return -1;
-    return n < 0 ? -1 : 0;
+        if (str_ends_z(str_z(names[i]), ".lvdash.json"))
+            add_dashboard(e, path_join(r->a, dir, names[i]), NULL);
+    if (n < 0)
+        run_fail(r, "dashboards", &err);
 }
 
 void endpoints_changed(struct endpoints *e, struct str table_dir)

@@ -6,7 +6,8 @@
 struct endpoints;
 /* Listens; the ports follow --port-base (N + 1: PostgreSQL, N + 2: console, N + 3: Spark Connect). */
 struct endpoints *endpoints_open(struct run *r, struct err *err) MUST_CHECK;
-int endpoints_dashboards(struct endpoints *e, struct run *r, struct err *err) MUST_CHECK; /* the bundle's and the project's */
+/* Opens the bundle's dashboards, without a bundle those of dashboards/. What is broken is noted as a failure. */
+void endpoints_dashboards(struct endpoints *e, struct run *r);
 void endpoints_changed(struct endpoints *e, struct str table_dir);   /* a table's content changed */
 void endpoints_close(struct endpoints *e);       /* NULL is allowed; the loop must still be turned */
 int endpoints_spark_port(const struct endpoints *e);

@@ -163,6 +163,7 @@ static void on_job_change(void *ctx, struct str job, struct str task, enum run_s
     else if (status != RUN_RUNNING)
         snprintf(text, sizeof text, "%.2f s", (double)ms / 1000);
     status_state(r->status, GROUP_JOB, name, moods[status], run_status_name(status), "%s", text);
+    status_row(r->status, GROUP_JOB, name)->ms = status == RUN_RUNNING ? -1 : ms;
 }
 
 static void on_job_output(void *ctx, struct str job, struct str task, struct str line)
@@ -277,14 +278,27 @@ static int open_captures(struct run *r, struct err *err)
 
 /* ---------------------------------------------------------------- all of it */
 
+struct log_note { struct run *run; char *line; };
+
+static void on_note(void *arg)
+{
+    struct log_note *n = arg;
+    status_note(n->run->status, str_z(n->line));
+    mem_free(n->line);
+    mem_free(n);
+}
+
 static void on_log(void *ctx, enum log_level level, struct str line)
 {
     struct run *r = ctx;
     (void)level;
-    if (ev_on_loop(r->loop))
+    if (ev_on_loop(r->loop)) {
         status_note(r->status, line);
-    else
-        fprintf(stderr, "%.*s\n", STR_ARGS(line));
+        return;
+    }
+    struct log_note *n = NEW(struct log_note);
+    *n = (struct log_note){r, str_dup(line)};
+    ev_post(r->loop, on_note, n);
 }
 
 static int open_engine(struct run *r, struct err *err)
@@ -324,9 +338,8 @@ int run_open(struct run *r, struct err *err)
     po.runs = history_log(r->history);
     r->pipelines = pipelines_new(&po);
     r->endpoints = endpoints_open(r, err);
-    if (!r->endpoints || open_bundle(r, err) || open_captures(r, err) || open_jobs(r, err) || open_factories(r, err) || open_apps(r, err))
-        return -1;
-    return endpoints_dashboards(r->endpoints, r, err);
+    return r->endpoints && open_bundle(r, err) == 0 && open_captures(r, err) == 0 && open_jobs(r, err) == 0 && open_factories(r, err) == 0 &&
+           open_apps(r, err) == 0 ? 0 : -1;
 }
 
 size_t run_check(struct run *r)
@@ -338,6 +351,7 @@ size_t run_check(struct run *r)
         jobs_check(r->jobs, finding, r);
     for (size_t i = 0; i < r->project->factory_count; i++)
         factory_check(r->factories[i], NULL, finding, r);
+    endpoints_dashboards(r->endpoints, r);
     return r->failure_count;
 }
 

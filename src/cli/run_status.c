@@ -9,6 +9,9 @@ static void show_dataset(void *ctx, const struct dataset_status *d)
     static const enum status_mood moods[] = {[FLOW_STATE_IDLE] = MOOD_GOOD, [FLOW_STATE_QUEUED] = MOOD_BUSY, [FLOW_STATE_RUNNING] = MOOD_BUSY,
                                              [FLOW_STATE_WAITING] = MOOD_IDLE, [FLOW_STATE_FAILED] = MOOD_BAD,
                                              [FLOW_STATE_COMPLETED] = MOOD_GOOD, [FLOW_STATE_SKIPPED] = MOOD_IDLE};
+    static const char *const words[] = {[FLOW_STATE_IDLE] = "live", [FLOW_STATE_QUEUED] = "queued", [FLOW_STATE_RUNNING] = "running",
+                                        [FLOW_STATE_WAITING] = "waiting", [FLOW_STATE_FAILED] = "failed",
+                                        [FLOW_STATE_COMPLETED] = "complete", [FLOW_STATE_SKIPPED] = "skipped"};
     char name[96];
     if (!d->table_dir)
         return;
@@ -23,7 +26,7 @@ static void show_dataset(void *ctx, const struct dataset_status *d)
     if (d->rows >= 0)
         status_rows(r->status, GROUP_TABLE, name, d->rows);
     if (!busy || !row->state[0]) /* a streaming table that works is no news */
-        status_state(r->status, GROUP_TABLE, name, moods[d->state], busy ? "running" : flow_state_name(d->state), "%.*s", STR_ARGS(d->reason));
+        status_state(r->status, GROUP_TABLE, name, moods[d->state], words[busy ? FLOW_STATE_RUNNING : d->state], "%.*s", STR_ARGS(d->reason));
 }
 
 static void show_hub(void *arg, const struct hub_stats *s)

@@ -217,7 +217,7 @@ static void fire_triggers(struct run *r)
             struct err err = {0};
             if (!list[k].started)
                 continue;
-            status_state(r->status, GROUP_FACTORY, list[k].name, MOOD_BUSY, "fired", "%zu pipeline%s", list[k].pipelines, list[k].pipelines == 1 ? "" : "s");
+            status_state(r->status, GROUP_FACTORY, list[k].name, MOOD_GOOD, "fired", "%zu pipeline%s", list[k].pipelines, list[k].pipelines == 1 ? "" : "s");
             int started = factory_fire(r->factories[i], list[k].name, time_now(), &cb, &err);
             if (started < 0)
                 run_fail(r, list[k].name, &err);

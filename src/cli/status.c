@@ -51,7 +51,7 @@ struct status_row *status_row(struct status *s, enum status_group group, const c
             return &s->rows[i];
     s->rows = mem_grow(s->rows, &s->cap, s->count + 1, sizeof *s->rows);
     struct status_row *r = &s->rows[s->count++];
-    *r = (struct status_row){.group = group, .rows = -1, .per_second = -1, .warned = -1, .dropped = -1, .failed = -1};
+    *r = (struct status_row){.group = group, .rows = -1, .per_second = -1, .warned = -1, .dropped = -1, .failed = -1, .ms = -1};
     snprintf(r->name, sizeof r->name, "%s", name);
     return r;
 }
@@ -206,34 +206,88 @@ static void row_text(char line[512], const struct status_row *r, int64_t now_us)
         snprintf(rate, sizeof rate, "%.0f/s", r->per_second);
     ago(fresh, r->changed_us, now_us);
     expectations(expect, r);
-    snprintf(line, 512, "  %s %-28s %12s %9s  %-12s %-12s %s%s%s", MOODS[r->mood].mark, r->name, rows, rate, fresh, r->state, r->detail,
+    if (r->group == GROUP_FACTORY || r->group == GROUP_JOB) { /* no numbers: the state stands where they would */
+        const char *task = strchr(r->name, '/');
+        snprintf(line, 512, "  %s %s%-*s %-10s %s", MOODS[r->mood].mark, task ? "  " : "", task ? 28 : 30, task ? task + 1 : r->name, r->state, r->detail);
+        return;
+    }
+    snprintf(line, 512, "  %s %-30s %12s %9s  %-12s %-9s %s%s%s", MOODS[r->mood].mark, r->name, rows, rate, fresh, r->state, r->detail,
              r->detail[0] && expect[0] ? "  " : "", expect);
 }
 
-void status_render(const struct status *s, int width, bool colour, struct buf *out)
+/* What stays longest when the board is too high: failures, addresses, whole runs, then by age. */
+static int64_t weight(const struct status_row *r)
 {
-    int64_t now = time_mono_us(), up = (now - s->started_us) / 1000000;
-    char line[512];
-    snprintf(line, sizeof line, "paystreak  %s  up %02jd:%02jd:%02jd", s->title, (intmax_t)(up / 3600), (intmax_t)(up / 60 % 60), (intmax_t)(up % 60));
-    put_line(out, line, width, colour ? "\033[1m" : NULL);
-    for (int g = 0; g < GROUP_COUNT; g++) {
-        bool any = false;
-        for (size_t i = 0; i < s->count; i++) {
-            if (s->rows[i].group != (enum status_group)g)
-                continue;
-            if (!any)
-                put_line(out, GROUP_NAMES[g], width, colour ? "\033[2m" : NULL);
-            any = true;
-            row_text(line, &s->rows[i], now);
-            put_line(out, line, width, colour && g != GROUP_ADDRESS ? MOODS[s->rows[i].mood].colour : NULL);
-        }
-    }
-    size_t first = s->noted > NOTES_KEPT ? s->noted - NOTES_KEPT : 0;
-    for (size_t i = first; i < s->noted; i++)
-        put_line(out, s->notes[i % NOTES_KEPT], width, colour ? "\033[2m" : NULL);
-    put_line(out, "Ctrl-C stops; the next run goes on from here", width, colour ? "\033[2m" : NULL);
+    if (r->mood == MOOD_BAD)
+        return INT64_MAX;
+    if (r->group == GROUP_ADDRESS)
+        return INT64_MAX - 1;
+    if (r->group == GROUP_JOB || r->group == GROUP_FACTORY)
+        return r->mood == MOOD_BUSY ? INT64_MAX - 2 : strchr(r->name, '/') ? -1 : INT64_MAX - 3;
+    return r->changed_us;
 }
 
+/* Marks `excess` rows as hidden, the lightest first. */
+static void hide_rows(const struct status *s, bool *hidden, size_t excess)
+{
+    for (; excess; excess--) {
+        size_t at = s->count;
+        for (size_t i = 0; i < s->count; i++)
+            if (!hidden[i] && (at == s->count || weight(&s->rows[i]) < weight(&s->rows[at])))
+                at = i;
+        if (at == s->count || s->rows[at].mood == MOOD_BAD)
+            return;
+        hidden[at] = true;
+    }
+}
+
+static void group_render(const struct status *s, enum status_group g, const bool *hidden, int width, bool colour, struct buf *out)
+{
+    int64_t now = time_mono_us();
+    size_t quiet = 0, all = 0;
+    char line[512];
+    for (size_t i = 0; i < s->count; i++) {
+        all += s->rows[i].group == g;
+        quiet += s->rows[i].group == g && hidden[i];
+    }
+    if (!all)
+        return;
+    snprintf(line, sizeof line, quiet ? "%s (%zu of %zu not shown)" : "%s", GROUP_NAMES[g], quiet, all);
+    put_line(out, line, width, colour ? "\033[2m" : NULL);
+    for (size_t i = 0; i < s->count; i++) {
+        if (s->rows[i].group != g || hidden[i])
+            continue;
+        row_text(line, &s->rows[i], now);
+        put_line(out, line, width, colour && g != GROUP_ADDRESS ? MOODS[s->rows[i].mood].colour : NULL);
+    }
+}
+
+void status_render(const struct status *s, int width, int height, bool colour, struct buf *out)
+{
+    int64_t up = (time_mono_us() - s->started_us) / 1000000;
+    size_t notes = s->noted < NOTES_KEPT ? s->noted : NOTES_KEPT, lines = s->count + 2;
+    bool seen[GROUP_COUNT] = {false}, *hidden = mem_alloc(s->count + 1);
+    char line[512];
+    memset(hidden, 0, s->count + 1);
+    for (size_t i = 0; i < s->count; i++) {
+        lines += !seen[s->rows[i].group];
+        seen[s->rows[i].group] = true;
+    }
+    while (height > 0 && notes > 1 && lines + notes > (size_t)height)
+        notes--;
+    if (height > 0 && lines + notes > (size_t)height)
+        hide_rows(s, hidden, lines + notes - (size_t)height);
+    snprintf(line, sizeof line, "paystreak  %s  up %02jd:%02jd:%02jd", s->title, (intmax_t)(up / 3600), (intmax_t)(up / 60 % 60), (intmax_t)(up % 60));
+    put_line(out, line, width, colour ? "\033[1m" : NULL);
+    for (int g = 0; g < GROUP_COUNT; g++)
+        group_render(s, g, hidden, width, colour, out);
+    for (size_t i = s->noted - notes; i < s->noted; i++)
+        put_line(out, s->notes[i % NOTES_KEPT], width, colour ? "\033[2m" : NULL);
+    put_line(out, "Ctrl-C stops; the next run goes on from here", width, colour ? "\033[2m" : NULL);
+    mem_free(hidden);
+}
+
+/* Goes up to the board's first line and writes each line over the old one, so that nothing flickers. */
 void status_draw(struct status *s)
 {
     struct winsize w = {0};
@@ -243,16 +297,21 @@ void status_draw(struct status *s)
     s->drawn_us = now;
     if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &w) || w.ws_col < NARROWEST)
         w.ws_col = w.ws_col ? w.ws_col : 100;
-    struct buf b;
+    struct buf text, b;
+    buf_init(&text);
     buf_init(&b);
+    status_render(s, w.ws_col - 1, w.ws_row ? w.ws_row - 1 : 0, !getenv("NO_COLOR"), &text);
     if (s->painted_lines)
-        buf_printf(&b, "\033[%dA\033[J", s->painted_lines);
-    size_t head = b.len;
-    status_render(s, w.ws_col - 1, !getenv("NO_COLOR"), &b);
+        buf_printf(&b, "\033[%dA", s->painted_lines);
     s->painted_lines = 0;
-    for (size_t i = head; i < b.len; i++)
-        s->painted_lines += b.ptr[i] == '\n';
+    struct str rest = buf_view(&text), line;
+    while (rest.len && str_split(&rest, '\n', &line)) {
+        buf_printf(&b, "%.*s\033[K\n", STR_ARGS(line));
+        s->painted_lines++;
+    }
+    buf_z(&b, "\033[J");
     fwrite(b.ptr, 1, b.len, stdout);
     fflush(stdout);
     buf_release(&b);
+    buf_release(&text);
 }

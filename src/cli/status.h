@@ -4,7 +4,8 @@
  * The board is a list of rows in groups (address, stream, table, factory, job, function), keyed by
  * group and name. Whoever wires the parts sets rows; status_draw() paints them at most four times a
  * second. On a terminal the board is repainted in place with the log's last lines below it; colours
- * follow NO_COLOR and the width is the terminal's. Otherwise a row prints one line whenever its
+ * follow NO_COLOR, width and height are the terminal's. What does not fit goes in this order: lines
+ * of the log, a job's tasks, the rows that changed longest ago; failures stay. Otherwise a row prints one line whenever its
  * state changes, and numbers are left to those lines.
  *
  * Thread: the main loop only. Painting goes to standard error when standard output is for JSON. */
@@ -26,6 +27,7 @@ struct status_row {
     double per_second;       /* < 0: no rate; maintained by status_rows() */
     int64_t changed_us;      /* monotonic time of the last change of `rows`; 0: never */
     int64_t warned, dropped, failed; /* expectation counts, -1: none declared */
+    int64_t ms;              /* how long it took, -1: not known */
     int64_t rate_from_us, rate_from_rows; /* internal */
 };
 
@@ -41,6 +43,6 @@ void status_rows(struct status *s, enum status_group group, const char *name, in
 void status_each(const struct status *s, void (*fn)(void *ctx, const struct status_row *row), void *ctx);
 void status_note(struct status *s, struct str line);  /* a line of the log below the board */
 void status_draw(struct status *s);
-/* The board as text without colours, `width` columns: for tests. */
-void status_render(const struct status *s, int width, bool colour, struct buf *out);
+/* The board as text of at most `width` columns and `height` lines (0: as many as it takes). */
+void status_render(const struct status *s, int width, int height, bool colour, struct buf *out);
 #endif

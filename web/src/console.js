@@ -112,7 +112,7 @@ export class ConsoleView {
   partsPanel(parts) {
     if (!parts.length) return null;
     return panel('Parts', h('table', { class: 'parts' }, h('tbody', {}, parts.map((p) => h('tr', {}, h('td', {}, h('strong', {}, p.name)), h('td', {}, badge(p.status)),
-      h('td', {}, p.address ? h('code', {}, shownAddress(p.address)) : null), h('td', { class: 'muted' }, p.detail || ''),
+      h('td', { class: 'muted', title: p.detail || '' }, p.address ? h('code', {}, shownAddress(p.address)) : p.detail || ''),
       h('td', { class: 'number' }, p.rate === undefined || p.rate === null ? '' : `${compact(p.rate)}/s`))))));
   }
 
