@@ -184,27 +184,20 @@ static void measure(const struct flow *f, struct session *s, struct flow_result 
     lake_snapshot_unref(snap);
 }
 
-/* Many small commits make many small files: a streaming table's are joined now and then. The rows that
- * refreshes of a view replaced are of no use after FLOW_VIEW_RETENTION_MS. */
+/* The rows that refreshes of a view replaced are of no use after FLOW_VIEW_RETENTION_MS. */
 static void upkeep(struct flow *f, struct session *s)
 {
     struct flow_runtime *rt = f->runtime;
     struct err err = {};
-    struct lake_table *t = lake_catalog_table(session_engine(s)->catalog, f->target->dir);
     const struct lake_vacuum_opts o = {.retention_ms = FLOW_VIEW_RETENTION_MS};
-    int64_t now = time_mono_us(), n = 0;
-    if (f->target->kind == DATASET_STREAMING_TABLE && ++rt->since_upkeep >= FLOW_UPKEEP_COMMITS) {
-        rt->since_upkeep = 0;
-        n = lake_maintain(t, session_conn(s), &err);
-    } else if (f->target->kind == DATASET_MATERIALIZED_VIEW && now - rt->vacuumed_mono_us > FLOW_VACUUM_EVERY_MS * 1000LL) {
-        struct arena *a = arena_new();
-        if (rt->vacuumed_mono_us)
-            n = lake_vacuum(t, session_conn(s), &o, a, NULL, &err);
-        rt->vacuumed_mono_us = now;
-        arena_free(a);
-    }
-    if (n < 0)
+    int64_t now = time_mono_us();
+    if (f->target->kind != DATASET_MATERIALIZED_VIEW || now - rt->vacuumed_mono_us < FLOW_VACUUM_EVERY_MS * 1000LL)
+        return;
+    struct arena *a = arena_new();
+    if (rt->vacuumed_mono_us && lake_vacuum(lake_catalog_table(session_engine(s)->catalog, f->target->dir), session_conn(s), &o, a, NULL, &err) < 0)
         log_err(LOG_WARN, "pipelines", &err);
+    rt->vacuumed_mono_us = now;
+    arena_free(a);
 }
 
 /* The batch's temporary table would keep its memory until the next batch. */
@@ -240,9 +233,6 @@ void flow_step(const struct flow_env *env, struct flow *f, struct session *s, st
         snprintf(r->reason, sizeof r->reason, "%.290s", err.msg);
         flow_close(f);
     }
-    struct engine *e = session_engine(s);
-    if (r->progressed && e->on_commit)
-        e->on_commit(e->on_commit_ctx, str_z(f->target->dir), r->version);
 }
 
 int flow_full_refresh(const struct flow_env *env, struct flow *f, struct session *s, struct err *err)

@@ -15,7 +15,7 @@
 #include "pipelines/bind.h"
 #include "pipelines/expect.h"
 
-enum { FLOW_UPKEEP_COMMITS = 32, FLOW_VACUUM_EVERY_MS = 10 * 60 * 1000, FLOW_VIEW_RETENTION_MS = 60 * 60 * 1000 };
+enum { FLOW_VACUUM_EVERY_MS = 10 * 60 * 1000, FLOW_VIEW_RETENTION_MS = 60 * 60 * 1000 };
 enum { FLOW_MAX_RECALL = 50 /* commits looked at for what the last run knew */, FLOW_TRIES = 10 };
 
 struct tally { int64_t passed, failed; };
@@ -34,7 +34,6 @@ struct flow_runtime {
     struct tally *totals;          /* one an expectation of the target */
     int64_t dropped_total;
     int64_t vacuumed_mono_us;      /* 0: not since the runtime was made */
-    int since_upkeep;              /* commits */
     bool planned;                  /* a view: its text was compared with the last refresh of it */
     bool known;                    /* a view: `pins` and `hash` of its last refresh */
     uint64_t hash;

@@ -73,6 +73,11 @@ void pipelines_free(struct pipelines *p)
         mem_free(p->m.pipelines[i]->runtime);
         map_free(p->m.pipelines[i]->local);
     }
+    while (p->waiters) {
+        struct waiter *w = p->waiters;
+        p->waiters = w->next;
+        mem_free(w);
+    }
     ev_timer_free(p->timer);
     ev_timer_free(p->poll);
     ev_timer_free(p->interrupt);

@@ -486,6 +486,10 @@ static void job_done(void *arg)
     bool tell = j->r.progressed || j->r.failed || j->r.waiting || rt->mode == MODE_UPDATE;
     note(p, n, &j->r);
     settle(p, n, &j->r);
+    /* after note(): when this comes back as a notice, the version is known already */
+    struct engine *e = p->o.engine;
+    if (j->r.progressed && e->on_commit)
+        e->on_commit(e->on_commit_ctx, str_z(n->flow->target->dir), j->r.version);
     mem_free(j);
     if (tell)
         run_changed(p);
