@@ -162,6 +162,13 @@ static int64_t nulls_of(const struct ArrowArray *a)
     return a->length - set;
 }
 
+/* An array of no rows, of any type: its children are such arrays too. */
+static const int64_t no_offsets[1] = {0};
+static const void *no_buffers[3] = {NULL, no_offsets, no_offsets};
+static const struct ArrowArray no_rows = {.n_buffers = 3, .buffers = no_buffers};
+
+static const struct ArrowArray *child(const struct ArrowArray *a, int64_t i) { return a == &no_rows ? a : a->children[i]; }
+
 static int add_array(struct batch *b, const struct ArrowSchema *s, const struct ArrowArray *a, int depth, struct err *err)
 {
     const struct format *f = format_of(s->format, err);
@@ -202,7 +209,7 @@ static int add_array(struct batch *b, const struct ArrowSchema *s, const struct 
         break;
     }
     for (int64_t i = 0; i < s->n_children; i++)
-        if (add_array(b, s->children[i], a->children[i], depth + 1, err))
+        if (add_array(b, s->children[i], child(a, i), depth + 1, err))
             return -1;
     return 0;
 }
@@ -212,9 +219,10 @@ int arrow_ipc_batch(struct buf *out, const struct ArrowSchema *schema, const str
     struct batch batch = {0};
     struct flatbuf b;
     int rc = 0;
+    array = array ? array : &no_rows;
     buf_init(&batch.body);
     for (int64_t i = 0; i < schema->n_children && rc == 0; i++)
-        rc = add_array(&batch, schema->children[i], array->children[i], 0, err);
+        rc = add_array(&batch, schema->children[i], child(array, i), 0, err);
     if (rc == 0)
         rc = buf_check(&batch.body, "record batch", err);
     flatbuf_init(&b);

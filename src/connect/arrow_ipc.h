@@ -10,6 +10,7 @@
 enum { ARROW_MAX_DEPTH = 100 };
 /* Errors: ERR_UNSUPPORTED names a format that no Spark type needs. */
 int arrow_ipc_schema(struct buf *out, const struct ArrowSchema *schema, struct err *err) MUST_CHECK;
+/* `array` NULL: a batch of no rows. */
 int arrow_ipc_batch(struct buf *out, const struct ArrowSchema *schema, const struct ArrowArray *array, struct err *err) MUST_CHECK;
 void arrow_ipc_end(struct buf *out);
 #endif

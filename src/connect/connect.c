@@ -115,6 +115,8 @@ static int send_rows(struct call *c, struct duck_result *rows, const struct type
             rc = arrow_ipc_schema(&stream, &arrow, &c->err);
         }
     }
+    if (rc == 0 && total == 0) /* a client takes a stream without a batch for no result at all */
+        rc = arrow_ipc_batch(&stream, &arrow, NULL, &c->err);
     if (rc == 0) {
         arrow_ipc_end(&stream);
         answer_batch(c, buf_view(&stream), total - offset);

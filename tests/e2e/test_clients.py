@@ -12,7 +12,9 @@ from conftest import DEADLINE_SEC, RETAIL, ROOT, until
 
 RUNTIME_PYTHON = ROOT / "build" / "deps" / "venv" / "bin" / "python"
 NODE_MODULES = ROOT / "build" / "deps" / "npm" / "node_modules"
+PICTURES = os.environ.get("PAYSTREAK_PICTURES") == "1"  # a run of these tests makes the README's picture anew
 PICTURE = ROOT / "docs" / "images" / "dashboard.png"
+PICTURE_LINES = 60_000
 CHROMIUM = shutil.which("chromium")
 CHROMIUM_ARGS = [
     "--headless",
@@ -31,7 +33,8 @@ def live(tmp_path_factory):
     """A run with gold in place whose generated stream goes on; its addresses."""
     from conftest import Run
 
-    run = Run(RETAIL, tmp_path_factory.mktemp("clients") / "state", "--insecure-local", settings={"SALES_RATE": 200})
+    settings = {"SALES_RATE": 6000 if PICTURES else 200}
+    run = Run(RETAIL, tmp_path_factory.mktemp("clients") / "state", "--insecure-local", settings=settings)
     try:
         addresses = run.ready()
         until(lambda: job_is_over(run), "the job's success")
@@ -142,6 +145,19 @@ print(table.to_json(orient="records"))
     assert all(row["amount"] > 0 and row["n"] > 0 for row in rows)
 
 
+def test_spark_client_gets_the_columns_of_no_rows(live):
+    if not RUNTIME_PYTHON.exists():
+        pytest.skip("no build/deps/venv")
+    script = f"""
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.remote("{live['spark']}/;use_ssl=false").getOrCreate()
+query = "SELECT 1 AS a, 'x' AS b, array(1) AS c, named_struct('d', map('e', true)) AS f, current_date() AS g WHERE 1 = 0"
+table = spark.sql(query).toPandas()
+print(list(table.columns), len(table), spark.sql(query).collect(), spark.table("gold.fact_sales").where("quantity < 0").count())
+"""
+    assert tool(RUNTIME_PYTHON, "-", text=script).splitlines()[-1] == "['a', 'b', 'c', 'f', 'g'] 0 [] 0"
+
+
 def test_the_dashboard_follows_new_events_without_a_reload(live):
     if not CHROMIUM:
         pytest.skip("no chromium")
@@ -168,7 +184,10 @@ def test_the_dashboard_follows_new_events_without_a_reload(live):
         assert any(c.isdigit() for c in first)
         assert len(loads) == before, "the page was loaded again"
         assert not problems
-        if os.environ.get("PAYSTREAK_PICTURES"):
+        if PICTURES:
+            with postgres(live) as db:
+                count = "SELECT count(*) FROM gold.fact_sales"
+                until(lambda: db.execute(count).fetchone()[0] > PICTURE_LINES, "lines enough for a picture", 3 * DEADLINE_SEC)
             PICTURE.parent.mkdir(parents=True, exist_ok=True)
             page.wait_for_timeout(1500)  # the charts' movement ends
             page.screenshot(path=str(PICTURE), full_page=True)
