@@ -2,6 +2,7 @@
 #include "base/code.h"
 #include "functions/functions_int.h"
 #include <limits.h>
+#include <string.h>
 #include <unistd.h>
 
 /* ------------------------------------------------------------------ lifetime */
@@ -136,7 +137,11 @@ struct functions_app *functions_open(const struct functions_opts *opts, struct e
         return NULL;
     }
     app->env = settings_env(app->settings, app->arena, opts->rewrite, opts->ctx);
-    app->python = opts->python ? arena_strdup(app->arena, opts->python) : worker_python(app->arena, app->dir);
+    app->python = opts->python ? opts->python : worker_python(app->arena, app->dir);
+    if (strchr(app->python, '/')) /* the worker starts in the app's folder */
+        app->python = absolute(app->arena, app->python);
+    else
+        app->python = arena_strdup(app->arena, app->python);
     return app;
 }
 

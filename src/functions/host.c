@@ -82,18 +82,24 @@ static void on_log(struct functions_app *app, const struct doc *head)
 
 static void load_failed(struct functions_app *app, const struct doc *error)
 {
+    struct arena *a = arena_new();
     struct err err;
     int64_t line = 0, col = 0;
     struct str file = doc_str(doc_get(error, "file"), STR_NONE);
-    struct str text = settings_mask(app->settings, app->arena, doc_str(doc_get(error, "message"), STR("it failed")));
+    struct str text = settings_mask(app->settings, a, doc_str(doc_get(error, "message"), STR("it failed")));
+    struct str trace = settings_mask(app->settings, a, doc_str(doc_get(error, "trace"), STR_NONE));
     (void)doc_i64(doc_get(error, "line"), &line);
     (void)doc_i64(doc_get(error, "col"), &col);
     err_set(&err, ERR_USER, "the functions app cannot be loaded: %.*s", STR_ARGS(text));
-    err_locate(&err, app_relative(app, file.len ? str_cz(app->arena, file) : app->dir), (int)line, (int)col);
-    log_debug("functions", "%.*s", STR_ARGS(doc_str(doc_get(error, "trace"), STR_NONE)));
+    err_locate(&err, app_relative(app, file.len ? str_cz(a, file) : app->dir), (int)line, (int)col);
+    log_debug("functions", "%.*s", STR_ARGS(trace));
+    arena_free(a);
+    app_hold(app); /* what is told may free it */
     if (app->indexed)
         run_failed(app, &err);
-    worker_down(app, &err);
+    if (!app->freed)
+        worker_down(app, &err);
+    app_drop(app);
 }
 
 static void loaded(struct functions_app *app, struct arena *a, const struct doc *head)

@@ -70,6 +70,7 @@ static void note_failure(struct invocation *i)
 {
     struct function *f = i->f;
     struct arena *a = i->a;
+    err_locate(&i->err, f->at->file, f->at->line, f->at->col);
     f->failures++;
     f->has_error = true;
     f->error = i->err;
@@ -85,7 +86,6 @@ static void finish(struct invocation *i)
     struct functions_app *app = i->app;
     bool failed = i->failed, note = i->note, replay = i->replay;
     int64_t events = failed ? 0 : i->events.events;
-    struct err why = i->err;
     f->running = NULL;
     if (!note && !replay) {
         f->invocations++;
@@ -101,6 +101,7 @@ static void finish(struct invocation *i)
         if (!note)
             f->has_error = false;
     }
+    struct err why = i->err;
     invocation_free(i);
     app_changed(app);
     app_hold(app); /* what is told may free it */
@@ -271,7 +272,6 @@ static void record_done(void *arg)
     if (!back(i))
         return;
     if (i->failed) {
-        err_locate(&i->err, i->f->at->file, i->f->at->line, i->f->at->col);
         finish(i);
         return;
     }
@@ -346,8 +346,6 @@ static void take_failure(struct invocation *i, const struct doc *error)
     err_set(&i->err, ERR_USER, "function '%.*s': %.*s", STR_ARGS(i->f->name), STR_ARGS(message));
     if (file.len)
         err_locate(&i->err, app_relative(i->app, str_cz(i->a, file)), (int)line, (int)col);
-    else
-        err_locate(&i->err, i->f->at->file, i->f->at->line, i->f->at->col);
     trace = settings_mask(i->app->settings, i->a, trace);
     log_debug("functions", "%.*s", STR_ARGS(trace));
 }
@@ -378,7 +376,6 @@ void invoke_lost(struct invocation *i, const struct err *why)
                 STR_ARGS(i->f->name), (intmax_t)(i->app->host.timeout_ms / 1000));
     else
         err_set(&i->err, ERR_USER, "function '%.*s': %s", STR_ARGS(i->f->name), why->msg);
-    err_locate(&i->err, i->f->at->file, i->f->at->line, i->f->at->col);
     record(i);
 }
 

@@ -167,7 +167,7 @@ void run_failed(struct functions_app *app, const struct err *err)
         struct function *f = &app->functions[i];
         f->has_error = true;
         f->error = *err;
-        f->ended = true;
+        f->ended |= app->mode == APP_ONCE;
     }
     once_check(app);
 }

@@ -256,12 +256,91 @@ static void test_past_due(void **state)
     scene_close(&s);
 }
 
+/* A worker that is not ours: says that it has the function `f`, then runs ANSWER for each frame. */
+#define FAKE(answer) \
+    "import json, os, struct\n" \
+    "def take(n):\n    b = b''\n    while len(b) < n:\n        c = os.read(3, n - len(b))\n        if not c: os._exit(0)\n        b += c\n    return b\n" \
+    "def send(m):\n    t = json.dumps(m).encode()\n    os.write(3, struct.pack('<II', 4 + len(t), len(t)) + t)\n" \
+    "def receive():\n    n, j = struct.unpack('<II', take(8))\n    return json.loads(take(n - 4)[:j])\n" \
+    "receive()\n" \
+    "t = {'type': 'timerTrigger', 'direction': 'in', 'name': 't', 'schedule': '* * * * * *', 'useMonitor': False}\n" \
+    "send({'is': 'loaded', 'functions': [{'name': 'f', 'file': 'x.py', 'line': 3, 'col': 1, 'places': {}, 'bindings': [t]}]})\n" \
+    "m = receive()\n" answer "\nreceive()\n"
+
+static void test_bad_workers(void **state)
+{
+    static const struct { const char *worker, *part; } cases[] = {
+        {FAKE("os.write(3, b'GET / HTTP/1.1')"), "what is no frame"},
+        {FAKE("os.write(3, struct.pack('<II', 4, 0))"), "what is no frame"},
+        {FAKE("os.write(3, struct.pack('<II', 8, 5) + b'null')"), "what is no frame"},
+        {FAKE("os.write(3, struct.pack('<I', 0xffffffff))"), "what is no frame"},
+        {FAKE("send({'is': 'result', 'id': m['id'], 'outputs': [{'name': 'who', 'bytes': 0}]})"), "an output 'who' that cannot be"},
+        {FAKE("send({'is': 'result', 'id': m['id'], 'outputs': [{'name': 't', 'bytes': 0}]})"), "an output 't' that cannot be"},
+        {FAKE("send({'is': 'result', 'id': m['id']})"), "no list of outputs"},
+        {FAKE("send({'is': 'failed', 'id': m['id']})"), "it failed"},
+        {FAKE("raise SystemExit(3)"), "ended with status 3"},
+        {FAKE("os.write(1, b'x' * 1000000); os.write(2, b'y' * 1000000); os._exit(0)"), "ended with status 0: yyyy"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct scene s;
+        scene_open(&s);
+        scene_file(&s, "function_app.py", "");
+        s.worker = cases[i].worker;
+        assert_true(scene_start(&s));
+        scene_once(&s, 0);
+        assert_int_equal(s.errors, 1);
+        if (!strstr(s.err.msg, cases[i].part))
+            fail_msg("%s: %s", cases[i].part, s.err.msg);
+        assert_string_equal(s.err.where.file, "x.py");
+        scene_close(&s);
+    }
+}
+
+/* Answers with an id that is none, or twice, change nothing. */
+static void test_stray_answers(void **state)
+{
+    struct scene s;
+    (void)state;
+    scene_open(&s);
+    scene_file(&s, "function_app.py", "");
+    s.worker = FAKE("r = {'is': 'result', 'id': m['id'], 'us': 1, 'outputs': []}\nsend(dict(r, id='other'))\nsend({'is': 'loaded'})\nsend({'is': 'what'})\nsend(r)\nsend(r)");
+    assert_true(scene_start(&s));
+    scene_once(&s, 0);
+    assert_int_equal(s.errors, 0);
+    assert_int_equal(scene_status(&s, "f").invocations, 1);
+    scene_close(&s);
+}
+
+/* Freed in any phase, it goes without a callback and without a leak. */
+static void test_free_at_any_time(void **state)
+{
+    struct scene s;
+    (void)state;
+    for (int turns = 0; turns < 40; turns++) {
+        scene_open(&s);
+        scene_file(&s, "function_app.py", "");
+        s.worker = FAKE("send({'is': 'result', 'id': m['id'], 'us': 1, 'outputs': []})");
+        struct functions_opts opts = scene_opts(&s);
+        s.app = functions_open(&opts, &s.err);
+        assert_non_null(s.app);
+        functions_start(s.app, on_scene_ready, &s);
+        for (int i = 0; i < turns; i++) {
+            if (s.ready && i % 2)
+                functions_stop(s.app, on_scene_stopped, &s);
+            ev_run_once(s.loop, 5);
+        }
+        scene_close(&s);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_once),    cmocka_unit_test(test_refusals), cmocka_unit_test(test_failures),
         cmocka_unit_test(test_timeout), cmocka_unit_test(test_kinds_of_functions), cmocka_unit_test(test_v1),
         cmocka_unit_test(test_run),     cmocka_unit_test(test_past_due),
+        cmocka_unit_test(test_bad_workers), cmocka_unit_test(test_stray_answers), cmocka_unit_test(test_free_at_any_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
