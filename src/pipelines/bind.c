@@ -1,4 +1,6 @@
 #include "pipelines/bind.h"
+#include "pipelines/schema_log.h"
+#include "pipelines/target.h"
 #include <string.h>
 
 enum leaf_kind { LEAF_STREAM, LEAF_SNAPSHOT, LEAF_FILES, LEAF_EMPTY };
@@ -101,19 +103,32 @@ static int delta_stream(struct binding *b, struct arena *a, const struct rel *le
     return stream_leaf(b, a, s, snap->schema, out, err);
 }
 
+/* The schema as it was inferred before, else as declared or inferred now. */
+static int file_schema(struct binding *b, struct arena *a, struct stream_source *s, struct file_source *f, struct err *err)
+{
+    struct data_file *list;
+    char *dir = target_state_dir(b->m, a, b->flow);
+    bool keep = b->mode != BIND_CHECK && b->flow->target->kind == DATASET_STREAMING_TABLE;
+    int known = keep ? schema_log_read(dir, s->index, f, b->runtime, err) : 0;
+    int64_t n = known ? 0 : file_source_list(f, a, &list, err);
+    if (known < 0 || n < 0)
+        return -1;
+    if (!known && file_source_schema(f, b->runtime, session_conn(b->session), list, (size_t)n, err)) {
+        if (err->code == ERR_INPUT && strstr(err->msg, "CF_EMPTY_DIR_FOR_SCHEMA_INFERENCE"))
+            b->missing = f->uri;
+        return -1;
+    }
+    return !known && keep && !f->declared ? schema_log_write(dir, s->index, f, err) : 0;
+}
+
 static int file_stream(struct binding *b, struct arena *a, const struct rel *leaf, struct leaf_info *out, struct err *err)
 {
     struct str key = str_fmt(a, "files:%s:%d:%d", leaf->at.file, leaf->at.line, leaf->at.col);
     struct stream_source *s = source_for(b, SOURCE_FILES, key, leaf);
     if (!s->files) {
-        struct data_file *list;
         struct file_source *f = file_source_open(b->runtime, leaf, session_engine(b->session)->names, err);
-        int64_t n = f ? file_source_list(f, a, &list, err) : -1;
-        if (n < 0 || file_source_schema(f, b->runtime, session_conn(b->session), list, (size_t)n, err)) {
-            if (err->code == ERR_INPUT && strstr(err->msg, "CF_EMPTY_DIR_FOR_SCHEMA_INFERENCE"))
-                b->missing = f->uri;
+        if (!f || file_schema(b, a, s, f, err))
             return -1;
-        }
         struct str max = file_source_option(f, "maxFilesPerTrigger");
         if (max.len && !str_i64(max, &s->max_files))
             return err_at(err, ERR_INPUT, PLACE(leaf->at), "maxFilesPerTrigger takes a number, not '%.*s'", STR_ARGS(max));

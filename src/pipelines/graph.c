@@ -84,8 +84,10 @@ static void link_inputs(struct link *l, struct dataset *d)
         deps_collect(m->arena, d->flows[i]->query, &deps);
         for (size_t j = 0; j < deps.count; j++) {
             struct dataset *input = pipelines_model_find(m, m->arena, &deps.items[j].leaf->name, d->flows[i]->scope);
-            if (input)
-                add_input(m, d, input);
+            if (!input)
+                continue;
+            add_input(m, d, input);
+            input->streamed = input->streamed || deps.items[j].leaf->streaming;
         }
         d->streams = d->streams || rel_is_streaming(d->flows[i]->query);
     }

@@ -51,6 +51,7 @@ struct dataset {
     struct dataset **inputs; size_t input_count, input_cap; /* datasets it reads, of any pipeline */
     size_t order;                  /* place in pipelines' topological order */
     bool streams;                  /* its query reads a stream */
+    bool streamed;                 /* a query reads it as a stream */
 };
 
 struct setting { struct str key, value; };

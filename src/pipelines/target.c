@@ -89,12 +89,22 @@ int target_schema(const struct dataset *d, const struct type *output, struct are
     return 0;
 }
 
+/* A continuous flow commits many times a second: its log is kept for an hour, unless the user says
+ * otherwise, or one of our streams has to find each version after a pause of any length. */
+static bool short_log(const struct dataset *d)
+{
+    for (size_t i = 0; i < d->st->properties.count; i++)
+        if (str_ieqz(d->st->properties.keys[i], LOG_RETENTION))
+            return false;
+    return d->pipeline->continuous && !d->streamed;
+}
+
 int target_spec(const struct dataset *d, const struct type *schema, struct arena *a, struct lake_spec *spec, struct err *err)
 {
     const struct stmt *st = d->st;
     size_t n = st->partitioned_by.count;
     struct str *parts = ARENA_ARRAY(a, struct str, n + 1);
-    struct lake_pair *pairs = ARENA_ARRAY(a, struct lake_pair, st->properties.count + 2 /* the caller's */);
+    struct lake_pair *pairs = ARENA_ARRAY(a, struct lake_pair, st->properties.count + 3 /* retention; the caller's */);
     for (size_t i = 0; i < n; i++) {
         const struct expr *e = st->partitioned_by.items[i];
         parts[i] = e->name.parts[e->name.count - 1];
@@ -106,6 +116,8 @@ int target_spec(const struct dataset *d, const struct type *schema, struct arena
     pairs[st->properties.count] = (struct lake_pair){STR(TARGET_OWNER), d->pipeline->name, false};
     *spec = (struct lake_spec){.schema = schema, .partition_columns = parts, .partition_count = n,
                                .properties = {pairs, st->properties.count + 1}, .description = st->comment};
+    if (short_log(d))
+        spec->properties.items[spec->properties.count++] = (struct lake_pair){STR(LOG_RETENTION), STR("interval 1 hour"), false};
     return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "pipelines/flow.h"
 
 #define TARGET_OWNER "pipelines.pipelineId"
+#define LOG_RETENTION "delta.logRetentionDuration"
 #define TARGET_FLOW "paystreak.flow."
 
 /* The flow's query; with the names of a column list that has no types. */
