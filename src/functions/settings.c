@@ -58,15 +58,20 @@ static void relax(char *text, size_t len)
     }
 }
 
+struct doc *settings_json_text(struct arena *a, const char *name, struct str text, struct err *err)
+{
+    char *copy = str_cz(a, text);
+    relax(copy, text.len);
+    return doc_json(a, name, str_of(copy, text.len), err);
+}
+
 struct doc *settings_json(struct arena *a, const char *name, const char *path, struct err *err)
 {
     struct buf text;
     struct doc *d = NULL;
     buf_init_max(&text, SETTINGS_MAX_BYTES + 1);
-    if (fs_read_file(path, SETTINGS_MAX_BYTES, &text, err) == 0) {
-        relax(text.ptr, text.len);
-        d = doc_json(a, name, str_copy(a, buf_view(&text)), err);
-    }
+    if (fs_read_file(path, SETTINGS_MAX_BYTES, &text, err) == 0)
+        d = settings_json_text(a, name, buf_view(&text), err);
     buf_release(&text);
     return d;
 }

@@ -29,6 +29,7 @@ struct settings; /* opaque */
 /* Reads the JSON file `path` as Azure does; `name` names it in errors (kept, not copied). The tree
  * lives in `a`. NULL on error. */
 struct doc *settings_json(struct arena *a, const char *name, const char *path, struct err *err) MUST_CHECK;
+struct doc *settings_json_text(struct arena *a, const char *name, struct str text, struct err *err) MUST_CHECK;
 /* "hh:mm:ss", "d.hh:mm:ss", "hh:mm:ss.fff"; with three parts of which the first is over 23,
  * "dd:hh:mm", as .NET reads it. False if malformed. */
 bool timespan_ms(struct str text, int64_t *ms);
