@@ -25,6 +25,8 @@ static void show_dataset(void *ctx, const struct dataset_status *d)
     }
     if (d->rows >= 0)
         status_rows(r->status, GROUP_TABLE, name, d->rows);
+    if (d->last_batch.us) /* rows may change and their number not */
+        row->changed_us = time_mono_us() - (time_now().us - d->last_batch.us);
     if (!busy || !row->state[0]) /* a streaming table that works is no news */
         status_state(r->status, GROUP_TABLE, name, moods[d->state], words[busy ? FLOW_STATE_RUNNING : d->state], "%.*s", STR_ARGS(d->reason));
 }

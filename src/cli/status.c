@@ -258,7 +258,13 @@ static void group_render(const struct status *s, enum status_group g, const bool
         if (s->rows[i].group != g || hidden[i])
             continue;
         row_text(line, &s->rows[i], now);
-        put_line(out, line, width, colour && g != GROUP_ADDRESS ? MOODS[s->rows[i].mood].colour : NULL);
+        if (!colour || g == GROUP_ADDRESS || s->rows[i].mood == MOOD_BAD) {
+            put_line(out, line, width, colour && g != GROUP_ADDRESS ? MOODS[MOOD_BAD].colour : NULL);
+            continue;
+        }
+        const char *mark = MOODS[s->rows[i].mood].mark; /* only the mark has a colour: "  ✓ name …" */
+        buf_printf(out, "%s  %s\033[0m", MOODS[s->rows[i].mood].colour, mark);
+        put_line(out, line + 2 + strlen(mark), width - 3, NULL);
     }
 }
 

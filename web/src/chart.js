@@ -108,7 +108,7 @@ function base() {
 function axis(kind, enc, more) {
   return {
     type: kind, axisLine: { show: kind !== 'value', lineStyle: { color: css('--line') } }, axisTick: { show: false },
-    axisLabel: { color: css('--muted'), fontSize: 11, hideOverlap: true, ...more },
+    axisLabel: { color: css('--muted'), fontSize: 11, lineHeight: 13, hideOverlap: true, ...more },
     splitLine: { show: kind === 'value', lineStyle: { color: css('--grid') } },
     name: '', nameTextStyle: { color: css('--muted') },
   };
