@@ -7,7 +7,8 @@
 #define SERVICE "/spark.connect.SparkConnectService/"
 #define SPARK_VERSION "4.2.0"
 
-struct client { struct session *session; struct call *first, **last; bool busy; char server_id[UUID_TEXT]; };
+/* A client's session. Made by the first call's worker; `current` is the call that a worker has. */
+struct client { struct session *session; struct call *first, **last, *current; bool released; char *id, server_id[UUID_TEXT]; };
 
 struct connect_server {
     struct ev_loop *loop;
@@ -61,12 +62,13 @@ static Spark__Connect__ExecutePlanResponse response(struct call *c)
     return r;
 }
 
-static void answer_batch(struct call *c, struct str bytes, int64_t rows)
+static void answer_batch(struct call *c, struct str bytes, int64_t offset, int64_t rows)
 {
     Spark__Connect__ExecutePlanResponse__ArrowBatch batch = SPARK__CONNECT__EXECUTE_PLAN_RESPONSE__ARROW_BATCH__INIT;
     Spark__Connect__ExecutePlanResponse r = response(c);
     batch.has_row_count = batch.has_data = batch.has_start_offset = true;
     batch.row_count = rows;
+    batch.start_offset = offset;
     batch.data.data = (uint8_t *)bytes.ptr;
     batch.data.len = bytes.len;
     r.response_type_case = SPARK__CONNECT__EXECUTE_PLAN_RESPONSE__RESPONSE_TYPE_ARROW_BATCH;
@@ -85,43 +87,47 @@ static void answer_complete(struct call *c)
 
 /* ---------------------------------------------------------------- ExecutePlan, on a worker */
 
-/* Sends a result's chunks, gathered up to CONNECT_BATCH_BYTES, each a whole Arrow stream. */
+/* One chunk as an Arrow stream of one record batch: the client counts the rows of a message by its batch. */
+static int send_chunk(struct call *c, const struct ArrowSchema *schema, const struct ArrowArray *chunk, int64_t offset)
+{
+    struct buf stream;
+    buf_init(&stream);
+    int rc = arrow_ipc_schema(&stream, schema, &c->err);
+    if (rc == 0 && chunk)
+        rc = arrow_ipc_batch(&stream, schema, chunk, &c->err);
+    arrow_ipc_end(&stream);
+    if (rc == 0)
+        rc = buf_check(&stream, "a result's rows", &c->err);
+    if (rc == 0)
+        answer_batch(c, buf_view(&stream), offset, chunk ? chunk->length : 0);
+    buf_release(&stream);
+    return rc;
+}
+
+/* Sends a result chunk by chunk; one without rows as the schema alone. */
 static int send_rows(struct call *c, struct duck_result *rows, const struct type *schema)
 {
     struct ArrowSchema arrow = {0};
-    struct buf stream;
-    int64_t offset = 0, total = 0;
+    int64_t total = 0;
     int rc;
     Spark__Connect__ExecutePlanResponse head = response(c);
     head.schema = type_message(c->a, schema);
     answer(c, &head.base);
     if (duck_arrow_schema(rows, &arrow, &c->err))
         return -1;
-    buf_init(&stream);
-    rc = arrow_ipc_schema(&stream, &arrow, &c->err);
-    while (rc == 0 && (rc = duck_next(rows, &c->err)) > 0) {
+    while ((rc = duck_next(rows, &c->err)) > 0) {
         struct ArrowArray chunk = {0};
         rc = duck_arrow_chunk(rows, &chunk, &c->err);
-        if (rc == 0) {
-            rc = arrow_ipc_batch(&stream, &arrow, &chunk, &c->err);
-            total += chunk.length;
-            chunk.release(&chunk);
-        }
-        if (rc == 0 && stream.len > CONNECT_BATCH_BYTES) {
-            arrow_ipc_end(&stream);
-            answer_batch(c, buf_view(&stream), total - offset);
-            offset = total;
-            buf_clear(&stream);
-            rc = arrow_ipc_schema(&stream, &arrow, &c->err);
-        }
+        if (rc)
+            break;
+        rc = send_chunk(c, &arrow, &chunk, total);
+        total += chunk.length;
+        chunk.release(&chunk);
+        if (rc)
+            break;
     }
-    if (rc == 0 && total == 0) /* a client takes a stream without a batch for no result at all */
-        rc = arrow_ipc_batch(&stream, &arrow, NULL, &c->err);
-    if (rc == 0) {
-        arrow_ipc_end(&stream);
-        answer_batch(c, buf_view(&stream), total - offset);
-    }
-    buf_release(&stream);
+    if (rc == 0 && total == 0)
+        rc = send_chunk(c, &arrow, NULL, 0);
     arrow.release(&arrow);
     return rc;
 }
@@ -295,6 +301,8 @@ static const struct { const char *key, *value; } CONFIG[] = {
 static const char *config_value(struct call *c, const char *key)
 {
     struct str set = session_get(c->client->session, str_z(key));
+    if (!key)
+        return NULL;
     if (set.ptr)
         return str_cz(c->a, set);
     for (size_t i = 0; i < COUNT_OF(CONFIG); i++)
@@ -342,7 +350,10 @@ static int run_config(struct call *c)
     } else if (kind == OP(IS_MODIFIABLE)) {
         for (size_t i = 0; i < op->is_modifiable->n_keys; i++)
             pair(c, &r, &cap, op->is_modifiable->keys[i], "true");
-    } else if (kind != OP(GET_ALL) && kind != OP(UNSET)) {
+    } else if (kind == OP(UNSET)) {
+        for (size_t i = 0; i < op->unset->n_keys; i++)
+            session_unset(c->client->session, str_z(op->unset->keys[i]));
+    } else if (kind != OP(GET_ALL)) {
         return err_set(&c->err, ERR_INPUT, "Config without an operation");
     }
     answer(c, &r.base);
@@ -370,6 +381,8 @@ static int run_analyze(struct call *c)
     Spark__Connect__AnalyzePlanResponse__SparkVersion version = SPARK__CONNECT__ANALYZE_PLAN_RESPONSE__SPARK_VERSION__INIT;
     Spark__Connect__AnalyzePlanResponse__IsLocal local = SPARK__CONNECT__ANALYZE_PLAN_RESPONSE__IS_LOCAL__INIT;
     Spark__Connect__AnalyzePlanResponse__IsStreaming streaming = SPARK__CONNECT__ANALYZE_PLAN_RESPONSE__IS_STREAMING__INIT;
+    Spark__Connect__AnalyzePlanResponse__Persist persist = SPARK__CONNECT__ANALYZE_PLAN_RESPONSE__PERSIST__INIT;
+    Spark__Connect__AnalyzePlanResponse__Unpersist unpersist = SPARK__CONNECT__ANALYZE_PLAN_RESPONSE__UNPERSIST__INIT;
     struct rel *rel;
     r.session_id = c->session_id;
     r.server_side_session_id = c->client->server_id;
@@ -394,6 +407,12 @@ static int run_analyze(struct call *c)
         streaming.is_streaming = rel_is_streaming(rel);
         r.is_streaming = &streaming;
         r.result_case = RESULT(IS_STREAMING);
+    } else if (q->analyze_case == ANALYZE(PERSIST)) { /* what a statement reads is always fresh: nothing is kept */
+        r.persist = &persist;
+        r.result_case = RESULT(PERSIST);
+    } else if (q->analyze_case == ANALYZE(UNPERSIST)) {
+        r.unpersist = &unpersist;
+        r.result_case = RESULT(UNPERSIST);
     } else if (q->analyze_case == ANALYZE(DDL_PARSE)) {
         const struct type *t = type_read_ddl(c->a, str_copy(c->a, str_z(q->ddl_parse->ddl_string)), &c->err);
         if (!t)
@@ -414,6 +433,7 @@ static int run_analyze(struct call *c)
 static void client_free(struct client *k)
 {
     session_free(k->session);
+    mem_free(k->id);
     mem_free(k);
 }
 
@@ -444,14 +464,26 @@ static void call_free(struct call *c)
     arena_free(c->a);
 }
 
+/* Ends the statement of a call that a worker has; one that waits its turn is not touched. */
+static void interrupt(struct call *c)
+{
+    struct session *s = __atomic_load_n(&c->client->session, __ATOMIC_ACQUIRE);
+    if (c->client->current == c && s)
+        duck_interrupt(session_conn(s));
+}
+
 static void call_gone(struct h2_call *h)
 {
-    struct call *c = h2_call_user(h);
-    if (c->client && c->client->session)
-        duck_interrupt(session_conn(c->client->session));
+    interrupt(h2_call_user(h));
 }
 
 static void next_call(struct connect_server *s, struct client *k);
+
+static void client_drop(struct connect_server *s, struct client *k)
+{
+    map_remove(s->clients, str_z(k->id));
+    client_free(k);
+}
 
 static void call_work(void *arg)
 {
@@ -459,9 +491,10 @@ static void call_work(void *arg)
     struct call *c = arg;
     struct client *k = c->client;
     if (!k->session) {
-        k->session = session_new(c->server->engine, &c->err);
-        if (k->session && c->server->search_path)
-            session_search_path(k->session, str_z(c->server->search_path));
+        struct session *made = session_new(c->server->engine, &c->err);
+        if (made && c->server->search_path)
+            session_search_path(made, str_z(c->server->search_path));
+        __atomic_store_n(&k->session, made, __ATOMIC_RELEASE); /* the loop reads it to interrupt */
     }
     c->failed = !k->session || runs[c->method](c) != 0;
 }
@@ -479,10 +512,12 @@ static void call_done(void *arg)
     else
         h2_call_finish(c->h2, GRPC_OK, NULL);
     call_free(c);
-    k->busy = false;
+    k->current = NULL;
     s->running--;
     if (s->closing && s->running == 0)
         server_end(s);
+    else if (k->released && !k->first)
+        client_drop(s, k);
     else
         next_call(s, k);
 }
@@ -490,12 +525,12 @@ static void call_done(void *arg)
 static void next_call(struct connect_server *s, struct client *k)
 {
     struct call *c = k->first;
-    if (k->busy || !c || s->closing)
+    if (k->current || !c || s->closing)
         return;
     k->first = c->next;
     if (!k->first)
         k->last = &k->first;
-    k->busy = true;
+    k->current = c;
     s->running++;
     ev_work(s->loop, call_work, call_done, c);
 }
@@ -515,6 +550,7 @@ static struct client *client_of(struct connect_server *s, const char *id, struct
     }
     k = NEW(struct client);
     k->last = &k->first;
+    k->id = mem_strdup(id);
     uuid_make(k->server_id);
     map_put(s->clients, str_z(id), k);
     return k;
@@ -587,11 +623,15 @@ static void on_release_session(struct h2_call *h, struct str m)
 {
     Spark__Connect__ReleaseSessionRequest *q = spark__connect__release_session_request__unpack(NULL, m.len, (const uint8_t *)m.ptr);
     Spark__Connect__ReleaseSessionResponse r = SPARK__CONNECT__RELEASE_SESSION_RESPONSE__INIT;
+    if (!q) {
+        h2_call_finish(h, GRPC_INVALID_ARGUMENT, "the request cannot be decoded");
+        return;
+    }
     struct connect_server *s = h2_call_ctx(h);
-    struct client *k = q && q->session_id ? map_get(s->clients, str_z(q->session_id)) : NULL;
+    struct client *k = q->session_id ? map_get(s->clients, str_z(q->session_id)) : NULL;
     struct buf b;
     buf_init(&b);
-    r.session_id = q ? q->session_id : NULL;
+    r.session_id = q->session_id;
     r.server_side_session_id = k ? k->server_id : NULL;
     size_t n = protobuf_c_message_get_packed_size(&r.base);
     void *room = buf_room(&b, n + 1);
@@ -599,17 +639,48 @@ static void on_release_session(struct h2_call *h, struct str m)
         buf_took(&b, protobuf_c_message_pack(&r.base, room));
     h2_call_send_buf(h, &b);
     h2_call_finish(h, GRPC_OK, NULL);
-    if (k && !k->busy && !k->first) {
-        map_remove(s->clients, str_z(q->session_id));
-        client_free(k);
+    if (k && !k->current && !k->first)
+        client_drop(s, k);
+    else if (k)
+        k->released = true; /* its last call lets it go */
+    spark__connect__release_session_request__free_unpacked(q, NULL);
+}
+
+/* spark.interruptAll(), interruptOperation(): the running statement, if it is among those meant. Tags are not kept. */
+static void on_interrupt(struct h2_call *h, struct str m)
+{
+    Spark__Connect__InterruptRequest *q = spark__connect__interrupt_request__unpack(NULL, m.len, (const uint8_t *)m.ptr);
+    if (!q) {
+        h2_call_finish(h, GRPC_INVALID_ARGUMENT, "the request cannot be decoded");
+        return;
     }
-    if (q)
-        spark__connect__release_session_request__free_unpacked(q, NULL);
+    struct connect_server *s = h2_call_ctx(h);
+    struct client *k = q->session_id ? map_get(s->clients, str_z(q->session_id)) : NULL;
+    struct call *c = k ? k->current : NULL;
+    bool all = q->interrupt_type == SPARK__CONNECT__INTERRUPT_REQUEST__INTERRUPT_TYPE__INTERRUPT_TYPE_ALL;
+    bool meant = c && c->method == METHOD_EXECUTE && (all || (q->operation_id && strcmp(q->operation_id, c->operation_id) == 0));
+    Spark__Connect__InterruptResponse r = SPARK__CONNECT__INTERRUPT_RESPONSE__INIT;
+    r.session_id = q->session_id;
+    r.server_side_session_id = k ? k->server_id : NULL;
+    r.n_interrupted_ids = meant;
+    r.interrupted_ids = meant ? &c->operation_id : NULL;
+    if (meant)
+        interrupt(c);
+    struct buf b;
+    buf_init(&b);
+    size_t n = protobuf_c_message_get_packed_size(&r.base);
+    void *room = buf_room(&b, n + 1);
+    if (room)
+        buf_took(&b, protobuf_c_message_pack(&r.base, room));
+    h2_call_send_buf(h, &b);
+    h2_call_finish(h, GRPC_OK, NULL);
+    spark__connect__interrupt_request__free_unpacked(q, NULL);
 }
 
 static const struct h2_method METHODS[] = {
     {SERVICE "Config", on_config, NULL}, {SERVICE "AnalyzePlan", on_analyze, NULL}, {SERVICE "ExecutePlan", on_execute, NULL},
-    {SERVICE "ReleaseExecute", on_release_execute, NULL}, {SERVICE "ReleaseSession", on_release_session, NULL}, {NULL, NULL, NULL},
+    {SERVICE "ReleaseExecute", on_release_execute, NULL}, {SERVICE "ReleaseSession", on_release_session, NULL}, {SERVICE "Interrupt", on_interrupt, NULL},
+    {NULL, NULL, NULL},
 };
 
 static enum grpc_status check_token(struct h2_call *h, char msg[200])

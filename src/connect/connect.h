@@ -1,7 +1,7 @@
 /* connect -- a Spark Connect server, as much as unmodified pyspark-client notebooks need.
  *
  *   Config                       settings of the session
- *   AnalyzePlan                  schema, spark_version, is_local, is_streaming, explain, tree_string, ddl_parse
+ *   AnalyzePlan                  schema, spark_version, is_local, is_streaming, ddl_parse; persist and unpersist, which change nothing
  *   ExecutePlan                  relations as Arrow batches; sql_command, create_dataframe_view
  *   ReleaseExecute, ReleaseSession, Interrupt   answered
  *
@@ -14,7 +14,7 @@
 #include "engine/session.h"
 #include "net/h2.h"
 
-enum { CONNECT_MAX_SESSIONS = 1000, CONNECT_BATCH_BYTES = 4 << 20 };
+enum { CONNECT_MAX_SESSIONS = 1000 };
 
 struct connect_server;
 struct connect_opts { const char *host; int port; const char *token; /* NULL: none asked */ struct engine *engine; const char *search_path; };

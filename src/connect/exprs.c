@@ -35,6 +35,20 @@ int names_translate(struct arena *a, const char *text, struct names *out, struct
     return 0;
 }
 
+/* The type that a decimal literal says, or that of its digits. */
+static const struct type *decimal_type(struct arena *a, const Spark__Connect__Expression__Literal__Decimal *m, struct str text)
+{
+    int digits = 0, scale = 0;
+    bool point = false;
+    for (size_t i = 0; i < text.len; i++) {
+        point |= text.ptr[i] == '.';
+        bool digit = text.ptr[i] >= '0' && text.ptr[i] <= '9';
+        digits += digit;
+        scale += digit && point;
+    }
+    return type_decimal(a, m->has_precision ? m->precision : digits > 0 ? digits : 1, m->has_scale ? m->scale : scale);
+}
+
 static struct expr *literal(struct arena *a, const Spark__Connect__Expression__Literal *m, int depth, struct err *err)
 {
     struct expr *e = expr_new(a, EXPR_LITERAL, NOWHERE);
@@ -83,7 +97,7 @@ static struct expr *literal(struct arena *a, const Spark__Connect__Expression__L
         return e;
     case LIT(DECIMAL):
         *l = (struct lit){.kind = LIT_DECIMAL, .text = str_copy(a, str_z(m->decimal->value))};
-        e->type = type_decimal(a, m->decimal->has_precision ? m->decimal->precision : 38, m->decimal->has_scale ? m->decimal->scale : 0);
+        e->type = decimal_type(a, m->decimal, l->text);
         return e;
     case LIT(DATE):
         *l = (struct lit){.kind = LIT_DATE, .i64 = m->date};

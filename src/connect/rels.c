@@ -280,9 +280,13 @@ static struct rel *drop_rel(struct arena *a, const Spark__Connect__Relation *m, 
 
 static struct rel *sample_rel(struct arena *a, const Spark__Connect__Relation *m, int depth, struct err *err)
 {
+    if (m->sample->lower_bound != 0 || m->sample->with_replacement) {
+        err_set(err, ERR_UNSUPPORTED, "%s is not supported", m->sample->with_replacement ? "sample with replacement" : "randomSplit");
+        return NULL;
+    }
     struct rel *r = over(a, REL_SAMPLE, m->sample->input, depth, err);
     if (r)
-        r->fraction = m->sample->upper_bound - m->sample->lower_bound;
+        r->fraction = m->sample->upper_bound;
     if (r)
         r->seed = m->sample->seed;
     return r;

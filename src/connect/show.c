@@ -67,6 +67,9 @@ int show_string(struct session *s, struct arena *a, const Spark__Connect__ShowSt
                 const struct type **schema, struct err *err)
 {
     int64_t wanted = m->has_num_rows ? m->num_rows : 20, seen = 0;
+    wanted = wanted < 0 ? 0 : wanted; /* as Spark does */
+    if (m->vertical)
+        return err_set(err, ERR_UNSUPPORTED, "show(vertical=True) is not supported");
     struct session_plan plan;
     struct rel *limit = rel_new(a, REL_LIMIT, (struct place){"", 0, 0});
     limit->input = rel_translate(a, m->input, err);

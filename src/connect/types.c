@@ -40,7 +40,7 @@ static const struct type *translate(struct arena *a, const Spark__Connect__DataT
         return type_struct(a, f, m->struct_->n_fields);
     }
     if (m->kind_case == KIND(UNPARSED))
-        return type_read_ddl(a, str_z(m->unparsed->data_type_string), err);
+        return type_read_ddl(a, str_copy(a, str_z(m->unparsed->data_type_string)), err);
     err_set(err, ERR_UNSUPPORTED, "type %s is not supported", oneof_name(&spark__connect__data_type__descriptor, (int)m->kind_case));
     return NULL;
 }

@@ -99,6 +99,14 @@ void session_set(struct session *s, struct str key, struct str value)
     mem_free(map_put(s->settings, key, str_dup(value)));
 }
 
+void session_unset(struct session *s, struct str key)
+{
+    mem_free(map_remove(s->settings, key));
+    for (size_t i = 0; i < COUNT_OF(DEFAULTS); i++)
+        if (str_ieqz(key, DEFAULTS[i].key))
+            session_set(s, key, str_z(DEFAULTS[i].value));
+}
+
 struct str session_get(const struct session *s, struct str key) { return str_z(map_get(s->settings, key)); }
 bool session_ansi(const struct session *s) { return str_ieqz(session_get(s, STR("spark.sql.ansi.enabled")), "true"); }
 

@@ -45,6 +45,7 @@ struct str session_schema(const struct session *s);
 /* Schemas tried in order for an unqualified name that the current schema lacks (`a,b,c`). */
 void session_search_path(struct session *s, struct str csv);
 void session_set(struct session *s, struct str key, struct str value);
+void session_unset(struct session *s, struct str key);  /* back to what it is from the start */
 struct str session_get(const struct session *s, struct str key); /* NONE if unset */
 /* Binds :name in the statements that follow; text, as a notebook's parameters are. */
 void session_param(struct session *s, struct str name, struct str value);
