@@ -1,5 +1,5 @@
 #include "pipelines/events.h"
-#include "lake/write.h"
+#include "lake/maintain.h"
 #include "pipelines/run.h"
 #include <string.h>
 
@@ -288,8 +288,8 @@ static int log_name(struct arena *a, const struct pipeline *pl, struct lake_name
 
 static int ensure_table(const struct flush *f, struct lake_txn *x, const struct lake_name *name, struct arena *a, struct err *err)
 {
-    struct lake_pair owner = {STR("pipelines.pipelineId"), f->pl->name, false};
-    struct lake_spec spec = {.schema = type_read_ddl(a, STR(EVENT_DDL), err), .properties = {&owner, 1},
+    struct lake_pair pairs[] = {{STR("pipelines.pipelineId"), f->pl->name, false}, {STR("delta.logRetentionDuration"), STR("interval 1 day"), false}};
+    struct lake_spec spec = {.schema = type_read_ddl(a, STR(EVENT_DDL), err), .properties = {pairs, COUNT_OF(pairs)},
                              .description = str_fmt(a, "Event log of pipeline %.*s", STR_ARGS(f->pl->name))};
     const struct lake_entry e = {.kind = LAKE_MANAGED, .name = *name, .format = STR("delta"), .comment = spec.description, .owner = f->pl->name,
                                  .location = str_z(lake_catalog_dir(f->p->m.engine->catalog, a, name)), .created_ms = time_now_ms()};
@@ -312,6 +312,13 @@ static int write_events(const struct flush *f, struct lake_txn *x, struct queued
     int64_t rows = lake_txn_write(x, buf_view(&sql), NULL, err);
     buf_release(&sql);
     return rows < 0 ? -1 : 0;
+}
+
+static void join_files(const struct flush *f, const char *dir)
+{
+    struct err err = {};
+    if (lake_maintain(lake_catalog_table(f->p->m.engine->catalog, dir), session_conn(f->session), &err) < 0)
+        log_err(LOG_WARN, "pipelines", &err);
 }
 
 static int flush_once(struct flush *f, struct arena *a, struct err *err)
@@ -338,6 +345,8 @@ static int flush_once(struct flush *f, struct arena *a, struct err *err)
     if (!rc)
         rc = lake_txn_commit(x, &version, err);
     lake_txn_end(x);
+    if (!rc && version % LAKE_LEVEL_FILES == 0)
+        join_files(f, dir);
     *end = NULL;
     while (fresh) {
         struct queued *q = fresh;

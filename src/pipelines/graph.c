@@ -93,6 +93,19 @@ static void link_inputs(struct link *l, struct dataset *d)
     }
 }
 
+/* What everybody may read must not need what only its pipeline knows. */
+static void check_view(struct link *l, const struct dataset *d)
+{
+    struct err err = {};
+    for (size_t i = 0; d->kind == DATASET_VIEW && i < d->input_count; i++) {
+        if (!d->inputs[i]->unpublished)
+            continue;
+        err_at(&err, ERR_INPUT, PLACE(d->st->at), "[INVALID_TEMP_OBJ_REFERENCE] view %.*s is for everybody, but reads %.*s, which only this pipeline knows",
+               STR_ARGS(d->shown), STR_ARGS(d->inputs[i]->shown));
+        problem(l, d->pipeline, &err);
+    }
+}
+
 /* ---- order */
 
 struct node { struct dataset *d; bool done; };
@@ -218,6 +231,7 @@ int graph_link(struct model *m, void (*on_problem)(void *ctx, struct str pipelin
                 problem(&l, pl, &err);
             }
             link_inputs(&l, d);
+            check_view(&l, d);
         }
     }
     sort(&l);

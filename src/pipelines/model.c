@@ -56,7 +56,7 @@ struct dataset *pipelines_model_find(const struct model *m, struct arena *a, con
     if (d || lake_name_resolve(a, n.parts, n.count, &scope->names, &full, &ignored))
         return d;
     d = map_get(m->published, lake_name_text(a, &full));
-    if (d || !live)
+    if (d || !live || !scope->pipeline)
         return d;
     /* LIVE.x of a table that its pipeline published elsewhere: by its last name */
     for (size_t i = 0; i < scope->pipeline->dataset_count; i++)

@@ -49,9 +49,8 @@ static void add_reader(struct pipelines *p, struct node *from, struct node *read
     from->readers[from->reader_count++] = reader;
 }
 
-/* Makes `reader` known to the flows of all tables that `d` is or, being a view, reads. In order of
- * dependence, so that a stack of the views still to look into is enough. */
-static void reads(struct pipelines *p, struct node *reader, const struct dataset *d)
+/* Calls fn for what dataset `d` reads: tables, and views with all that is below them, each once. */
+static void below(struct pipelines *p, const struct dataset *d, void (*fn)(void *ctx, const struct dataset *in), void *ctx)
 {
     struct arena *a = arena_new();
     const struct dataset **stack = ARENA_ARRAY(a, const struct dataset *, p->m.order_count + 1);
@@ -59,37 +58,53 @@ static void reads(struct pipelines *p, struct node *reader, const struct dataset
     size_t n = 0;
     for (stack[n++] = d; n;) {
         const struct dataset *at = stack[--n];
-        for (size_t i = 0; at->dir && i < at->flow_count; i++)
-            add_reader(p, &p->nodes[at->flows[i]->index], reader);
-        for (size_t i = 0; !at->dir && i < at->input_count; i++) {
-            if (!seen[at->inputs[i]->order])
-                stack[n++] = at->inputs[i];
-            seen[at->inputs[i]->order] = true;
+        for (size_t i = 0; i < at->input_count; i++) {
+            const struct dataset *in = at->inputs[i];
+            if (seen[in->order])
+                continue;
+            seen[in->order] = true;
+            fn(ctx, in);
+            if (!in->dir)
+                stack[n++] = in;
         }
     }
     arena_free(a);
 }
 
-struct outside { const struct model *m; struct arena *arena; const struct flow *f; bool found; };
+struct linking { struct pipelines *p; struct node *node; struct arena *arena; const struct query_scope *scope; };
+
+static void note_reader(void *ctx, const struct dataset *in)
+{
+    struct linking *l = ctx;
+    for (size_t i = 0; in->dir && i < in->flow_count; i++)
+        add_reader(l->p, &l->p->nodes[in->flows[i]->index], l->node);
+}
 
 static void find_outside(void *ctx, const struct rel *r)
 {
-    struct outside *o = ctx;
+    struct linking *l = ctx;
     if (r->kind == REL_SOURCE || (r->kind == REL_FUNCTION && (str_ieqz(r->func, "read_files") || str_ieqz(r->func, "cloud_files"))))
-        o->found = true;
-    if (r->kind == REL_TABLE && !pipelines_model_find(o->m, o->arena, &r->name, o->f->scope))
-        o->found = true; /* a CTE's name counts too: an idle look more */
+        l->node->external = true;
+    if (r->kind == REL_TABLE && !pipelines_model_find(&l->p->m, l->arena, &r->name, l->scope))
+        l->node->external = true; /* a CTE's name counts too: an idle look more */
 }
 
-static bool reads_outside(struct pipelines *p, const struct flow *f)
+static void view_outside(void *ctx, const struct dataset *in)
 {
-    struct outside o = {&p->m, arena_new(), f, false};
-    rel_visit(f->query, find_outside, &o);
-    for (size_t i = 0; !o.found && i < f->target->input_count; i++)
-        for (size_t k = 0; !f->target->inputs[i]->dir && k < f->target->inputs[i]->flow_count; k++)
-            rel_visit(f->target->inputs[i]->flows[k]->query, find_outside, &o);
-    arena_free(o.arena);
-    return o.found;
+    struct linking *l = ctx;
+    for (size_t i = 0; !in->dir && i < in->flow_count; i++) {
+        l->scope = in->flows[i]->scope;
+        rel_visit(in->flows[i]->query, find_outside, l);
+    }
+}
+
+static void link_node(struct pipelines *p, struct node *n)
+{
+    struct linking l = {p, n, arena_new(), n->flow->scope};
+    rel_visit(n->flow->query, find_outside, &l);
+    below(p, n->flow->target, view_outside, &l);
+    below(p, n->flow->target, note_reader, &l);
+    arena_free(l.arena);
 }
 
 void run_link(struct pipelines *p)
@@ -104,12 +119,9 @@ void run_link(struct pipelines *p)
         p->shown[i] = (struct shown){.rows = -1, .version = -1};
     for (size_t i = 0; i < m->flow_count; i++)
         p->nodes[i].flow = m->flows[i];
-    for (size_t i = 0; i < m->flow_count; i++) {
-        struct dataset *d = m->flows[i]->target;
-        for (size_t k = 0; d->dir && k < d->input_count; k++)
-            reads(p, &p->nodes[i], d->inputs[k]);
-        p->nodes[i].external = d->dir && reads_outside(p, m->flows[i]);
-    }
+    for (size_t i = 0; i < m->flow_count; i++)
+        if (m->flows[i]->target->dir)
+            link_node(p, &p->nodes[i]);
 }
 
 /* ---- what may run */

@@ -67,7 +67,7 @@ static void setup_work(void *arg)
     for (size_t i = 0; i < m->order_count; i++) {
         struct dataset *d = m->order[i];
         struct err err = {};
-        if ((s->pl && d->pipeline != s->pl) || held_back(s, d))
+        if ((s->pl && d->pipeline != s->pl) || run_problem(s->p, d->pipeline) || held_back(s, d))
             continue;
         if (of != d->pipeline) {
             session_free(session);
@@ -129,6 +129,8 @@ void setup_start(struct pipelines *p)
     if (p->setting_up || p->running)
         return;
     p->setting_up = true;
+    if (!s->pl && run_problem(p, NULL))
+        s->first = run_problem(p, NULL)->err; /* its pipeline is left alone */
     s->waiting = mem_alloc((p->m.order_count + 1) * sizeof *s->waiting);
     s->errors = mem_alloc((p->m.order_count + 1) * sizeof *s->errors);
     s->pending = mem_alloc((p->m.order_count + 1) * sizeof *s->pending);
