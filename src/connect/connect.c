@@ -93,7 +93,7 @@ static int send_chunk(struct call *c, const struct ArrowSchema *schema, const st
     struct buf stream;
     buf_init(&stream);
     int rc = arrow_ipc_schema(&stream, schema, &c->err);
-    if (rc == 0 && chunk)
+    if (rc == 0) /* with no rows a batch of none: a client takes a stream without a batch for no result at all */
         rc = arrow_ipc_batch(&stream, schema, chunk, &c->err);
     arrow_ipc_end(&stream);
     if (rc == 0)
@@ -104,7 +104,7 @@ static int send_chunk(struct call *c, const struct ArrowSchema *schema, const st
     return rc;
 }
 
-/* Sends a result chunk by chunk; one without rows as the schema alone. */
+/* Sends a result chunk by chunk. */
 static int send_rows(struct call *c, struct duck_result *rows, const struct type *schema)
 {
     struct ArrowSchema arrow = {0};
@@ -285,7 +285,7 @@ static int run_execute(struct call *c)
 
 static const struct { const char *key, *value; } CONFIG[] = {
     {"spark.sql.session.timeZone", "UTC"}, {"spark.sql.timestampType", "TIMESTAMP_LTZ"}, {"spark.sql.ansi.enabled", "true"},
-    {"spark.sql.session.localRelationCacheThreshold", "1048576"}, {"spark.sql.session.localRelationSizeLimit", "3221225472"},
+    {"spark.sql.session.localRelationCacheThreshold", "33554432"}, {"spark.sql.session.localRelationSizeLimit", "3221225472"},
     {"spark.sql.session.localRelationChunkSizeRows", "10000"}, {"spark.sql.session.localRelationChunkSizeBytes", "16777216"},
     {"spark.sql.session.localRelationBatchOfChunksSizeBytes", "1073741824"},
     {"spark.sql.execution.arrow.pyspark.enabled", "true"}, {"spark.sql.execution.arrow.pyspark.fallback.enabled", "true"},
