@@ -1,4 +1,5 @@
 #include "connect/translate.h"
+#include "connect/arrow_read.h"
 #include "sparksql/sparksql.h"
 
 #define REL(x) SPARK__CONNECT__RELATION__REL_TYPE_##x
@@ -36,6 +37,34 @@ static struct str *copy_names(struct arena *a, char *const *names, size_t n)
     return out;
 }
 
+/* A schema as the client writes it: Spark's JSON or DDL. */
+static const struct type *schema_text(struct arena *a, const char *text, struct err *err)
+{
+    struct str s = str_copy(a, str_z(text));
+    if (s.ptr[0] != '{')
+        return type_read_ddl(a, s, err);
+    struct doc *d = doc_json(a, "schema", s, err);
+    return d ? type_read_json(a, d, err) : NULL;
+}
+
+/* spark.createDataFrame(): the rows come with the plan. */
+static struct rel *local_rel(struct arena *a, const Spark__Connect__Relation *m, int depth, struct err *err)
+{
+    const Spark__Connect__LocalRelation *l = m->local_relation;
+    struct rel *r = rel_new(a, REL_LOCAL, NOWHERE);
+    struct buf sql;
+    (void)depth;
+    if (l->schema && *l->schema && !(r->schema = schema_text(a, l->schema, err)))
+        return NULL;
+    buf_init(&sql);
+    int rc = arrow_read_sql(a, str_of((char *)l->data.data, l->has_data ? l->data.len : 0), &r->schema, &sql, err);
+    if (rc == 0)
+        rc = buf_check(&sql, "a local DataFrame", err);
+    r->text = str_copy(a, buf_view(&sql));
+    buf_release(&sql);
+    return rc ? NULL : r;
+}
+
 static struct rel *read_source(struct arena *a, const Spark__Connect__Read__DataSource *m, bool streaming, struct err *err)
 {
     struct rel *r = rel_new(a, REL_SOURCE, NOWHERE);
@@ -52,13 +81,7 @@ static struct rel *read_source(struct arena *a, const Spark__Connect__Read__Data
     }
     if (!m->schema || !*m->schema)
         return r;
-    struct str text = str_copy(a, str_z(m->schema));
-    if (text.ptr[0] == '{') {
-        struct doc *d = doc_json(a, "schema", text, err);
-        r->schema = d ? type_read_json(a, d, err) : NULL;
-    } else {
-        r->schema = type_read_ddl(a, text, err);
-    }
+    r->schema = schema_text(a, m->schema, err);
     return r->schema ? r : NULL;
 }
 
@@ -153,6 +176,14 @@ static struct rel *limit_rel(struct arena *a, const Spark__Connect__Relation *m,
     struct rel *r = over(a, REL_LIMIT, m->limit->input, depth, err);
     if (r)
         r->limit = expr_int(a, NOWHERE, m->limit->limit);
+    return r;
+}
+
+static struct rel *tail_rel(struct arena *a, const Spark__Connect__Relation *m, int depth, struct err *err)
+{
+    struct rel *r = over(a, REL_TAIL, m->tail->input, depth, err);
+    if (r)
+        r->limit = expr_int(a, NOWHERE, m->tail->limit);
     return r;
 }
 
@@ -302,6 +333,7 @@ static const rel_fn RELATIONS[] = {
     [REL(SET_OP)] = set_rel, [REL(SORT)] = sort_rel, [REL(LIMIT)] = limit_rel, [REL(OFFSET)] = offset_rel, [REL(AGGREGATE)] = aggregate_rel,
     [REL(DEDUPLICATE)] = dedup_rel, [REL(RANGE)] = range_rel, [REL(SUBQUERY_ALIAS)] = alias_rel, [REL(TO_DF)] = to_df_rel,
     [REL(WITH_COLUMNS_RENAMED)] = renamed_rel, [REL(WITH_COLUMNS)] = with_columns_rel, [REL(DROP)] = drop_rel, [REL(SAMPLE)] = sample_rel,
+    [REL(LOCAL_RELATION)] = local_rel, [REL(TAIL)] = tail_rel,
     [REL(HINT)] = hint_rel, [REL(REPARTITION)] = repartition_rel, [REL(REPARTITION_BY_EXPRESSION)] = repartition_by_rel,
 };
 
