@@ -80,7 +80,7 @@ static int check_columns(const struct stmt *st, struct err *err)
     return 0;
 }
 
-static int check_table(const struct stmt *st, struct err *err)
+static int check_table(struct arena *a, const struct stmt *st, struct err *err)
 {
     if (st->using_format.len && !str_ieqz(st->using_format, "delta"))
         return err_at(err, ERR_UNSUPPORTED, PLACE(st->at), "USING %.*s: a pipeline's tables are Delta tables", STR_ARGS(st->using_format));
@@ -95,6 +95,9 @@ static int check_table(const struct stmt *st, struct err *err)
     for (size_t i = 0; i < st->partitioned_by.count; i++)
         if (st->partitioned_by.items[i]->kind != EXPR_COLUMN)
             return err_at(err, ERR_UNSUPPORTED, PLACE(st->partitioned_by.items[i]->at), "PARTITIONED BY takes columns");
+    for (size_t i = 0; i < st->constraint_count; i++)
+        if (str_find(str_upper(a, st->constraints[i]), STR("CHECK")) >= 0)
+            return err_at(err, ERR_UNSUPPORTED, PLACE(st->at), "a CHECK constraint of a pipeline's dataset is not supported: use CONSTRAINT … EXPECT");
     return check_columns(st, err);
 }
 
@@ -168,7 +171,7 @@ static int add_dataset(struct model *m, struct pipeline *pl, const struct stmt *
     bool table = d->kind == DATASET_STREAMING_TABLE || d->kind == DATASET_MATERIALIZED_VIEW;
     if (pl->dataset_count == PIPELINE_MAX_DATASETS)
         return err_at(err, ERR_LIMIT, PLACE(st->at), "a pipeline has at most PIPELINE_MAX_DATASETS datasets");
-    if ((table ? check_table(st, err) : check_view(st, err)) || dataset_name(m, d, &st->name, err))
+    if ((table ? check_table(m->arena, st, err) : check_view(st, err)) || dataset_name(m, d, &st->name, err))
         return -1;
     if (table)
         d->dir = lake_catalog_dir(m->engine->catalog, m->arena, &d->name);

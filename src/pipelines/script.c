@@ -95,6 +95,9 @@ static int do_set(struct script *s, const struct stmt *st, struct err *err)
     if (!st->key.ptr || !st->value.ptr)
         return err_at(err, ERR_UNSUPPORTED, s->shown, st->at.line, st->at.col,
                       "SET in a pipeline gives a parameter its value: SET key = value");
+    if (str_starts_z(st->key, "spark."))
+        return err_at(err, ERR_UNSUPPORTED, s->shown, st->at.line, st->at.col,
+                      "SET %.*s in a pipeline's file is not supported: put it into the pipeline's configuration", STR_ARGS(st->key));
     set_param(s, st->key, st->value);
     return 0;
 }

@@ -62,7 +62,8 @@ static int delta_range(struct stream_source *s, struct arena *a, struct session 
 {
     struct lake_table *t = table_of(s, session);
     CHECK(s->snapshot);
-    if (!str_eq(s->snapshot->id, s->to.reservoir_id))
+    if (!str_eq(s->snapshot->id, s->to.reservoir_id) ||
+        (s->from.kind == SOURCE_DELTA && !str_eq(s->from.reservoir_id, s->to.reservoir_id)))
         return err_at(err, ERR_USER, PLACE(s->at),
                       "[DIFFERENT_DELTA_TABLE_READ_BY_STREAMING_SOURCE] %.*s is another table than the one that was read so far: run a full refresh",
                       STR_ARGS(s->shown));
