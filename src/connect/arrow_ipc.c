@@ -7,7 +7,8 @@
 enum { HEADER_SCHEMA = 1, HEADER_BATCH = 3, VERSION_V5 = 4, MAX_BUFFERS = 65536 };
 enum { T_NULL = 1, T_INT, T_FLOAT, T_BINARY, T_UTF8, T_BOOL, T_DECIMAL, T_DATE, T_TIME, T_TIMESTAMP, T_INTERVAL, T_LIST, T_STRUCT,
        T_MAP = 17, T_DURATION = 18, T_LARGE_BINARY = 19, T_LARGE_UTF8 = 20, T_LARGE_LIST = 21 };
-enum layout { LAYOUT_NONE, LAYOUT_FIXED, LAYOUT_BITS, LAYOUT_VAR32, LAYOUT_VAR64, LAYOUT_LIST32, LAYOUT_LIST64, LAYOUT_STRUCT };
+enum layout { LAYOUT_NONE, LAYOUT_FIXED, LAYOUT_BITS, LAYOUT_VAR32, LAYOUT_VAR64, LAYOUT_LIST32, LAYOUT_LIST64, LAYOUT_STRUCT,
+              LAYOUT_DAYTIME };
 
 /* A format's first letters, its type in FlatBuffers, and how its buffers lie. */
 static const struct format { const char *prefix; uint8_t type; enum layout layout; int bytes; int param; } FORMATS[] = {
@@ -18,10 +19,29 @@ static const struct format { const char *prefix; uint8_t type; enum layout layou
     {"z", T_BINARY, LAYOUT_VAR32, 0, 0}, {"u", T_UTF8, LAYOUT_VAR32, 0, 0}, {"Z", T_LARGE_BINARY, LAYOUT_VAR64, 0, 0},
     {"U", T_LARGE_UTF8, LAYOUT_VAR64, 0, 0}, {"tdD", T_DATE, LAYOUT_FIXED, 4, 0}, {"tsu:", T_TIMESTAMP, LAYOUT_FIXED, 8, 2},
     {"tsn:", T_TIMESTAMP, LAYOUT_FIXED, 8, 3}, {"tsm:", T_TIMESTAMP, LAYOUT_FIXED, 8, 1}, {"tss:", T_TIMESTAMP, LAYOUT_FIXED, 8, 0},
-    {"tDu", T_DURATION, LAYOUT_FIXED, 8, 2}, {"tin", T_INTERVAL, LAYOUT_FIXED, 16, 2},
+    {"tDu", T_DURATION, LAYOUT_FIXED, 8, 2}, {ARROW_DAYTIME, T_DURATION, LAYOUT_DAYTIME, 8, 2}, {"tin", T_INTERVAL, LAYOUT_FIXED, 16, 2},
     {"+l", T_LIST, LAYOUT_LIST32, 0, 0}, {"+L", T_LARGE_LIST, LAYOUT_LIST64, 0, 0}, {"+s", T_STRUCT, LAYOUT_STRUCT, 0, 0},
     {"+m", T_MAP, LAYOUT_LIST32, 0, 0},
 };
+
+/* Spark's columns as its clients expect them, where DuckDB's differ: a void has no bytes, a day-time
+ * interval is a duration. */
+int arrow_ipc_fit(struct ArrowSchema *s, const struct type *t, struct err *err)
+{
+    if (t->kind == TYPE_NULL)
+        s->format = "n";
+    else if (t->kind == TYPE_INTERVAL_DT)
+        s->format = ARROW_DAYTIME;
+    else if (t->kind == TYPE_INTERVAL_YM || t->kind == TYPE_INTERVAL)
+        return err_set(err, ERR_UNSUPPORTED, "column '%s': no Arrow type carries %s to a client; cast it to string", s->name ? s->name : "",
+                       type_kind_name(t->kind));
+    else if (t->kind == TYPE_ARRAY && s->n_children == 1)
+        return arrow_ipc_fit(s->children[0], t->element, err);
+    for (size_t i = 0; t->kind == TYPE_STRUCT && i < t->field_count && (int64_t)i < s->n_children; i++)
+        if (arrow_ipc_fit(s->children[i], t->fields[i].type, err))
+            return -1;
+    return 0;
+}
 
 static const struct format *format_of(const char *text, struct err *err)
 {
@@ -169,6 +189,16 @@ static const struct ArrowArray no_rows = {.n_buffers = 3, .buffers = no_buffers}
 
 static const struct ArrowArray *child(const struct ArrowArray *a, int64_t i) { return a == &no_rows ? a : a->children[i]; }
 
+/* DuckDB's interval {i32 months, i32 days, i64 nanoseconds} as microseconds; a day-time one has no months. */
+static void add_daytime(struct batch *b, const uint8_t *intervals, size_t n)
+{
+    uint8_t *us = mem_alloc(n * 8 + 1);
+    for (size_t i = 0; i < n; i++)
+        le64_put(us + i * 8, (uint64_t)((int64_t)(int32_t)le32_get(intervals + i * 16 + 4) * 86400000000 + (int64_t)le64_get(intervals + i * 16 + 8) / 1000));
+    add_buffer(b, us, n * 8);
+    mem_free(us);
+}
+
 static int add_array(struct batch *b, const struct ArrowSchema *s, const struct ArrowArray *a, int depth, struct err *err)
 {
     const struct format *f = format_of(s->format, err);
@@ -186,6 +216,9 @@ static int add_array(struct batch *b, const struct ArrowSchema *s, const struct 
     switch (f->layout) {
     case LAYOUT_FIXED:
         add_buffer(b, a->buffers[1], n * (size_t)f->bytes);
+        break;
+    case LAYOUT_DAYTIME:
+        add_daytime(b, a->buffers[1], n);
         break;
     case LAYOUT_BITS:
         add_buffer(b, a->buffers[1], bits);

@@ -6,8 +6,13 @@
 #ifndef PAYSTREAK_CONNECT_ARROW_IPC_H
 #define PAYSTREAK_CONNECT_ARROW_IPC_H
 #include "duck/arrow.h"
+#include "plan/type.h"
 
 enum { ARROW_MAX_DEPTH = 100 };
+#define ARROW_DAYTIME "tiD" /* not Arrow's: its 16-byte interval, to be sent as a duration */
+
+/* Changes formats of DuckDB's schema to those that carry type `t`; a struct's children are its fields. */
+int arrow_ipc_fit(struct ArrowSchema *schema, const struct type *t, struct err *err) MUST_CHECK;
 /* Errors: ERR_UNSUPPORTED names a format that no Spark type needs. */
 int arrow_ipc_schema(struct buf *out, const struct ArrowSchema *schema, struct err *err) MUST_CHECK;
 /* `array` NULL: a batch of no rows. */

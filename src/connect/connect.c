@@ -115,7 +115,8 @@ static int send_rows(struct call *c, struct duck_result *rows, const struct type
     answer(c, &head.base);
     if (duck_arrow_schema(rows, &arrow, &c->err))
         return -1;
-    while ((rc = duck_next(rows, &c->err)) > 0) {
+    rc = arrow_ipc_fit(&arrow, schema, &c->err);
+    while (rc == 0 && (rc = duck_next(rows, &c->err)) > 0) {
         struct ArrowArray chunk = {0};
         rc = duck_arrow_chunk(rows, &chunk, &c->err);
         if (rc)
