@@ -250,6 +250,14 @@ static struct expr *star(struct arena *a, const Spark__Connect__Expression__Unre
     return e;
 }
 
+static struct expr *attribute(struct arena *a, const Spark__Connect__Expression__UnresolvedAttribute *m, struct err *err)
+{
+    struct expr *e = parsed(a, m->unparsed_identifier, err);
+    if (e && e->kind == EXPR_COLUMN && m->has_plan_id)
+        e->plan_id = m->plan_id + 1;
+    return e;
+}
+
 static struct expr *translate(struct arena *a, const Spark__Connect__Expression *m, int depth, struct err *err)
 {
     if (!m || depth > PLAN_MAX_DEPTH) {
@@ -261,7 +269,7 @@ static struct expr *translate(struct arena *a, const Spark__Connect__Expression 
     case EX(LITERAL):
         return literal(a, m->literal, depth, err);
     case EX(UNRESOLVED_ATTRIBUTE):
-        return parsed(a, m->unresolved_attribute->unparsed_identifier, err);
+        return attribute(a, m->unresolved_attribute, err);
     case EX(UNRESOLVED_FUNCTION):
         return call(a, m->unresolved_function->function_name, m->unresolved_function->arguments, m->unresolved_function->n_arguments,
                     m->unresolved_function->is_distinct, depth, err);

@@ -303,7 +303,9 @@ static struct rel *drop_rel(struct arena *a, const Spark__Connect__Relation *m, 
         struct expr *e = expr_translate(a, m->drop->columns[i], err);
         if (!e)
             return NULL;
-        if (e->kind == EXPR_COLUMN)
+        if (e->kind == EXPR_COLUMN && e->plan_id)
+            exprs_push(a, &r->exprs, e);
+        else if (e->kind == EXPR_COLUMN)
             r->columns[r->column_count++] = e->name.parts[e->name.count - 1];
     }
     return r;
@@ -337,6 +339,21 @@ static const rel_fn RELATIONS[] = {
     [REL(HINT)] = hint_rel, [REL(REPARTITION)] = repartition_rel, [REL(REPARTITION_BY_EXPRESSION)] = repartition_by_rel,
 };
 
+/* Ids count from 0 in messages, from 1 in plans. A hint gives its input, which has an id of its own. */
+static struct rel *with_id(struct arena *a, const Spark__Connect__RelationCommon *common, struct rel *r)
+{
+    if (!r || !common || !common->has_plan_id)
+        return r;
+    if (r->plan_id) {
+        struct rel *outer = rel_new(a, REL_HINT, NOWHERE);
+        outer->input = r;
+        outer->func = STR("repartition");
+        r = outer;
+    }
+    r->plan_id = common->plan_id + 1;
+    return r;
+}
+
 static struct rel *translate(struct arena *a, const Spark__Connect__Relation *m, int depth, struct err *err)
 {
     if (!m || depth > PLAN_MAX_DEPTH) {
@@ -345,7 +362,7 @@ static struct rel *translate(struct arena *a, const Spark__Connect__Relation *m,
     }
     size_t kind = (size_t)m->rel_type_case;
     if (kind < COUNT_OF(RELATIONS) && RELATIONS[kind])
-        return RELATIONS[kind](a, m, depth + 1, err);
+        return with_id(a, m->common, RELATIONS[kind](a, m, depth + 1, err));
     err_set(err, ERR_UNSUPPORTED, "relation %s is not supported", oneof_name(&spark__connect__relation__descriptor, (int)kind));
     return NULL;
 }

@@ -69,6 +69,7 @@ struct expr {
     struct exprs partition, order;  /* WINDOW; CALL: order of WITHIN GROUP / array_agg ORDER BY */
     struct frame frame;
     struct str *params; size_t param_count; /* LAMBDA */
+    int64_t plan_id;             /* COLUMN: of the relation with this id, where its name alone is ambiguous; 0: none */
     struct rel *sub;
     /* Filled by resolution: */
     int input;                   /* COLUMN: ordinal in the input's output, -1 unresolved; outer references: see resolve.h */
@@ -95,7 +96,7 @@ enum rel_kind {
     REL_WATERMARK,      /* input, exprs[0] event time, delay (lit) */
     REL_GENERATE,       /* LATERAL VIEW [OUTER]: input, exprs[0] generator, alias, columns, outer */
     REL_WITH_COLUMNS,   /* input, exprs (ALIAS): replaces or adds */
-    REL_DROP,           /* input, columns */
+    REL_DROP,           /* input, columns by name, exprs (COLUMN with a plan_id) each one */
     REL_RENAME,         /* input, columns → new_columns (toDF: columns empty) */
     REL_SAMPLE,         /* input, fraction, seed */
     REL_PIVOT,          /* input, groups (empty: all other columns), cond: pivot column or struct() of several,
@@ -135,6 +136,7 @@ struct rel {
     double fraction; int64_t seed;
     bool having, qualify;              /* FILTER: HAVING over an AGGREGATE, QUALIFY over a PROJECT or AGGREGATE */
     bool has_seed, with_replacement;   /* SAMPLE */
+    int64_t plan_id;                   /* a DataFrame's id, by which a COLUMN may name it; 0: none */
     uint16_t height;                   /* as expr.height */
     /* Filled by resolution: */
     const struct type *output;         /* struct of the output columns */

@@ -57,6 +57,7 @@ static void push_item(struct block *b, struct expr *e, struct str name, bool ali
         const struct scope_col *from = &b->in_scope->cols[e->input];
         c->comment = from->comment;
         c->metadata = from->metadata;
+        c->plans = aliased ? NULL : from->plans;
         if (!aliased)
             memcpy(c->qual, from->qual, sizeof c->qual);
     }

@@ -160,19 +160,41 @@ static bool col_matches(const struct ex *x, const struct scope_col *c, const str
     return true;
 }
 
-/* The column in one scope: ordinal, -1 none, -2 ambiguous. *used: parts consumed. */
-static int64_t find_in(const struct ex *x, const struct scope *s, const struct names *n, size_t *used)
+enum { NO_PLAN = INT32_MAX };
+
+/* How many relations lie between the one that `id` names and this column; NO_PLAN: it is of another. */
+static int plan_distance(const struct scope_col *c, int64_t id)
+{
+    int n = 0;
+    for (const struct plan_tag *t = c->plans; t && id; t = t->next, n++)
+        if (t->id == id)
+            return n;
+    return NO_PLAN;
+}
+
+/* The column in one scope: ordinal, -1 none, -2 ambiguous. *used: parts consumed. Among columns of one
+ * name that of the relation `plan` is meant, of several such the nearest. */
+static int64_t find_in(const struct ex *x, const struct scope *s, const struct names *n, int64_t plan, size_t *used)
 {
     for (size_t quals = n->count - 1 < 3 ? n->count - 1 : 3;; quals--) {
         int64_t found = -1;
+        int best = NO_PLAN;
+        bool several = false;
         for (size_t i = 0; i < s->count; i++) {
             if (!col_matches(x, &s->cols[i], n, quals))
                 continue;
-            if (found >= 0)
-                return -2;
+            int away = plan_distance(&s->cols[i], plan);
+            if (found >= 0 && away >= best) {
+                several |= away == best;
+                continue;
+            }
             found = (int64_t)i;
+            best = away;
+            several = false;
         }
         *used = quals + 1;
+        if (several)
+            return -2;
         if (found >= 0)
             return found;
         if (!quals)
@@ -183,7 +205,13 @@ static int64_t find_in(const struct ex *x, const struct scope *s, const struct n
 bool res_finds(struct ex *x, const struct expr *column)
 {
     size_t used;
-    return find_in(x, x->in, &column->name, &used) != -1;
+    return find_in(x, x->in, &column->name, column->plan_id, &used) != -1;
+}
+
+int64_t res_ordinal(struct ex *x, const struct expr *column)
+{
+    size_t used;
+    return find_in(x, x->in, &column->name, column->plan_id, &used);
 }
 
 static struct str dotted(struct rs *rs, const struct names *n)
@@ -328,7 +356,7 @@ static struct expr *column(struct ex *x, const struct expr *e)
         return v;
     int depth = 0;
     for (const struct scope *s = x->in; s; s = s->outer, depth++) {
-        int64_t at = find_in(x, s, &e->name, &used);
+        int64_t at = find_in(x, s, &e->name, e->plan_id, &used);
         if (at == -2)
             return ambiguous(x, e);
         if (at >= 0) {

@@ -22,6 +22,8 @@
 enum { RESOLVE_MAX_VIEW_DEPTH = 50, RESOLVE_MAX_COLUMNS = 100000, RESOLVE_MAX_INLINED = 100000 };
 
 enum hidden { SHOWN, HIDDEN /* from stars */, HIDDEN_BEHIND /* only a qualifier finds it */ };
+/* The ids of the relations that gave a column, the nearest first. */
+struct plan_tag { int64_t id; const struct plan_tag *next; };
 struct scope_col {
     struct str name, qual[3];       /* catalog, schema, table; NONE where unknown */
     const struct type *type;
@@ -29,6 +31,7 @@ struct scope_col {
     enum hidden hidden;
     struct str comment;
     const struct doc *metadata;
+    const struct plan_tag *plans;
 };
 struct scope { struct scope_col *cols; size_t count, cap; const struct scope *outer; };
 
@@ -88,6 +91,8 @@ struct rel *rel_drop_hidden(struct rs *rs, struct rel *r, struct scope **s);
 /* resolve_expr.c */
 struct expr *res_expr(struct ex *x, const struct expr *e);
 int res_exprs(struct ex *x, const struct exprs *in, struct exprs *out);
+/* The ordinal of a column by its first parts; -1 none, -2 ambiguous (no error set). */
+int64_t res_ordinal(struct ex *x, const struct expr *column);
 /* Is there such a column here (no error set)? */
 bool res_finds(struct ex *x, const struct expr *column);
 struct expr *res_field(struct ex *x, struct expr *base, struct str name, struct place at);

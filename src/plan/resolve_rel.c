@@ -370,8 +370,17 @@ static struct rel *drop(struct rs *rs, const struct rel *r, struct scope **out)
     if (!in)
         return NULL;
     size_t count = 0, *keep = ARENA_ARRAY(rs->a, size_t, (*out)->count + 1);
+    bool *gone = ARENA_ARRAY(rs->a, bool, (*out)->count + 1);
+    struct ex x = {.rs = rs, .in = *out, .no_aggregate = "drop"};
+    for (size_t i = 0; i < r->exprs.count; i++) { /* one of several columns of a name; what is not there need not go */
+        int64_t at = res_ordinal(&x, r->exprs.items[i]);
+        if (at == -2)
+            return res_fail(rs, r->at, ERR_INPUT, "[AMBIGUOUS_REFERENCE] the column to drop is ambiguous");
+        if (at >= 0)
+            gone[at] = true;
+    }
     for (size_t i = 0; i < (*out)->count; i++)
-        if (!in_list(r->columns, r->column_count, (*out)->cols[i].name))
+        if (!gone[i] && !in_list(r->columns, r->column_count, (*out)->cols[i].name))
             keep[count++] = i;
     return rel_pick(rs, in, *out, keep, count, out);
 }
@@ -434,11 +443,36 @@ static struct rel *(*const resolvers[])(struct rs *rs, const struct rel *r, stru
     [REL_TAIL] = limit, [REL_HINT] = hint, [REL_UNPIVOT] = res_unpivot,
 };
 
-struct rel *res_rel(struct rs *rs, const struct rel *r, struct scope **out)
+/* The columns in *out are also those of the relation `id`. */
+static void tag_columns(struct rs *rs, int64_t id, struct scope **out)
 {
-    if (block_head(r))
-        return res_block(rs, r, out);
+    if (!id)
+        return;
+    struct scope *s = scope_new(rs);
+    scope_append(rs, s, *out);
+    s->outer = (*out)->outer;
+    for (size_t i = 0; i < s->count; i++) {
+        struct plan_tag *t = ARENA_NEW(rs->a, struct plan_tag);
+        *t = (struct plan_tag){id, s->cols[i].plans};
+        s->cols[i].plans = t;
+    }
+    *out = s;
+}
+
+static struct rel *untagged(struct rs *rs, const struct rel *r, struct scope **out)
+{
     if ((size_t)r->kind >= COUNT_OF(resolvers) || !resolvers[r->kind])
         return res_fail(rs, r->at, ERR_UNSUPPORTED, "this relation is not supported");
     return resolvers[r->kind](rs, r, out);
+}
+
+struct rel *res_rel(struct rs *rs, const struct rel *r, struct scope **out)
+{
+    struct rel *done = block_head(r) ? res_block(rs, r, out) : untagged(rs, r, out);
+    if (!done)
+        return NULL;
+    if (block_head(r) && r->kind == REL_SORT) /* a block has two ids: the sort's and what it sorts */
+        tag_columns(rs, r->input->plan_id, out);
+    tag_columns(rs, r->plan_id, out);
+    return done;
 }
