@@ -74,31 +74,15 @@ void hub_wake_deleted(struct topic *t)
 
 static void flush_start(struct hub *h);
 
-static void run_idle(struct hub *h)
+/* Those who wait while there is nothing to flush: what they wait for is durable. */
+static void release_now(void *arg)
 {
-    struct idle_call **at = &h->idle;
-    while (*at) {
-        struct idle_call *c = *at;
-        bool busy = false;
-        for (int32_t i = 0; i < c->topic->part_count; i++)
-            busy = busy || c->topic->parts[i]->log->flushing || plog_has_staged(c->topic->parts[i]->log);
-        if (busy) {
-            at = &c->next;
-            continue;
-        }
-        *at = c->next;
-        c->fn(c->arg);
-        mem_free(c);
-    }
-}
-
-void hub_when_idle(struct hub *h, struct topic *t, void (*fn)(void *arg), void *arg)
-{
-    struct idle_call *c = NEW(struct idle_call);
-    *c = (struct idle_call){t, fn, arg, h->idle};
-    h->idle = c;
-    if (!h->flushing)
-        run_idle(h);
+    struct hub *h = arg;
+    struct wait_list due = h->waits;
+    if (!due.first || h->dirty_count || h->flushing)
+        return; /* a flush carries them */
+    h->waits = (struct wait_list){0};
+    wait_release(&due);
 }
 
 static void on_flushed(void *arg)
@@ -112,12 +96,12 @@ static void on_flushed(void *arg)
     h->flushes++;
     if (h->dirty_count)
         flush_start(h); /* before the answers: the disk works while we write to sockets */
-    wait_release(&job->waits);
     for (size_t i = 0; i < job->count; i++)
         wake_readers(job->logs[i].log->owner);
+    wait_release(&job->waits); /* may free a deleted hub's logs */
     mem_free(job->logs);
     mem_free(job);
-    run_idle(h);
+    release_now(h);
 }
 
 static void on_disk(void *arg)
@@ -180,18 +164,8 @@ enum kerr hub_append(struct hub *h, struct partition *p, const struct batch *b, 
     return k;
 }
 
-static void release_now(void *arg)
-{
-    struct hub *h = arg;
-    struct wait_list due = h->waits;
-    if (!due.first || h->dirty_count || h->flushing)
-        return; /* a flush carries them */
-    h->waits = (struct wait_list){0};
-    wait_release(&due);
-}
-
-/* A wait joins the flush that comes next. If what it waits for is in the one under way (a duplicate
- * of a batch not yet durable), that is late but right; if there is no flush at all, it is due now. */
+/* A wait joins the flush that comes next. If none comes, because what it waits for is in the one under
+ * way (a duplicate of a batch not yet durable) or durable, it is due after that, or now. */
 void hub_wait_durable(struct hub *h, struct hub_wait *w)
 {
     wait_add(&h->waits, w);

@@ -21,8 +21,6 @@ struct fetch_link {
 
 struct flush_job { struct plog_flush *logs; size_t count; struct wait_list waits; struct hub *hub; };
 
-struct idle_call { struct topic *topic; void (*fn)(void *arg); void *arg; struct idle_call *next; };
-
 struct hub {
     struct ev_loop *owner, *loop, *disk;
     struct ev_thread *loop_thread, *disk_thread;
@@ -34,7 +32,6 @@ struct hub {
     size_t dirty_count, dirty_cap;
     struct wait_list waits;          /* for the flush that comes next */
     bool flush_planned, flushing;
-    struct idle_call *idle;
     struct event_sink sink;
     struct batch_builder builder;    /* of events produced in process */
     struct batch_reader checker;
@@ -46,13 +43,12 @@ struct hub {
 /* Appends to a partition and plans the flush. As plog_append(). */
 enum kerr hub_append(struct hub *h, struct partition *p, const struct batch *b, const char *bytes,
                      int64_t *base_offset);
-/* Calls w->done when all that was appended until now is durable, or not going to be. */
+/* Calls w->done when all that was appended until now is durable, or not going to be; after the done of
+ * everyone who asked before. So a hub may be freed in the done of who unlisted it: nothing of it is
+ * staged or being flushed then, and nobody waits who could know it. */
 void hub_wait_durable(struct hub *h, struct hub_wait *w);
 /* Finds, or with auto_create makes, a hub. NULL: there is none, or it cannot be made (err). */
 struct topic *hub_topic(struct hub *h, struct hub_ns *ns, struct str name, bool may_create, struct err *err);
-/* Calls fn when none of the unlisted topic's logs is staged or being flushed. */
-void hub_when_idle(struct hub *h, struct topic *t, void (*fn)(void *arg), void *arg);
-
 /* Wakes all who wait for records of a hub that is going. */
 void hub_wake_deleted(struct topic *t);
 

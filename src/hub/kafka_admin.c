@@ -343,7 +343,7 @@ void kafka_create_topics(struct kreq *r)
 
 /* ------------------------------------------------------------------ DeleteTopics */
 
-struct drop { struct str name; uint8_t id[16]; enum kerr error; const char *message; struct kreq *r; struct topic *t; };
+struct drop { struct str name; uint8_t id[16]; enum kerr error; const char *message; struct kreq *r; struct topic *t; struct hub_wait wait; };
 struct drops { struct drop *items; int32_t count, left; };
 
 static void respond_dropped(struct kreq *r)
@@ -374,7 +374,7 @@ static void dropped_one(struct drops *d, struct kreq *r)
         respond_dropped(r);
 }
 
-static void destroy_idle(void *arg)
+static void destroy(void *arg)
 {
     struct drop *x = arg;
     struct err err;
@@ -404,7 +404,8 @@ static void drop_one(struct kreq *r, struct drop *x)
     memcpy(x->id, t->id, sizeof x->id);
     x->t = t;
     topic_unlist(t);
-    hub_when_idle(r->hub, t, destroy_idle, x);
+    x->wait = (struct hub_wait){.done = destroy, .arg = x};
+    hub_wait_durable(r->hub, &x->wait);
 }
 
 void kafka_delete_topics(struct kreq *r)

@@ -97,7 +97,7 @@ static void put_wanted(struct kreq *r, const struct wanted *w, bool may_create)
     else if (!t && !topic_name_ok(w->name))
         error = KERR_INVALID_TOPIC_EXCEPTION;
     else if (!t && !(t = hub_topic(r->hub, r->conn->ns, w->name, may_create, &err)))
-        error = err.code == ERR_NOT_FOUND ? KERR_UNKNOWN_TOPIC_OR_PARTITION : kerr_of(&err);
+        error = err.code == ERR_NOT_FOUND || err.code == ERR_EXISTS ? KERR_UNKNOWN_TOPIC_OR_PARTITION : kerr_of(&err);
     put_topic(r, error, t ? str_z(t->name) : w->name, w->id, t);
 }
 

@@ -233,6 +233,10 @@ struct topic *topic_create(struct hub_ns *ns, struct str name, int32_t partition
         err_set(err, ERR_EXISTS, "hub '%.*s' exists", STR_ARGS(name));
         return NULL;
     }
+    if (map_has(ns->dying, name)) {
+        err_set(err, ERR_EXISTS, "hub '%.*s' is being deleted", STR_ARGS(name));
+        return NULL;
+    }
     if (map_count(ns->topics) >= STORE_MAX_TOPICS) {
         err_set(err, ERR_LIMIT, "a namespace holds at most %d hubs", STORE_MAX_TOPICS);
         return NULL;
@@ -263,6 +267,7 @@ void topic_unlist(struct topic *t)
 {
     void *gone = map_remove(t->ns->topics, str_z(t->name));
     CHECK(gone == t);
+    map_put(t->ns->dying, str_z(t->name), t);
     t->deleted = true;
 }
 
@@ -271,6 +276,7 @@ int topic_destroy(struct topic *t, struct err *err)
     char id[UUID_TEXT];
     struct buf gone;
     CHECK(t->deleted);
+    map_remove(t->ns->dying, str_z(t->name));
     buf_init(&gone);
     buf_printf(&gone, "%s/.deleted-%s", t->ns->dir, uuid_make(id));
     int rc = fs_rename(t->dir, gone.ptr, err) || fs_sync_dir(t->ns->dir, err) ? -1 : 0;
@@ -314,6 +320,7 @@ struct hub_ns *store_namespace(struct store *s, struct str name, struct err *err
         ns->name = str_dup(lower);
         ns->dir = join(s->dir, lower);
         ns->topics = map_new();
+        ns->dying = map_new();
         map_put(s->namespaces, lower, ns);
         if (fs_mkdirs(ns->dir, err) || fs_sync_dir(s->dir, err) || load_topics(ns, err)) {
             /* what was loaded stays with the store, which the caller closes */
@@ -384,6 +391,7 @@ void store_close(struct store *s, bool orderly)
         while (map_next(ns->topics, &in, &key, &t))
             topic_free(t, orderly);
         map_free(ns->topics);
+        map_free(ns->dying);
         mem_free(ns->name);
         mem_free(ns->dir);
         mem_free(ns);

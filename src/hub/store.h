@@ -54,6 +54,7 @@ struct hub_ns {
     struct store *store;
     char *name, *dir;
     struct map *topics;             /* name -> struct topic */
+    struct map *dying;              /* unlisted, not destroyed yet: the name's folder is still theirs */
     struct groups *groups;          /* group.h; NULL until first used */
 };
 
@@ -75,7 +76,8 @@ struct hub_ns *store_namespace(struct store *s, struct str name, struct err *err
 bool topic_name_ok(struct str name);
 struct topic *topic_find(struct hub_ns *ns, struct str name);
 struct topic *topic_find_id(struct hub_ns *ns, const uint8_t id[16]);
-/* `partitions` 0: the default. cfg NULL: the defaults. ERR_EXISTS, ERR_INPUT, ERR_LIMIT. */
+/* `partitions` 0: the default. cfg NULL: the defaults. ERR_EXISTS (also while one of that name is
+ * being deleted), ERR_INPUT, ERR_LIMIT. */
 struct topic *topic_create(struct hub_ns *ns, struct str name, int32_t partitions, const struct plog_config *cfg,
                            struct err *err) MUST_CHECK;
 struct plog_config topic_default_config(const struct store *s);

@@ -30,6 +30,7 @@ async function main() {
   await new Promise((resolve, reject) => {
     setTimeout(() => reject(new Error(`only ${seen.size} of ${sent} came`)), 60000).unref();
     consumer.run({
+      autoCommit: false,
       eachMessage: async ({ message }) => {
         seen.add(message.value.toString());
         headers = Object.fromEntries(Object.entries(message.headers).map(([k, v]) => [k, v.toString()]));

@@ -157,6 +157,21 @@ def test_sequences_over_the_wire(hub, topic):
         assert produce(s, topic, batch(pid=77, epoch=0, sequence=2), partition=1)[0] == 47
 
 
+def test_a_repeat_during_the_flush_is_answered_too(hub, topic):
+    a, b = connect(hub), connect(hub)
+    for i in range(300):  # both at once: the second finds the first on its way to the disk, and nothing else follows
+        data = batch(pid=78, epoch=0, sequence=i)
+        body = struct.pack(">hhii", -1, -1, 1000, 1) + text(topic) + struct.pack(">iii", 1, 0, len(data)) + data
+        a.sendall(frame(0, 7, body))
+        if i % 2:
+            time.sleep(0.0001)
+        b.sendall(frame(0, 7, body))
+        one, other = answer(a), answer(b)
+        assert one[4:] == other[4:]
+    a.close()
+    b.close()
+
+
 def test_answers_keep_the_order_of_requests(hub, topic):
     with connect(hub) as s:
         out = b""
