@@ -35,7 +35,7 @@ int names_translate(struct arena *a, const char *text, struct names *out, struct
     return 0;
 }
 
-/* The type that a decimal literal says, or that of its digits. */
+/* The type of a decimal literal's digits, and at least the one it says. */
 static const struct type *decimal_type(struct arena *a, const Spark__Connect__Expression__Literal__Decimal *m, struct str text)
 {
     int digits = 0, scale = 0;
@@ -46,7 +46,10 @@ static const struct type *decimal_type(struct arena *a, const Spark__Connect__Ex
         digits += digit;
         scale += digit && point;
     }
-    return type_decimal(a, m->has_precision ? m->precision : digits > 0 ? digits : 1, m->has_scale ? m->scale : scale);
+    scale = m->has_scale && m->scale > scale ? m->scale : scale;
+    digits = m->has_precision && m->precision > digits ? m->precision : digits;
+    digits = digits < scale ? scale : digits < 1 ? 1 : digits;
+    return type_decimal(a, digits > 38 ? 38 : digits, scale > 38 ? 38 : scale);
 }
 
 static struct expr *literal(struct arena *a, const Spark__Connect__Expression__Literal *m, int depth, struct err *err)

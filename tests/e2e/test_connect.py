@@ -1,101 +1,191 @@
-"""Spark's own client reads every type: what `pyspark-client` makes of the Arrow streams of a run."""
+"""Unmodified pyspark-client against `paystreak run`: DataFrames, SQL, types, errors."""
 
 import json
 import subprocess
 
 import pytest
 
-from conftest import DEADLINE_SEC, ROOT, Run, environment
+from conftest import DEADLINE_SEC, ORDERS, ROOT, Run
 
 PYTHON = ROOT / "build" / "deps" / "venv" / "bin" / "python"
+pytestmark = pytest.mark.skipif(not PYTHON.exists(), reason="no build/deps/venv")
 
-# A query, and its rows as Python prints them.
-ANSWERS = [
-    ("SELECT NULL AS v", "[None]"),
-    ("SELECT true AS v UNION ALL SELECT NULL UNION ALL SELECT false", "[True, None, False]"),
-    ("SELECT CAST(id - 1 AS TINYINT) AS v FROM range(3)", "[-1, 0, 1]"),
-    ("SELECT CAST(-32768 AS SMALLINT) AS v", "[-32768]"),
-    ("SELECT CAST(id AS INT) AS v FROM range(2)", "[0, 1]"),
-    ("SELECT 9223372036854775807 AS v", "[9223372036854775807]"),
-    ("SELECT CAST(0.5 AS FLOAT) AS v", "[0.5]"),
-    ("SELECT CAST('NaN' AS DOUBLE) AS v", "[nan]"),
-    ("SELECT CAST(-id AS DECIMAL(38,3)) AS v FROM range(2)", "[Decimal('0.000'), Decimal('-1.000')]"),
-    ("SELECT CASE WHEN id = 1 THEN NULL ELSE repeat('aé', CAST(id AS INT)) END AS v FROM range(3)", "['', None, 'aéaé']"),
-    ("SELECT CAST('xy' AS BINARY) AS v", "[b'xy']"),
-    ("SELECT DATE'1900-01-01' AS v", "[datetime.date(1900, 1, 1)]"),
-    ("SELECT TIMESTAMP_NTZ'2024-02-29 12:34:56.789' AS v", "[datetime.datetime(2024, 2, 29, 12, 34, 56, 789000)]"),
-    ("SELECT INTERVAL '3 04:05:06.7' DAY TO SECOND AS v", "[datetime.timedelta(days=3, seconds=14706, microseconds=700000)]"),
-    ("SELECT array(1, NULL, 3) AS v UNION ALL SELECT NULL", "[[1, None, 3], None]"),
-    ("SELECT array(array('a'), array()) AS v", "[[['a'], []]]"),
-    ("SELECT map('a', 1, 'b', NULL) AS v", "[{'a': 1, 'b': None}]"),
-    ("SELECT named_struct('a', 1, 'b', array(named_struct('c', 'x'))) AS v", "[Row(a=1, b=[Row(c='x')])]"),
-    ("SELECT id AS v FROM range(10) WHERE id > 10", "[]"),
-    ("SELECT id AS v FROM range(5) ORDER BY id DESC LIMIT 2", "[4, 3]"),
-]
-REFUSED = [
-    ("SELECT nope AS v", "UNRESOLVED_COLUMN"),
-    ("SELECT * FROM no_such_table", "TABLE_OR_VIEW_NOT_FOUND"),
-    ("SELEC 1", "PARSE_SYNTAX_ERROR"),
-]
+HEAD = """
+import datetime, decimal, json, sys
+from pyspark.sql import Row, SparkSession, Window, functions as F
+spark = SparkSession.builder.remote(sys.argv[1]).getOrCreate()
+def say(value):
+    print("SAID " + json.dumps(value, default=str))
+def rows(df):
+    return [list(row) for row in df.collect()]
+"""
 
 
 @pytest.fixture(scope="module")
-def spark(tmp_path_factory):
-    """Runs a script of the client, in which `spark` is a session, against a project of nothing; its output."""
-    place = tmp_path_factory.mktemp("connect")
-    (place / "databricks.yml").write_text("bundle: {name: small}\n")
-    run = Run(place, place / "state", "--insecure-local")
+def address(tmp_path_factory):
+    run = Run(ORDERS, tmp_path_factory.mktemp("connect") / "state", "--insecure-local")
     try:
-        address = run.ready()["spark"]
-
-        def script(text):
-            start = f'from pyspark.sql import SparkSession, functions as F\nspark = SparkSession.builder.remote("{address}/;use_ssl=false").getOrCreate()\n'
-            done = subprocess.run(
-                [PYTHON, "-"], input=start + text, capture_output=True, text=True, timeout=DEADLINE_SEC, env=environment({"PYTHONIOENCODING": "utf-8"})
-            )
-            assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{run.said()}"
-            return done.stdout
-
-        yield script
+        yield run.ready()["spark"] + "/;use_ssl=false"
         assert run.stop() == 0, run.said()
     finally:
         run.kill()
 
 
-def test_every_type_reaches_the_client(spark):
-    queries = json.dumps([query for query, _ in ANSWERS])
-    out = spark(f"import datetime\nfor query in {queries}:\n    print([row.v for row in spark.sql(query).collect()])\n")
-    assert list(zip((q for q, _ in ANSWERS), out.splitlines(), strict=True)) == ANSWERS
+@pytest.fixture
+def client(address):
+    """Runs a script in a session of its own; what it said, value by value."""
+
+    def run(script):
+        done = subprocess.run([PYTHON, "-", address], input=HEAD + script, capture_output=True, text=True, timeout=DEADLINE_SEC)
+        assert done.returncode == 0, done.stderr[-4000:]
+        return [json.loads(line[5:]) for line in done.stdout.splitlines() if line.startswith("SAID ")]
+
+    return run
 
 
-def test_a_result_of_many_batches_is_whole(spark):
-    out = spark(
-        "t = spark.sql(\"SELECT id, CASE WHEN id % 7 = 0 THEN NULL ELSE concat('row ', id) END AS s FROM range(50000)\").toArrow()\n"
-        "rows = t.to_pylist()\n"
-        "assert sorted(r['id'] for r in rows) == list(range(50000))\n"
-        "assert all(r['s'] == (None if r['id'] % 7 == 0 else f\"row {r['id']}\") for r in rows)\n"
-        "print(t.num_rows)\n"
-    )
-    assert out.strip() == "50000"
+def test_select_filter_sort_limit(client):
+    assert client("""
+df = spark.range(10).select((F.col("id") * 2).alias("x"), "id").filter("x > 4").withColumn("s", F.when(F.col("id") > 8, "big").otherwise("small"))
+say(rows(df.orderBy(F.desc("x")).limit(2)))
+say([list(row) for row in df.orderBy("x").tail(1)])
+say([df.columns, df.count(), df.first().s, df.isEmpty()])
+say(rows(df.groupBy("s").agg(F.count("*").alias("n"), F.sum("x").alias("sum")).orderBy("s")))
+""") == [[[18, 9, "big"], [16, 8, "small"]], [[18, 9, "big"]], [["x", "id", "s"], 7, "small", False], [["big", 1, 18], ["small", 6, 66]]]
 
 
-def test_dataframes_and_views(spark):
-    out = spark(
-        "d = spark.range(10).withColumn('g', F.col('id') % 3)\n"
-        "d.createOrReplaceTempView('tens')\n"
-        "print([tuple(r) for r in d.groupBy('g').agg(F.sum('id').alias('s')).orderBy('g').collect()])\n"
-        "print(spark.table('tens').where('g = 1').count(), d.join(d, 'id').count())\n"
-    )
-    assert out.splitlines() == ["[(0, 18), (1, 12), (2, 15)]", "3 10"]
+def test_rows_come_whole_whatever_their_number(client):
+    assert client("""
+p = spark.range(300000).withColumn("t", F.concat(F.lit("text "), F.col("id").cast("string"))).toPandas()
+say([len(p), int(p["id"].sum()), p["t"].iloc[299999]])
+say(len(spark.range(5000).collect()))
+""") == [[300000, 44999850000, "text 299999"], 5000]
 
 
-def test_errors_carry_their_class_and_the_session_goes_on(spark):
-    queries = json.dumps([query for query, _ in REFUSED])
-    out = spark(
-        f"for query in {queries}:\n    try:\n        spark.sql(query).collect()\n        print('accepted')\n"
-        "    except Exception as e:\n        print(str(e).replace('\\n', ' '))\n"
-        "print(spark.sql('SELECT 1 AS v').collect()[0].v)\n"
-    ).splitlines()
-    assert out[-1] == "1"
-    for (query, says), line in zip(REFUSED, out):
-        assert says in line, query
+def test_types(client):
+    got = client("""
+row = spark.sql('''SELECT CAST(1.5 AS DECIMAL(10,2)) AS d, DATE'2024-01-02' AS dt, TIMESTAMP'2024-01-02 03:04:05.123456' AS ts,
+    TIMESTAMP_NTZ'2024-01-02 03:04:05' AS ntz, array(1, NULL) AS a, named_struct('x', 1, 'y', 'z') AS s, map('k', 1) AS m,
+    CAST(NULL AS INT) AS n, true AS b, X'0102' AS bin, 1.5D AS f''').first()
+say([repr(v) for v in row])
+say(spark.sql("SELECT CAST(1 AS DECIMAL(10,2)) d, array(1) a, map('k', named_struct('x', 1L)) m").schema.simpleString())
+say([str(v) for v in spark.range(1).select(F.lit(decimal.Decimal("1.5")), F.lit(datetime.date(2024, 1, 2))).first()])
+""")
+    assert got == [
+        ["Decimal('1.50')", "datetime.date(2024, 1, 2)", "datetime.datetime(2024, 1, 2, 3, 4, 5, 123456)",
+         "datetime.datetime(2024, 1, 2, 3, 4, 5)", "[1, None]", "Row(x=1, y='z')", "{'k': 1}", "None", "True", "b'\\x01\\x02'", "1.5"],
+        "struct<d:decimal(10,2),a:array<int>,m:map<string,struct<x:bigint>>>",
+        ["1.5", "2024-01-02"],
+    ]
+
+
+def test_local_rows(client):
+    assert client("""
+import pandas
+say(rows(spark.createDataFrame([(1, "it's"), (2, None)], ["id", "s"]).orderBy("id")))
+say(rows(spark.createDataFrame([], "a int, b string")))
+say(spark.createDataFrame(pandas.DataFrame({"a": [1, 2], "b": ["x", "y"]})).withColumn("c", F.col("a") + 1).toPandas().values.tolist())
+values = (1, decimal.Decimal("-1.50"), datetime.date(1969, 12, 31), datetime.datetime(2024, 1, 2, 3, 4, 5, 6), [1, None], {"k": 2}, Row(q=1),
+          float("-inf"), True, b"\\x00\\xff", None, [[], ["x"]])
+ddl = ("a int, d decimal(10,2), dt date, ts timestamp, l array<int>, m map<string,int>, s struct<q:int>, f double, b boolean, bin binary, "
+       "n string, ll array<array<string>>")
+say(spark.createDataFrame([values, (None,) * 12], ddl).collect() == [Row(*values), Row(*[None] * 12)])
+say(spark.createDataFrame([(i,) for i in range(3000)], "a int").agg(F.sum("a")).first()[0])
+""") == [[[1, "it's"], [2, None]], [], [[1, "x", 2], [2, "y", 3]], True, 4498500]
+
+
+def test_joins_by_a_frames_own_column(client):
+    assert client("""
+a = spark.createDataFrame([(1, "x"), (2, "y")], ["id", "v"])
+b = spark.createDataFrame([(1, "p"), (3, "q")], ["id", "v"])
+j = a.join(b, a.id == b.id, "left")
+say(rows(j.orderBy(a.id).select(a.id, a.v, b.v)))
+say(rows(j.filter(b.v.isNull()).select(a.v)))
+say([j.drop(b.id).columns, j.drop(b.id).join(b, "id").count()])
+say(rows(j.groupBy(a.v).agg(F.count(b.v).alias("n")).orderBy(a.v)))
+c = a.filter("id > 1")
+say(rows(a.join(c, a.id == c.id).select(c.v)))
+try:
+    j.select("v").collect()
+except Exception as e:
+    say("AMBIGUOUS_REFERENCE" in str(e))
+""") == [[[1, "x", "p"], [2, "y", None]], [["y"]], [["id", "v", "v"], 1], [["x", 1], ["y", 0]], [["y"]], True]
+
+
+def test_windows(client):
+    assert client("""
+df = spark.sql("SELECT * FROM VALUES ('a', 1), ('a', 2), ('b', 3) AS t(k, v)")
+w = Window.partitionBy("k").orderBy("v")
+say(rows(df.withColumn("n", F.row_number().over(w)).withColumn("s", F.sum("v").over(w.rowsBetween(-1, 0)))
+           .withColumn("all", F.sum("v").over(w.rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing))).orderBy("k", "v")))
+""") == [[["a", 1, 1, 1, 3], ["a", 2, 2, 3, 3], ["b", 3, 1, 3, 3]]]
+
+
+def test_show(client, address):
+    script = 'spark.range(3).withColumn("s", F.lit("abcdef")).show(2, 5); spark.range(1).show()'
+    done = subprocess.run([PYTHON, "-", address], input=HEAD + script, capture_output=True, text=True, timeout=DEADLINE_SEC)
+    assert done.stdout == (
+        "+---+-----+\n| id|    s|\n+---+-----+\n|  0|ab...|\n|  1|ab...|\n+---+-----+\nonly showing top 2 rows\n\n"
+        "+---+\n| id|\n+---+\n|  0|\n+---+\n\n"
+    ), done.stderr
+
+
+def test_sql_commands_and_views(client):
+    assert client("""
+spark.sql("CREATE SCHEMA IF NOT EXISTS connect_test")
+spark.sql("CREATE OR REPLACE TABLE connect_test.t (a INT, b STRING)")
+spark.sql("INSERT INTO connect_test.t VALUES (1, 'x'), (2, 'quote \\\\' and \\\\\\\\')")
+say(rows(spark.table("connect_test.t").orderBy("a")))
+spark.table("connect_test.t").filter("a > 1").createOrReplaceTempView("v")
+say(rows(spark.sql("SELECT a FROM v")))
+spark.range(2).createOrReplaceTempView("v")
+say(spark.table("v").count())
+say([r.tableName for r in spark.sql("SHOW TABLES IN connect_test").collect() if r.isTemporary in (False, "false")])
+spark.sql("DROP TABLE connect_test.t")
+""") == [[[1, "x"], [2, "quote ' and \\"]], [[2]], 2, ["t"]]
+
+
+def test_settings(client):
+    assert client("""
+spark.conf.set("my.key", "1")
+say([spark.conf.get("my.key"), spark.conf.get("other", "none")])
+spark.conf.unset("my.key")
+say([spark.conf.get("my.key", "gone"), spark.conf.get("spark.sql.session.timeZone")])
+say([spark.range(3).cache().count(), spark.interruptAll(), spark.version[:1]])
+""") == [["1", "none"], ["gone", "UTC"], [3, [], "4"]]
+
+
+REFUSED = {
+    "spark.range(3).select('nope').collect()": "`nope` cannot be resolved. Did you mean one of the following? [`id`]",
+    "spark.table('no.such').collect()": "TABLE_OR_VIEW_NOT_FOUND",
+    "spark.sql('SELEC 1')": "PARSE_SYNTAX_ERROR",
+    "spark.sql('SELECT 1 / 0').collect()": "DIVIDE_BY_ZERO",
+    "spark.conf.get('no.such')": "SQL_CONF_NOT_FOUND",
+    "spark.range(9).randomSplit([0.5, 0.5], 1)[1].count()": "randomSplit is not supported",
+    "spark.range(9).groupBy('id').pivot('id').count().collect()": "pivot",
+}
+
+
+@pytest.mark.parametrize("statement", REFUSED)
+def test_errors_name_what_is_wrong(client, statement):
+    [said] = client(f"""
+try:
+    {statement}
+    say("no error")
+except Exception as e:
+    say(str(e))
+""")
+    assert REFUSED[statement] in said
+
+
+def test_a_token_is_asked_for(start, tmp_path):
+    spark = start(ORDERS, tmp_path / "state").ready()["spark"].split("/;")[0]
+    script = f"""
+from pyspark.sql import SparkSession
+try:
+    SparkSession.builder.remote("{spark}/;use_ssl=false").getOrCreate().range(1).collect()
+    print("let in")
+except Exception as e:
+    print("UNAUTHENTICATED" in str(e))
+"""
+    done = subprocess.run([PYTHON, "-"], input=script, capture_output=True, text=True, timeout=DEADLINE_SEC)
+    assert done.stdout.splitlines()[-1:] == ["True"], done.stdout + done.stderr
