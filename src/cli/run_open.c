@@ -370,6 +370,8 @@ void run_close(struct run *r)
     history_close(r->history);
     for (int i = 0; i < 100; i++) /* closing handles and their last callbacks */
         (void)ev_run_once(r->loop, 0);
+    while (ev_working(r->loop)) /* clients' interrupted statements still hold sessions of the engine */
+        (void)ev_run_once(r->loop, 100);
     engine_close(r->engine);
     resolve_free(r->names);
     state_close(r->state);

@@ -96,6 +96,11 @@ static void report_open(uv_handle_t *h, void *arg)
                  uv_handle_type_name(uv_handle_get_type(h)));
 }
 
+bool ev_working(const struct ev_loop *loop)
+{
+    return atomic_load(&loop->work_open) > 0;
+}
+
 void ev_loop_free(struct ev_loop *loop)
 {
     if (!loop)

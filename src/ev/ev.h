@@ -33,6 +33,7 @@ void ev_thread_join(struct ev_thread *t);
 
 /* Runs work(arg) on the shared worker pool, then done(arg) on `loop`. */
 void ev_work(struct ev_loop *loop, ev_fn work, ev_fn done, void *arg);
+bool ev_working(const struct ev_loop *loop);     /* is work of this loop open, its done() included? */
 void ev_pool_size(int threads);                  /* before the first ev_work; default cores + 2 */
 int ev_worker_index(void);                       /* 0…n-1 on a worker thread, -1 elsewhere */
 
