@@ -95,7 +95,7 @@ int pipelines_start_continuous(struct pipelines *p, struct str pipeline, struct 
 int pipelines_start_all_continuous(struct pipelines *p, struct err *err) MUST_CHECK;
 /* Ends everything: running batches finish (or are interrupted after 5 s), nothing starts. */
 void pipelines_stop(struct pipelines *p, void (*done)(void *arg), void *arg);
-/* Version `version` of the Delta table in `dir` is durable. Any thread; cheap. */
+/* Version `version` of the Delta table in `dir` is durable. Any thread; cheap. Not after the stop. */
 void pipelines_notify(struct pipelines *p, struct str dir, int64_t version);
 /* Something new may be in folder `path` (landed files). Any thread; cheap. */
 void pipelines_notify_files(struct pipelines *p, struct str path);
