@@ -61,10 +61,16 @@ static int task_index(const struct job_task *tasks, size_t count, struct str key
     return -1;
 }
 
+/* What run_if may say; see RUN_IFS. */
+static bool run_if_known(struct str name);
+
 static int read_upstream(struct arena *a, struct job_task *t, struct job_task *all, size_t count, struct err *err)
 {
     const struct doc *deps = doc_get(t->doc, "depends_on");
     size_t n = doc_is(deps, DOC_ARRAY) ? deps->count : 0;
+    const struct doc *when = doc_get(t->doc, "run_if");
+    if (when && !run_if_known(doc_str(when, STR_NONE)))
+        return doc_err(when, ERR_INPUT, err, "unknown run_if '%.*s'", STR_ARGS(when->text));
     t->upstream = ARENA_ARRAY(a, size_t, n + 1);
     t->upstream_doc = ARENA_ARRAY(a, const struct doc *, n + 1);
     for (size_t i = 0; i < n; i++) {
@@ -274,11 +280,21 @@ static void on_task_done(void *arg, const struct task_result *result)
     bool on_timeout = doc_bool(doc_get(t->doc, "retry_on_timeout"), false);
     (void)doc_i64(doc_get(t->doc, "max_retries"), &retries);
     (void)doc_i64(doc_get(t->doc, "min_retry_interval_millis"), &wait_ms);
+    struct task_result late = {RUN_TIMED_OUT, result->output, result->error};
+    struct err over = {0};
+    if (t->late && result->status == RUN_CANCELED) {
+        doc_err(doc_get(t->doc, "timeout_seconds"), ERR_CANCELED, &over, "the task ran longer than its timeout_seconds");
+        late.error = &over;
+        result = &late;
+    }
     t->outcome = doc_is(doc_get(result->output, "outcome"), DOC_STRING) ? str_copy(t->run->a, doc_get(result->output, "outcome")->text) : STR_NONE;
     bool failed = result->status == RUN_FAILED || (result->status == RUN_TIMED_OUT && on_timeout);
     if (failed && !t->run->canceled && (retries < 0 || t->attempt <= retries)) {
         t->state = TASK_RETRY;
         t->running = NULL;
+        if (result->error)
+            t->error = *result->error;
+        record(t->run, t, result->status, true, result->output); /* the next attempt is a run of its own */
         ev_timer_free(t->timer);
         t->timer = ev_timer_new(t->run->jobs->o.loop, retry_now, t);
         ev_timer_start(t->timer, wait_ms, 0);
@@ -305,6 +321,14 @@ static bool time_part(struct tp t, struct str part, struct arena *a, struct str 
     return false;
 }
 
+/* As {{tasks.NAME.result_state}} says it. */
+static struct str result_state(const struct job_task *t)
+{
+    if (t->status == RUN_SKIPPED)
+        return t->upstream_failed ? STR("upstream_failed") : STR("excluded");
+    return t->status == RUN_SUCCEEDED ? STR("success") : t->status == RUN_CANCELED ? STR("canceled") : t->status == RUN_TIMED_OUT ? STR("timedout") : STR("failed");
+}
+
 static bool other_task(struct job_run *r, struct str path, struct str *value)
 {
     struct str key;
@@ -313,7 +337,7 @@ static bool other_task(struct job_run *r, struct str path, struct str *value)
         return false;
     struct job_task *t = &r->tasks[at];
     if (str_eqz(path, "result_state"))
-        *value = t->state != TASK_ENDED ? STR("") : t->status == RUN_SUCCEEDED ? STR("success") : t->status == RUN_SKIPPED ? STR("excluded") : STR("failed");
+        *value = t->state == TASK_ENDED ? result_state(t) : STR("");
     else if (str_eqz(path, "run_id"))
         *value = str_z(t->id);
     else if (str_eqz(path, "execution_count"))
@@ -365,8 +389,10 @@ static struct doc *task_params(struct job_task *t, const struct doc *settings)
 static void timed_out(void *arg)
 {
     struct job_task *t = arg;
-    if (t->state == TASK_RUNNING && t->running)
-        t->kind->cancel(t->kind->ctx, t->running);
+    if (t->state != TASK_RUNNING || !t->running)
+        return;
+    t->late = true;
+    t->kind->cancel(t->kind->ctx, t->running);
 }
 
 static void task_start(struct job_task *t)
@@ -375,6 +401,8 @@ static void task_start(struct job_task *t)
     struct err err = {0};
     int64_t limit_s = 0;
     t->state = TASK_RUNNING;
+    t->late = false;
+    t->error = (struct err){0};
     t->attempt++;
     t->started = time_now();
     t->started_us = time_mono_us();
@@ -412,6 +440,14 @@ static const struct run_if { const char *name; bool (*holds)(const struct upstre
     {"ALL_SUCCESS", all_success}, {"ALL_DONE", all_done}, {"NONE_FAILED", none_failed}, {"AT_LEAST_ONE_SUCCESS", one_success},
     {"ALL_FAILED", all_failed}, {"AT_LEAST_ONE_FAILED", one_failed},
 };
+
+static bool run_if_known(struct str name)
+{
+    for (size_t i = 0; i < COUNT_OF(RUN_IFS); i++)
+        if (str_eqz(name, RUN_IFS[i].name))
+            return true;
+    return false;
+}
 
 static struct upstream upstream_of(const struct job_run *r, const struct job_task *t)
 {
@@ -454,7 +490,7 @@ static bool advance_one(struct job_run *r)
         if (holds && !r->canceled) {
             task_start(t);
         } else {
-            t->upstream_failed = u.failed > 0 && !r->canceled;
+            t->upstream_failed = u.failed > 0 && !r->canceled && !str_eqz(want, "ALL_FAILED");
             t->excluded = !t->upstream_failed;
             task_end(t, r->canceled ? RUN_CANCELED : RUN_SKIPPED, NULL, NULL);
         }

@@ -19,6 +19,7 @@ struct job_task {
     enum task_state state;
     enum run_status status;          /* once ended */
     bool upstream_failed, excluded;
+    bool late;                       /* its time is over, it was told to end */
     char id[UUID_TEXT];
     int attempt;
     struct tp started;

@@ -183,6 +183,8 @@ static const struct graph { const char *name, *tasks, *order; enum run_status st
     {"nothing failed, so AT_LEAST_ONE_FAILED is excluded", T("a", OK) T("b", OK AFTER("a") ", run_if: AT_LEAST_ONE_FAILED"),
      "a Succeeded, b Skipped", RUN_SUCCEEDED},
     {"ALL_FAILED", T("a", FAIL) T("b", FAIL) T("c", OK AFTER2("a", "b") ", run_if: ALL_FAILED"), "a Failed, b Failed, c Succeeded", RUN_SUCCEEDED},
+    {"ALL_FAILED does not hold, which is no failure", T("a", OK) T("b", FAIL) T("c", OK AFTER2("a", "b") ", run_if: ALL_FAILED")
+     T("d", OK AFTER("b") ", run_if: ALL_DONE"), "a Succeeded, b Failed, c Skipped, d Succeeded", RUN_SUCCEEDED},
     {"NONE_FAILED", T("a", OK) T("b", FAIL) T("c", OK AFTER2("a", "b") ", run_if: NONE_FAILED"), "a Succeeded, b Failed, c Skipped", RUN_FAILED},
     {"retries", T("a", "max_retries: 2, pipeline_task: {fails: 2}"), "a Succeeded", RUN_SUCCEEDED},
     {"too few retries", T("a", "max_retries: 1, pipeline_task: {fails: 2}"), "a Failed", RUN_FAILED},
@@ -191,6 +193,9 @@ static const struct graph { const char *name, *tasks, *order; enum run_status st
          T("no", OK ", depends_on: [{task_key: if, outcome: 'false'}]"),
      "if Succeeded, no Skipped, yes Succeeded", RUN_SUCCEEDED},
     {"what cannot start fails", T("a", "pipeline_task: {ends: unstartable}") T("b", OK AFTER("a")), "a Failed, b Skipped", RUN_FAILED},
+    {"a skipped task's state", T("a", FAIL) T("b", OK AFTER("a"))
+     T("if", "run_if: ALL_DONE, condition_task: {op: EQUAL_TO, left: '{{tasks.b.result_state}}', right: upstream_failed}" AFTER("b"))
+     T("c", OK ", depends_on: [{task_key: if, outcome: 'true'}]"), "a Failed, b Skipped, if Succeeded, c Succeeded", RUN_SUCCEEDED},
     {"a state as a value", T("a", OK) T("if", "condition_task: {op: EQUAL_TO, left: '{{tasks.a.result_state}}', right: success}" AFTER("a"))
      T("b", OK ", depends_on: [{task_key: if, outcome: 'true'}]"), "a Succeeded, if Succeeded, b Succeeded", RUN_SUCCEEDED},
 };
@@ -218,6 +223,42 @@ static void retries_start_anew(void **state)
     start(s, "j");
     expect(s, RUN_SUCCEEDED, "a Succeeded");
     assert_int_equal(s->starts, 3);
+}
+
+/* A record of each attempt, opened and closed: "a 1 Failed as told; a 2 Succeeded; ". */
+static void log_start(void *ctx, const struct run_record *r) { (void)ctx, (void)r; }
+static void log_finish(void *ctx, const struct run_record *r, void (*saved)(void *arg), void *arg)
+{
+    (void)saved, (void)arg;
+    if (r->parent_id)
+        buf_printf(ctx, "%s %d %s%s%s; ", r->name, r->attempt, run_status_name(r->status), r->error ? " " : "", r->error ? r->error->msg : "");
+}
+
+static void each_attempt_is_a_record(void **state)
+{
+    struct scene *s = *state;
+    struct buf said;
+    buf_init(&said);
+    struct run_log log = {log_start, log_finish, &said};
+    have_jobs(s, "j:\n  tasks:\n" T("a", "max_retries: 1, pipeline_task: {fails: 1}"));
+    s->jobs->o.log = &log;
+    start(s, "j");
+    expect(s, RUN_SUCCEEDED, "a Succeeded");
+    assert_str(buf_view(&said), "a 1 Failed as told; a 2 Succeeded; ");
+    buf_release(&said);
+}
+
+static void a_task_that_runs_too_long_times_out(void **state)
+{
+    struct scene *s = *state;
+    have_jobs(s, "j:\n  tasks:\n" T("a", "timeout_seconds: 1, pipeline_task: {ends: never}"));
+    start(s, "j");
+    until(s, &s->ended);
+    assert_int_equal(s->status, RUN_FAILED);
+    assert_non_null(strstr(s->error, "longer than its timeout_seconds"));
+    char order[64];
+    snprintf(order, sizeof order, "a %s", run_status_name(RUN_TIMED_OUT));
+    assert_str(buf_view(&s->order), order);
 }
 
 static void the_first_failure_is_the_jobs(void **state)
@@ -287,6 +328,7 @@ static const struct { const char *tasks, *says; int line; } REFUSED[] = {
     {T("a", OK AFTER("z")), "'z'", 3},
     {T("a", OK AFTER("b")) T("b", OK AFTER("a")), "depends on itself", 3},
     {T("a", "run_job_task: {job_id: nope}"), "'nope'", 3},
+    {T("a", OK ", run_if: SOMETIMES"), "unknown run_if 'SOMETIMES'", 3},
     {T("a", "condition_task: {op: LIKE, left: a, right: b}"), "'LIKE'", 3},
 };
 
@@ -320,6 +362,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(graphs),
         cmocka_unit_test_setup_teardown(retries_start_anew, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_attempt_is_a_record, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_task_that_runs_too_long_times_out, setup, teardown),
         cmocka_unit_test_setup_teardown(the_first_failure_is_the_jobs, setup, teardown),
         cmocka_unit_test_setup_teardown(parameters_reach_the_task, setup, teardown),
         cmocka_unit_test_setup_teardown(a_job_runs_a_job, setup, teardown),
