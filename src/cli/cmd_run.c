@@ -113,9 +113,9 @@ int cmd_run(const struct cli_args *args)
     } else if (run_check(r)) {
         status = print_failures(r);
     } else {
-        run_addresses(r);
         r->signals[0] = ev_signal_start(r->loop, SIGINT, on_signal, r);
         r->signals[1] = ev_signal_start(r->loop, SIGTERM, on_signal, r);
+        run_addresses(r); /* who reads them may send a signal at once */
         r->tick = ev_timer_new(r->loop, on_tick, r);
         ev_timer_start(r->tick, TICK_MS, TICK_MS);
         run_start(r);

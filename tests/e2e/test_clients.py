@@ -194,6 +194,13 @@ def test_the_dashboard_follows_new_events_without_a_reload(live):
         browser.close()
 
 
+def test_a_signal_right_after_the_addresses_stops_it_cleanly(start, tmp_path):
+    run = start(RETAIL, tmp_path / "state")
+    run.ready()
+    assert run.stop() == 0, run.said()
+    assert run.failures() == []
+
+
 def test_without_insecure_local_keys_are_asked(start, tmp_path):
     run = start(RETAIL, tmp_path / "state")
     addresses = run.ready()
