@@ -5,7 +5,8 @@
 
 #define SCAN_FUNCTION "hub_events"
 
-enum capture_state { CAPTURE_OPENING_TABLE, CAPTURE_IDLE, CAPTURE_ASKING, CAPTURE_OPENING, CAPTURE_WRITING, CAPTURE_WAITING };
+enum capture_state { CAPTURE_OPENING_TABLE, CAPTURE_IDLE, CAPTURE_ASKING, CAPTURE_OPENING, CAPTURE_WRITING, CAPTURE_WAITING,
+    CAPTURE_BROKEN /* the table could not be opened: nothing is written, since what it holds is not known */ };
 
 struct drain { struct drain *next; struct capture *capture; void (*fn)(void *arg); void *arg; struct hub_ranges target; };
 
@@ -196,6 +197,8 @@ static void rest(struct capture *c, bool failed)
 
 static bool reached(const struct capture *c, const struct hub_ranges *target)
 {
+    if (c->state == CAPTURE_BROKEN)
+        return true; /* nothing more will come: who waits is told */
     for (int32_t i = 0; i < target->count; i++) {
         const struct hub_range *r = &target->items[i];
         if (r->to > r->from && (r->partition >= c->parts || c->next[r->partition] < r->to))
@@ -250,6 +253,7 @@ static void on_reader(void *arg, struct hub_reader *reader, const struct err *er
         return;
     }
     c->reader = reader;
+    memcpy(c->batch.items, hub_reader_ranges(reader)->items, sizeof *c->batch.items * (size_t)c->batch.count);
     c->state = CAPTURE_WRITING;
     c->err = (struct err){0};
     ev_work(c->o.owner, write_work, write_done, c);
@@ -300,13 +304,13 @@ static void on_offsets(void *arg, const struct hub_ranges *there, const struct e
         return;
     }
     c->state = CAPTURE_OPENING;
-    hub_reader_open(c->o.hub, c->ns, c->name, &c->batch, on_reader, c);
+    hub_reader_open_some(c->o.hub, c->ns, c->name, &c->batch, CAPTURE_MAX_BYTES, on_reader, c);
 }
 
 static void look(void *arg)
 {
     struct capture *c = arg;
-    if (c->stopping && (c->state == CAPTURE_IDLE || c->state == CAPTURE_WAITING)) {
+    if (c->stopping && (c->state == CAPTURE_IDLE || c->state == CAPTURE_WAITING || c->state == CAPTURE_BROKEN)) {
         ev_timer_stop(c->timer);
         ev_defer(c->o.owner, capture_end, c);
         return;
@@ -340,16 +344,17 @@ static void reserve(struct capture *c)
 static void open_done(void *arg)
 {
     struct capture *c = arg;
-    c->state = CAPTURE_WAITING;
     if (c->ready)
-        c->ready(c->ready_arg, c->rc ? &c->err : NULL);
+        c->ready(c->ready_arg, c->rc ? &c->err : NULL); /* may stop us: the state says still that we end below */
     c->ready = NULL;
+    c->state = c->rc ? CAPTURE_BROKEN : CAPTURE_WAITING;
     if (c->stopping) {
         ev_defer(c->o.owner, capture_end, c);
         return;
     }
     if (c->rc) {
         c->stat.error = c->err;
+        finish_drains(c);
         return;
     }
     c->stat.version = c->version;
@@ -379,6 +384,8 @@ static void on_target(void *arg, const struct hub_ranges *there, const struct er
     d->target.items = mem_alloc(sizeof *d->target.items * (size_t)(d->target.count + 1));
     if (!err && there->count)
         memcpy(d->target.items, there->items, sizeof *there->items * (size_t)there->count);
+    if (d->capture->state == CAPTURE_BROKEN)
+        finish_drains(d->capture);
 }
 
 void capture_drain(struct capture *c, void (*fn)(void *arg), void *arg)
@@ -400,7 +407,7 @@ void capture_stop(struct capture *c, void (*done)(void *arg), void *arg)
     c->stopping = true;
     c->stopped = done;
     c->stopped_arg = arg;
-    if (c->state == CAPTURE_IDLE || c->state == CAPTURE_WAITING)
+    if (c->state == CAPTURE_IDLE || c->state == CAPTURE_WAITING || c->state == CAPTURE_BROKEN)
         look(c);
 }
 

@@ -1,7 +1,8 @@
 /* capture -- the hub's events as a Delta table, written continuously and exactly once.
  *
  * A capture follows one hub. Micro-batch after micro-batch it takes what lies behind the offsets it
- * has, [next, high watermark) of every partition, at most CAPTURE_MAX_ROWS together, through an
+ * has, [next, high watermark) of every partition, at most CAPTURE_MAX_ROWS and
+ * about CAPTURE_MAX_BYTES together, through an
  * immutable reader (hub.h) whose source DuckDB scans in place, and commits the rows to the table
  * together with one `txn` a partition: appId "capture.<ns>.<hub>-<p>", version = the next offset. At
  * start the next offsets are read back from there, so a crash neither loses nor doubles an event:
@@ -22,6 +23,7 @@
 struct lake_table;
 enum {
     CAPTURE_MAX_ROWS = 500000,    /* of one micro-batch */
+    CAPTURE_MAX_BYTES = 64 << 20, /* of log, before decompression */
     CAPTURE_MIN_MS = 50,          /* between the starts of two micro-batches */
     CAPTURE_RETRY_MS = 500, CAPTURE_RETRY_MAX_MS = 30000,
 };
@@ -47,7 +49,7 @@ struct capture_opts {
 int hub_register_scan(struct duck *db, struct err *err) MUST_CHECK;
 /* Opens: makes the table, reads the offsets (on a worker), then ready(arg, err) and it runs. */
 struct capture *capture_start(const struct capture_opts *o, void (*ready)(void *arg, const struct err *err), void *arg);
-/* Calls fn once when every event that was durable at this call is in the table. */
+/* Calls fn once when every event that was durable at this call is in the table, or ready() has told of a failure. */
 void capture_drain(struct capture *c, void (*fn)(void *arg), void *arg);
 /* Ends after the batch under way; done(arg) and the capture is freed. */
 void capture_stop(struct capture *c, void (*done)(void *arg), void *arg);
