@@ -20,7 +20,7 @@ void run_addresses(struct run *r)
     snprintf(rows[0].text, sizeof rows[0].text, "%s:%d", hub_host(r->hub), hub_port(r->hub));
     snprintf(rows[1].text, sizeof rows[1].text, "127.0.0.1:%d", endpoints_pg_port(r->endpoints));
     snprintf(rows[2].text, sizeof rows[2].text, "%s", url);
-    snprintf(rows[3].text, sizeof rows[3].text, "sc://127.0.0.1:%d", endpoints_spark_port(r->endpoints));
+    snprintf(rows[3].text, sizeof rows[3].text, "sc://localhost:%d", endpoints_spark_port(r->endpoints));
     if (r->args->json) {
         struct buf b;
         buf_init(&b);
