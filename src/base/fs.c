@@ -148,6 +148,12 @@ int fs_sync(int fd, struct err *err)
     return rc ? err_errno(err, errno, "cannot sync") : 0;
 }
 
+void fs_sync_begin(int fd, int64_t at, int64_t n)
+{
+    if (sync_file_range(fd, at, n, SYNC_FILE_RANGE_WRITE))
+        return; /* fs_sync() does the work then, and tells what is wrong */
+}
+
 int fs_sync_dir(const char *dir, struct err *err)
 {
     int fd = fs_open(*dir ? dir : ".", FS_READ | FS_DIR, err);

@@ -20,6 +20,9 @@ int fs_writev_all(int fd, struct iovec *iov, int count, struct err *err) MUST_CH
 int fs_pwrite_all(int fd, const void *bytes, size_t n, int64_t at, struct err *err) MUST_CHECK;
 int64_t fs_pread(int fd, void *out, size_t n, int64_t at, struct err *err) MUST_CHECK; /* short at end */
 int fs_sync(int fd, struct err *err) MUST_CHECK;          /* fdatasync */
+/* Lets the disk begin with n bytes at `at`: a hint before fs_sync() of several files, so that they go
+ * out together. Nothing is durable by it, and it cannot fail. */
+void fs_sync_begin(int fd, int64_t at, int64_t n);
 int fs_sync_dir(const char *dir, struct err *err) MUST_CHECK;
 int fs_truncate(int fd, int64_t size, struct err *err) MUST_CHECK;
 int fs_stat(const char *path, struct fs_stat *out, struct err *err) MUST_CHECK; /* ERR_NOT_FOUND */

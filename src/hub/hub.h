@@ -91,6 +91,11 @@ void hub_reserve(struct hub *h, const char *ns, const char *name, const struct h
 struct hub_reader;
 void hub_reader_open(struct hub *h, const char *ns, const char *name, const struct hub_ranges *ranges,
                      void (*fn)(void *arg, struct hub_reader *r, const struct err *err), void *arg);
+/* The same, but covers only the front of each range that fits in about max_bytes of log together:
+ * hub_reader_ranges() says which. At least one record batch of one range is covered. */
+void hub_reader_open_some(struct hub *h, const char *ns, const char *name, const struct hub_ranges *ranges, int64_t max_bytes,
+                          void (*fn)(void *arg, struct hub_reader *r, const struct err *err), void *arg);
+const struct hub_ranges *hub_reader_ranges(const struct hub_reader *r); /* lives as long as `r` */
 const struct duck_source *hub_reader_source(const struct hub_reader *r);
 void hub_reader_free(struct hub_reader *r);  /* any thread, before hub_stop(); no scan runs */
 extern const char *const HUB_COLUMNS[];      /* names */

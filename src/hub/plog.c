@@ -1,6 +1,8 @@
 #include "hub/plog.h"
 #include <string.h>
 
+enum { SYNC_EARLY_BYTES = 64 << 10 }; /* so much is worth handing to the disk before the other logs are written */
+
 static struct seg *active(const struct plog *log)
 {
     return log->segs[log->seg_count - 1];
@@ -158,7 +160,11 @@ static int write_stage(struct plog *log, struct plog_stage *g, struct err *err)
         if (rc)
             return -1;
     }
-    return fs_pwrite_all(g->seg->fd, g->bytes.ptr, g->bytes.len, g->pos, err);
+    if (fs_pwrite_all(g->seg->fd, g->bytes.ptr, g->bytes.len, g->pos, err))
+        return -1;
+    if (g->bytes.len >= SYNC_EARLY_BYTES)
+        fs_sync_begin(g->seg->fd, g->pos, (int64_t)g->bytes.len);
+    return 0;
 }
 
 int plog_flush_write(struct plog_flush *f)

@@ -39,6 +39,7 @@ struct hub_reader {
     char *topic_name;
     struct piece *pieces;
     size_t count, cap;
+    struct hub_ranges ranges;
     struct duck_source source;
 };
 
@@ -255,6 +256,7 @@ struct ask {
     struct hub *hub;
     char *ns, *name;
     struct hub_ranges ranges;
+    int64_t max_bytes;               /* of the reader; 0: no limit */
     struct hub_reader *reader;
     void (*on_ranges)(void *arg, const struct hub_ranges *r, const struct err *err);
     void (*on_reader)(void *arg, struct hub_reader *r, const struct err *err);
@@ -361,7 +363,33 @@ static void add_piece(struct hub_reader *r, struct piece p)
     seg_ref(p.seg);
 }
 
-static int add_range(struct hub_reader *r, struct partition *p, const struct hub_range *range, struct err *err)
+/* Cuts a piece to about max_bytes: `to` becomes the offset of a batch, the first one after the limit. */
+static int cut_piece(struct piece *p, int64_t max_bytes, struct err *err)
+{
+    struct seg *s = p->seg;
+    struct batch b;
+    char head[BATCH_HEADER];
+    size_t i = s->index.count;
+    while (i > 0 && s->index.items[i - 1].pos > p->pos + max_bytes)
+        i--;
+    p->end = i > 0 && s->index.items[i - 1].pos > p->pos ? s->index.items[i - 1].pos : p->pos;
+    if (p->end == p->pos) { /* the first batch alone is more */
+        int64_t got = fs_pread(s->fd, head, sizeof head, p->pos, err);
+        if (got < 0)
+            return -1;
+        if (!batch_read_header(str_of(head, (size_t)got), &b))
+            return err_set(err, ERR_CORRUPT, "'%s' holds no batch at byte %jd", s->path, (intmax_t)p->pos);
+        p->end = p->pos + b.size;
+        p->to = batch_last_offset(&b) + 1 < p->to ? batch_last_offset(&b) + 1 : p->to;
+        return 0;
+    }
+    int64_t to = s->base + s->index.items[i - 1].offset_rel;
+    p->to = to < p->to ? to : p->to;
+    return 0;
+}
+
+/* Adds the pieces of a range, as far as *left bytes go (below 0: all); range->to becomes what is covered. */
+static int add_range(struct hub_reader *r, struct partition *p, struct hub_range *range, int64_t *left, struct err *err)
 {
     struct plog *log = p->log;
     if (range->from < log->start_offset || range->to > log->high_watermark || range->from > range->to)
@@ -372,11 +400,24 @@ static int add_range(struct hub_reader *r, struct partition *p, const struct hub
         struct seg *s = log->segs[i];
         if (s->base >= range->to || !s->synced)
             continue;
-        int64_t pos = seg_find(s, range->from, err);
-        if (pos < 0)
+        struct piece x = {s, p->index, range->from, range->to, seg_find(s, range->from, err), s->synced};
+        if (x.pos < 0)
             return -1;
-        if (pos < s->synced)
-            add_piece(r, (struct piece){s, p->index, range->from, range->to, pos, s->synced});
+        if (x.pos >= x.end)
+            continue;
+        if (*left == 0) { /* used up by the segment or range before */
+            range->to = s->base > range->from ? s->base : range->from;
+            return 0;
+        }
+        bool cut = *left > 0 && x.end - x.pos > *left;
+        if (cut && cut_piece(&x, *left, err))
+            return -1;
+        *left = *left < 0 ? *left : cut ? 0 : *left - (x.end - x.pos);
+        add_piece(r, x);
+        if (cut) {
+            range->to = x.to;
+            return 0;
+        }
     }
     return 0;
 }
@@ -388,6 +429,7 @@ static void reader_release(void *arg)
         seg_unref(r->pieces[i].seg);
     r->topic->readers--;
     mem_free(r->pieces);
+    mem_free(r->ranges.items);
     mem_free(r->topic_name);
     mem_free(r);
 }
@@ -404,11 +446,16 @@ static void on_ask_reader(void *arg)
     *r = (struct hub_reader){.hub = a->hub, .topic = t, .topic_name = mem_strdup(t->name)};
     r->source = (struct duck_source){COL_COUNT, HUB_COLUMNS, COLUMN_TYPES, scan_open, scan_next, scan_close, r};
     t->readers++;
+    r->ranges = a->ranges;
+    a->ranges = (struct hub_ranges){0};
     int rc = 0;
-    for (int32_t i = 0; i < a->ranges.count && !rc; i++) {
-        struct partition *p = topic_partition(t, a->ranges.items[i].partition);
-        rc = p ? add_range(r, p, &a->ranges.items[i], &a->err)
-               : err_set(&a->err, ERR_NOT_FOUND, "hub '%s' has no partition %d", t->name, a->ranges.items[i].partition);
+    int64_t share = a->max_bytes && r->ranges.count ? a->max_bytes / r->ranges.count + 1 : -1;
+    for (int32_t i = 0; i < r->ranges.count && !rc; i++) {
+        struct hub_range *range = &r->ranges.items[i];
+        struct partition *p = topic_partition(t, range->partition);
+        int64_t left = share;
+        rc = p ? add_range(r, p, range, &left, &a->err)
+               : err_set(&a->err, ERR_NOT_FOUND, "hub '%s' has no partition %d", t->name, range->partition);
     }
     if (rc)
         reader_release(r);
@@ -417,13 +464,25 @@ static void on_ask_reader(void *arg)
     tell(a, rc);
 }
 
-void hub_reader_open(struct hub *h, const char *ns, const char *name, const struct hub_ranges *ranges,
-                     void (*fn)(void *arg, struct hub_reader *r, const struct err *err), void *arg)
+void hub_reader_open_some(struct hub *h, const char *ns, const char *name, const struct hub_ranges *ranges, int64_t max_bytes,
+                          void (*fn)(void *arg, struct hub_reader *r, const struct err *err), void *arg)
 {
     struct ask *a = ask_new(h, ns, name, arg);
     a->on_reader = fn;
+    a->max_bytes = max_bytes;
     copy_ranges(a, ranges);
     ev_post(h->loop, on_ask_reader, a);
+}
+
+void hub_reader_open(struct hub *h, const char *ns, const char *name, const struct hub_ranges *ranges,
+                     void (*fn)(void *arg, struct hub_reader *r, const struct err *err), void *arg)
+{
+    hub_reader_open_some(h, ns, name, ranges, 0, fn, arg);
+}
+
+const struct hub_ranges *hub_reader_ranges(const struct hub_reader *r)
+{
+    return &r->ranges;
 }
 
 const struct duck_source *hub_reader_source(const struct hub_reader *r)

@@ -235,6 +235,45 @@ static void a_read_handle_reads_its_ranges(void **state)
     assert_int_equal(last_err.code, ERR_NOT_FOUND);
 }
 
+static void a_handle_of_some_bytes_covers_the_front(void **state)
+{
+    (void)state;
+    char sql[128];
+    for (int i = 0; i < 60; i++)
+        send(NULL, 0, i * 50, 50);
+    turn_until_done();
+    assert_int_equal(ask_total(), 3000);
+    int64_t rows = 0;
+    int rounds = 0;
+    while (ask_total(), rows < 3000) { /* range after range, until all is read: nothing twice, nothing left out */
+        static int64_t next[3];
+        if (!rounds)
+            memset(next, 0, sizeof next);
+        for (int32_t i = 0; i < 3; i++)
+            seen.items[i].from = next[i];
+        waiting = 1;
+        hub_reader_open_some(hub, NULL, "sales", &seen, 1 + rounds % 7 * 5000, keep_reader, NULL);
+        turn_until_done();
+        assert_non_null(reader);
+        const struct hub_ranges *r = hub_reader_ranges(reader);
+        int64_t handle = duck_handle_put(db, hub_reader_source(reader)), want = 0;
+        for (int32_t i = 0; i < 3; i++) {
+            assert_true(r->items[i].from == next[i] && r->items[i].to >= next[i] && r->items[i].to <= seen.items[i].to);
+            want += r->items[i].to - r->items[i].from;
+            next[i] = r->items[i].to;
+        }
+        snprintf(sql, sizeof sql, "SELECT count(*) FROM hub_events(%jd)", (intmax_t)handle);
+        assert_int_equal(scalar(sql), want);
+        assert_true(want > 0);
+        rows += want;
+        duck_handle_drop(db, handle);
+        hub_reader_free(reader);
+        assert_true(++rounds < 1000);
+    }
+    assert_int_equal(rows, 3000);
+    assert_true(rounds > 5);
+}
+
 static int fired;
 
 static void on_fire(void *arg)
@@ -432,7 +471,7 @@ static void nothing_comes_double_when_a_commit_fails(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(a_repeated_batch_is_stored_once), TEST(what_is_refused_is_named), TEST(a_read_handle_reads_its_ranges),
+        TEST(a_repeated_batch_is_stored_once), TEST(what_is_refused_is_named), TEST(a_read_handle_reads_its_ranges), TEST(a_handle_of_some_bytes_covers_the_front),
         TEST(a_watch_tells_once_and_loses_nothing), TEST(events_are_captured_once), TEST(a_lost_log_goes_on_behind_the_table),
         TEST(nothing_comes_double_when_a_commit_fails)};
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
