@@ -251,7 +251,8 @@ int exec_create_view(struct session *s, struct arena *a, const struct stmt *st, 
     }
     if (st->temporary) {
         struct str whole = str_copy(s->arena, text);
-        struct rel *kept = sparksql_query(s->arena, st->at.file, whole, err);
+        const char *file = st->at.file ? arena_strdup(s->arena, st->at.file) : ""; /* the statement's own ends before the view */
+        struct rel *kept = sparksql_query(s->arena, file, whole, err);
         if (!kept || !session_schema_of(s, a, query, hook, err))
             return -1;
         return session_temp_view(s, str_copy(s->arena, st->name.parts[st->name.count - 1]), kept, st->or_replace, err);
