@@ -218,14 +218,14 @@ static int sql_run(struct task_run *t, struct err *err)
 static void sql_work(void *arg)
 {
     struct task_run *t = arg;
-    t->session = session_new(t->jobs->o.engine, &t->err);
-    t->failed = !t->session || sql_run(t, &t->err);
-    session_free(t->session);
-    t->session = NULL;
+    struct session *s = session_new(t->jobs->o.engine, &t->err);
+    __atomic_store_n(&t->session, s, __ATOMIC_RELEASE); /* stays until the end: a cancel interrupts it from the loop */
+    t->failed = !s || sql_run(t, &t->err);
 }
 
 static void task_run_free(struct task_run *t)
 {
+    session_free(t->session);
     buf_release(&t->result);
     buf_release(&t->out);
     buf_release(&t->messages);
@@ -442,6 +442,9 @@ void notebook_cancel(void *ctx, struct task_run *t)
 {
     (void)ctx;
     __atomic_store_n(&t->canceled, true, __ATOMIC_RELAXED);
+    struct session *s = __atomic_load_n(&t->session, __ATOMIC_ACQUIRE);
+    if (s)
+        duck_interrupt(session_conn(s));
     if (t->child)
         ev_child_kill(t->child, SIGTERM);
 }
