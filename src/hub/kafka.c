@@ -1,7 +1,7 @@
 #include "hub/kafka_int.h"
 #include <string.h>
 
-enum { COPY_BYTES = 16 << 10, FRAME_HEADER = 4, REQUEST_MIN = 8, POOL_MAX = 256, ARENA_KEEP = 256 << 10 };
+enum { COPY_BYTES = 16 << 10, FRAME_HEADER = 4, REQUEST_MIN = 8, POOL_MAX = 64, ARENA_KEEP = 64 << 10 };
 
 const struct kafka_api KAFKA_API_TABLE[] = {
 #define X(key, name, min, max, flex, fn) {key, min, max, flex, #name, fn},

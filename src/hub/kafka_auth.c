@@ -1,8 +1,9 @@
 /* kafka_auth.c -- SASL PLAIN, as Event Hubs has it: the user name is `$ConnectionString`, the
  * password a whole connection string
  *     Endpoint=sb://<namespace>.servicebus.windows.net/;SharedAccessKeyName=…;SharedAccessKey=…[;EntityPath=…]
- * whose key must be the state's and whose host names the client's namespace. With insecure_local
- * any credentials are taken, but the namespace is still read. */
+ * whose key must be the state's and whose host names the client's namespace. The policy is the
+ * namespace's own, so EntityPath only says which hub its owner means. With insecure_local any
+ * credentials are taken, but the namespace is still read. */
 #include "hub/kafka_int.h"
 #include <openssl/crypto.h>
 #include <string.h>
@@ -23,7 +24,7 @@ void kafka_sasl_handshake(struct kreq *r)
     kreq_done(r);
 }
 
-struct connection_string { struct str host, policy, key, entity; };
+struct connection_string { struct str host, policy, key; };
 
 /* "a=b;c=d": names ignore case; values may hold '='. */
 static void parse(struct str s, struct connection_string *out)
@@ -45,8 +46,6 @@ static void parse(struct str s, struct connection_string *out)
             out->policy = value;
         else if (str_ieqz(name, "SharedAccessKey"))
             out->key = value;
-        else if (str_ieqz(name, "EntityPath"))
-            out->entity = value;
     }
 }
 
