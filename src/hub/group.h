@@ -117,6 +117,8 @@ struct commit_in { struct str topic, metadata; int32_t partition, epoch; int64_t
 /* Writes the offsets to the log; call group_apply() when the next flush is durable. */
 enum kerr group_log_commit(struct groups *g, struct str group, const struct commit_in *items, size_t count);
 void group_apply(struct groups *g, struct str group, const struct commit_in *items, size_t count);
+/* A hub goes: its offsets are forgotten in all groups. Durable with the next flush. */
+void groups_forget_topic(struct groups *g, struct str topic);
 /* Forgets the group and its offsets; NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND. Durable with the next flush. */
 enum kerr group_delete(struct groups *g, struct str name);
 

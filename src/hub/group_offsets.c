@@ -222,6 +222,32 @@ enum kerr group_log_commit(struct groups *gs, struct str group, const struct com
     return k;
 }
 
+static void forget_topic(struct groups *gs, struct group *g, struct str topic)
+{
+    struct commit_in *gone = mem_alloc((map_count(g->offsets) + 1) * sizeof *gone);
+    size_t at = 0, n = 0;
+    struct str key;
+    void *v;
+    while (map_next(g->offsets, &at, &key, &v)) {
+        const struct committed *c = v;
+        if (str_eqz(topic, c->topic))
+            gone[n++] = (struct commit_in){.topic = topic, .partition = c->partition, .offset = -1};
+    }
+    if (group_log_commit(gs, str_z(g->name), gone, n) == KERR_NONE)
+        for (size_t i = 0; i < n; i++)
+            forget(g, topic, gone[i].partition);
+    mem_free(gone);
+}
+
+void groups_forget_topic(struct groups *gs, struct str topic)
+{
+    size_t at = 0;
+    struct str key;
+    void *g;
+    while (map_next(gs->by_name, &at, &key, &g))
+        forget_topic(gs, g, topic);
+}
+
 enum kerr group_delete(struct groups *gs, struct str name)
 {
     struct group *g = group_find(gs, name);

@@ -1,4 +1,5 @@
 /* kafka_admin.c -- making, changing and deleting hubs: topics, partitions, configurations, records. */
+#include "hub/group.h"
 #include "hub/kafka_int.h"
 #include <stdio.h>
 #include <string.h>
@@ -404,6 +405,8 @@ static void drop_one(struct kreq *r, struct drop *x)
     memcpy(x->id, t->id, sizeof x->id);
     x->t = t;
     topic_unlist(t);
+    if (t->ns->groups)
+        groups_forget_topic(t->ns->groups, str_z(t->name));
     x->wait = (struct hub_wait){.done = destroy, .arg = x};
     hub_wait_durable(r->hub, &x->wait);
 }

@@ -261,6 +261,30 @@ def test_offsets_are_committed_and_survive(hub, topic, admin):
     c.close()
 
 
+def test_offsets_log_is_rewritten(tmp_path):
+    h = Hub(tmp_path / "state")
+    a = AdminClient({"bootstrap.servers": h.address})
+    a.create_topics([NewTopic("wide", 1000, 1)])["wide"].result()
+    c = Consumer({"bootstrap.servers": h.address, "group.id": "g"})
+    for i in range(120):  # about 60 bytes an offset and commit
+        c.commit(offsets=[TopicPartition("wide", p, 0, metadata=f"round {i}") for p in range(1000)], asynchronous=False)
+    c.commit(offsets=[TopicPartition("wide", 7, 0, metadata="last")], asynchronous=False)
+    log = tmp_path / "state/hub/default/__consumer_offsets/0"
+
+    def size():
+        return sum(f.stat().st_size for f in log.glob("*.log"))
+
+    assert size() < 5_000_000 and not (log / f"{0:020}.log").exists()
+    c.close()
+    for _ in range(2):
+        h.kill()
+        h.start()
+        c = Consumer({"bootstrap.servers": h.address, "group.id": "g"})
+        assert {p.offset for p in c.committed([TopicPartition("wide", p) for p in range(1000)], timeout=20)} == {0}
+        c.close()
+    h.stop()
+
+
 # ---------------------------------------------------------------- administration
 
 
@@ -300,11 +324,17 @@ def test_topics_partitions_configs_records(hub, admin):
     c = Consumer({"bootstrap.servers": hub.address, "group.id": "x"})
     assert c.get_watermark_offsets(TopicPartition(name, 4), timeout=10) == (20, 50)
     c.close()
+    c = Consumer({"bootstrap.servers": hub.address, "group.id": "of-deleted"})
+    c.commit(offsets=[TopicPartition(name, 0, 0), TopicPartition(name, 4, 33)], asynchronous=False)
+    c.close()
     admin.delete_topics([name])[name].result()
     wait_for(lambda: name not in admin.list_topics(timeout=10).topics)
     admin.create_topics([NewTopic(name, 1, 1)])[name].result()  # again, and empty
     c = Consumer({"bootstrap.servers": hub.address, "group.id": "x"})
     assert c.get_watermark_offsets(TopicPartition(name, 0), timeout=10) == (0, 0)
+    c.close()
+    c = Consumer({"bootstrap.servers": hub.address, "group.id": "of-deleted"})
+    assert [p.offset for p in c.committed([TopicPartition(name, 0), TopicPartition(name, 4)], timeout=10)] == [-1001, -1001]
     c.close()
     cluster = admin.describe_cluster().result()
     assert len(cluster.nodes) == 1 and cluster.nodes[0].port == hub.port
