@@ -232,7 +232,14 @@ static int push_file(struct arena *a, const struct doc *d, int64_t version, stru
     return action_file(a, d, version, &(*list)[(*count)++], err);
 }
 
-struct change_caps { size_t adds, removes, cdc, txns; };
+struct change_caps { size_t adds, removes, cdc, txns, domains; };
+
+static void push_domain(struct arena *a, struct lake_pairs *list, size_t *cap, const struct doc *d)
+{
+    list->items = arena_grow(a, list->items, cap, list->count + 1, sizeof *list->items);
+    list->items[list->count++] = (struct lake_pair){doc_str(doc_get(d, "domain"), STR("")), doc_str(doc_get(d, "configuration"), STR("")),
+                                                    doc_bool(doc_get(d, "removed"), false)};
+}
 
 static int change_line(struct arena *a, struct lake_change *ch, struct change_caps *caps, const struct doc *d, struct err *err)
 {
@@ -247,6 +254,8 @@ static int change_line(struct arena *a, struct lake_change *ch, struct change_ca
         ch->txns = arena_grow(a, ch->txns, &caps->txns, ch->txn_count + 1, sizeof *ch->txns);
         return action_txn(a, v, &ch->txns[ch->txn_count++], err);
     }
+    if ((v = doc_get(d, "domainMetadata")))
+        push_domain(a, &ch->domains, &caps->domains, v);
     if ((v = doc_get(d, "commitInfo")))
         ch->info = v;
     if ((v = doc_get(d, "metaData"))) {

@@ -97,6 +97,7 @@ struct lake_change {
     const struct doc *metadata;   /* metaData object if set */
     struct lake_app_txn *txns;
     size_t txn_count;
+    struct lake_pairs domains;    /* domainMetadata: configuration by domain; is_null: removed */
 };
 /* Commits from `from` to `to`, both included, ascending; stops at the newest. Returns the count or
  * -1; ERR_NOT_FOUND if `from` exists no more (its log was cleaned: failOnDataLoss). In the arena. */
