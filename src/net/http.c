@@ -27,7 +27,8 @@ struct conn {
     enum conn_state state;
     struct request *req; /* in ST_BODY and ST_BUSY */
     struct http_chunked chunked;
-    bool peer_ended;
+    int64_t streamed;    /* of a `stream` route's body: bytes given on */
+    bool peer_ended, body_paused;
 };
 
 struct request {
@@ -248,6 +249,7 @@ void http_end(struct http_req *r)
             tcp_write(c->tcp, "0\r\n\r\n", 5);
         c->req = NULL;
         c->state = ST_HEAD;
+        c->body_paused = false;
     }
     request_free(q);
     if (!c)
@@ -425,9 +427,68 @@ static bool accept_head(struct request *q)
         return false;
     }
     buf_init_max(&q->body, max);
-    if (more && q->head.expect_continue)
+    if (more && q->head.expect_continue && !route->stream)
         tcp_write(q->conn->tcp, "HTTP/1.1 100 Continue\r\n\r\n", 25);
     return true;
+}
+
+/* The handler of a `stream` route sees the head first; it may have ended the request on return. */
+static void start_stream(struct conn *c)
+{
+    struct request *q = c->req;
+    bool more = q->unread_body, wants_continue = more && q->head.expect_continue;
+    c->state = more ? ST_BODY : ST_BUSY;
+    c->streamed = 0;
+    q->handed = true;
+    tcp_deadline(c->tcp, more ? HTTP_BODY_MS : 0);
+    q->pub.route->handler(&q->pub);
+    if (c->req != q)
+        return;
+    if (wants_continue && !q->begun)
+        tcp_write(c->tcp, "HTTP/1.1 100 Continue\r\n\r\n", 25);
+    if (!more && q->pub.on_body)
+        q->pub.on_body(&q->pub, STR_NONE, true);
+}
+
+/* Gives on what is decoded; `q` may be gone on return. */
+static void stream_body(struct conn *c, struct request *q, struct str bytes, bool end)
+{
+    if (end) {
+        c->state = ST_BUSY;
+        q->unread_body = false;
+        tcp_deadline(c->tcp, 0);
+    } else {
+        tcp_deadline(c->tcp, HTTP_BODY_MS);
+    }
+    if (q->pub.on_body && (bytes.len || end))
+        q->pub.on_body(&q->pub, bytes, end);
+}
+
+static size_t take_stream(struct conn *c, struct str in)
+{
+    struct request *q = c->req;
+    struct err err;
+    if (!q->head.chunked) {
+        int64_t left = q->head.content_length - c->streamed;
+        size_t taken = (int64_t)in.len < left ? in.len : (size_t)left;
+        c->streamed += (int64_t)taken;
+        if (taken || left == 0)
+            stream_body(c, q, str_sub(in, 0, taken), (int64_t)taken == left);
+        return taken;
+    }
+    struct buf piece;
+    buf_init(&piece);
+    int64_t n = http_chunked_feed(&c->chunked, in, &piece, &err);
+    bool over = n >= 0 && (c->streamed += (int64_t)piece.len) > (int64_t)q->pub.route->max_body;
+    if (n < 0 || over) { /* the request is lost, and its handler learns it as of a client that left */
+        log_debug("http", "a chunked body is %s", over ? "too large" : "malformed");
+        tcp_close(c->tcp);
+        n = (int64_t)in.len;
+    } else if (n > 0) {
+        stream_body(c, q, buf_view(&piece), c->chunked.state == CHUNK_DONE);
+    }
+    buf_release(&piece);
+    return (size_t)n;
 }
 
 static void fill_public(struct request *q)
@@ -485,7 +546,11 @@ static size_t take_head(struct conn *c, struct str in)
     c->req = q;
     c->state = ST_BUSY;
     c->chunked = (struct http_chunked){0};
-    if (accept_head(q)) {
+    if (!accept_head(q))
+        return skip + (size_t)n;
+    if (q->pub.route->stream) {
+        start_stream(c);
+    } else {
         c->state = ST_BODY;
         tcp_deadline(c->tcp, HTTP_BODY_MS);
     }
@@ -545,7 +610,12 @@ static size_t on_bytes(struct tcp_conn *t, struct str in)
                 tcp_pause(t); /* a pipeliner must wait */
             break;
         }
-        at += was == ST_HEAD ? take_head(c, str_from(in, at)) : take_body(c, str_from(in, at));
+        if (was == ST_BODY && c->body_paused)
+            break;
+        bool stream = was == ST_BODY && c->req->pub.route->stream;
+        at += was == ST_HEAD ? take_head(c, str_from(in, at))
+              : stream       ? take_stream(c, str_from(in, at))
+                             : take_body(c, str_from(in, at));
         if (at == before && c->state == was)
             break;
     }
@@ -686,4 +756,31 @@ struct ev_loop *http_req_loop(const struct http_req *r)
 bool http_req_gone(const struct http_req *r)
 {
     return priv(r)->conn == NULL;
+}
+
+int64_t http_body_length(const struct http_req *r)
+{
+    const struct http_head *h = &priv(r)->head;
+    return h->chunked ? -1 : h->content_length > 0 ? h->content_length : 0;
+}
+
+void http_body_pause(struct http_req *r)
+{
+    struct conn *c = priv(r)->conn;
+    if (!c || c->body_paused)
+        return;
+    c->body_paused = true;
+    tcp_deadline(c->tcp, 0); /* now it is we who are slow */
+    tcp_pause(c->tcp);
+}
+
+void http_body_resume(struct http_req *r)
+{
+    struct conn *c = priv(r)->conn;
+    if (!c || !c->body_paused)
+        return;
+    c->body_paused = false;
+    if (c->state == ST_BODY)
+        tcp_deadline(c->tcp, HTTP_BODY_MS);
+    tcp_resume(c->tcp);
 }

@@ -6,6 +6,9 @@
  * goes away first, `on_gone` runs, the rest of the answer is dropped, and the handler must still end
  * it. Requests of one connection are handled one after the other.
  *
+ * A route with `stream` is for bodies that are not held in memory: its handler runs when the head is
+ * there, sets on_body, and gets the body's bytes as they come (http_body_pause … http_body_resume).
+ *
  * Refused, by status: 400 malformed head (bare LF, folded lines, both Content-Length and
  * Transfer-Encoding, a second Host), 403 a Host that is not ours or a foreign Origin, 404, 405 with
  * Allow, 408 too slow, 413 body too large, 414 target too long, 417, 431 head too large, 501 a
@@ -47,6 +50,9 @@ struct http_req {
     struct str body;
     void *user;                /* the handler's */
     void (*on_gone)(struct http_req *r); /* set by the handler: the client left before the end */
+    /* Set by the handler of a `stream` route (NULL: the body is dropped): bytes as they come, valid
+     * during the call; `end` once, with the last ones or none, also if there is no body. */
+    void (*on_body)(struct http_req *r, struct str bytes, bool end);
 };
 
 typedef void (*http_fn)(struct http_req *r);
@@ -56,6 +62,7 @@ struct http_route {
     http_fn handler;
     size_t max_body;      /* 0: HTTP_MAX_BODY */
     int tag;              /* the owner's: a permission, say */
+    bool stream;          /* the body comes piece by piece: on_body */
 };
 
 struct http_server_opts {
@@ -86,6 +93,10 @@ const char *http_req_peer(const struct http_req *r);
 struct ev_loop *http_req_loop(const struct http_req *r);
 bool http_req_gone(const struct http_req *r);                            /* the client left */
 /* Walks the query: *rest starts as r->query. name and value are decoded; false at the end. */
+/* Of `stream` routes: the body's length, -1 if it is chunked; no on_body between pause and resume. */
+int64_t http_body_length(const struct http_req *r);
+void http_body_pause(struct http_req *r);
+void http_body_resume(struct http_req *r);
 bool http_query_next(struct arena *a, struct str *rest, struct str *name, struct str *value);
 
 /* Answering. Headers are set before; content_type NULL: none. Bodies are copied. */
