@@ -344,6 +344,21 @@ static void preset_pipeline(struct loading *l, struct doc *r)
         put_bool(l, r, "continuous", false); /* as the CLI does in development mode */
 }
 
+/* What the CLI puts where a job says nothing. */
+static void job_defaults(struct loading *l, struct doc *r)
+{
+    const struct doc *runs = doc_get(doc_get(l->tree, "presets"), "jobs_max_concurrent_runs");
+    int64_t n = str_eqz(l->b->mode, "development") ? 4 : 1;
+    (void)doc_i64(runs, &n);
+    if (!doc_get(r, "max_concurrent_runs"))
+        doc_set(l->a, r, STR("max_concurrent_runs"), doc_new_i64(l->a, n));
+    if (!doc_get(r, "queue")) {
+        struct doc *queue = doc_new_object(l->a);
+        doc_set(l->a, queue, STR("enabled"), doc_new_bool(l->a, true));
+        doc_set(l->a, r, STR("queue"), queue);
+    }
+}
+
 static void preset_job(struct loading *l, struct doc *r)
 {
     static const char *const timed[] = {"schedule", "trigger", "continuous"};
@@ -367,8 +382,10 @@ static int add_resource(struct loading *l, struct str kind, struct str key, cons
     struct doc *r = bundle_copy(l->a, d);
     if (str_eqz(kind, "pipelines"))
         preset_pipeline(l, r);
-    if (str_eqz(kind, "jobs"))
+    if (str_eqz(kind, "jobs")) {
         preset_job(l, r);
+        job_defaults(l, r);
+    }
     struct str shown = doc_str(doc_get(r, str_eqz(kind, "dashboards") ? "display_name" : "name"), key);
     struct bundle_resource *grown = ARENA_ARRAY(l->a, struct bundle_resource, b->resource_count + 1);
     if (b->resource_count)

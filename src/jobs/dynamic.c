@@ -1,5 +1,8 @@
 #include "jobs/dynamic.h"
 
+/* Whose references are replaced, and by what. */
+struct replacing { bool (*known)(struct str path); dynamic_fn get; void *ctx; };
+
 static bool known_namespace(struct str path)
 {
     static const char *const names[] = {"job.", "task.", "tasks.", "workspace."};
@@ -9,7 +12,9 @@ static bool known_namespace(struct str path)
     return false;
 }
 
-static struct doc *replace_text(struct arena *a, const struct doc *d, dynamic_fn get, void *ctx, struct err *err)
+static bool is_input(struct str path) { return str_eqz(path, "input") || str_starts_z(path, "input."); }
+
+static struct doc *replace_text(struct arena *a, const struct doc *d, const struct replacing *r, struct err *err)
 {
     struct buf out;
     struct str s = d->text;
@@ -21,9 +26,9 @@ static struct doc *replace_text(struct arena *a, const struct doc *d, dynamic_fn
             break;
         struct str path = str_trim(str_sub(s, (size_t)open + 2, (size_t)close - 2)), value;
         buf_str(&out, str_sub(s, 0, (size_t)open));
-        if (!known_namespace(path)) {
+        if (!r->known(path)) {
             buf_str(&out, str_sub(s, (size_t)open, (size_t)close + 2));
-        } else if (get(ctx, path, &value)) {
+        } else if (r->get(r->ctx, path, &value)) {
             buf_str(&out, value);
             changed = true;
         } else {
@@ -44,17 +49,27 @@ static struct doc *replace_text(struct arena *a, const struct doc *d, dynamic_fn
     return result;
 }
 
-struct doc *dynamic_replace(struct arena *a, const struct doc *d, dynamic_fn get, void *ctx, struct err *err)
+static struct doc *replace(struct arena *a, const struct doc *d, const struct replacing *r, struct err *err)
 {
     if (d->kind == DOC_STRING)
-        return replace_text(a, d, get, ctx, err);
+        return replace_text(a, d, r, err);
     if (d->kind != DOC_ARRAY && d->kind != DOC_OBJECT)
         return (struct doc *)d;
     struct doc *out = ARENA_NEW(a, struct doc);
     *out = *d;
     out->items = ARENA_ARRAY(a, struct doc *, d->count + 1);
     for (size_t i = 0; i < d->count; i++)
-        if (!(out->items[i] = dynamic_replace(a, d->items[i], get, ctx, err)))
+        if (!(out->items[i] = replace(a, d->items[i], r, err)))
             return NULL;
     return out;
+}
+
+struct doc *dynamic_replace(struct arena *a, const struct doc *d, dynamic_fn get, void *ctx, struct err *err)
+{
+    return replace(a, d, &(struct replacing){known_namespace, get, ctx}, err);
+}
+
+struct doc *dynamic_input(struct arena *a, const struct doc *d, dynamic_fn get, void *ctx, struct err *err)
+{
+    return replace(a, d, &(struct replacing){is_input, get, ctx}, err);
 }

@@ -10,5 +10,7 @@
 
 /* Gives a reference's value; false: unknown. */
 typedef bool (*dynamic_fn)(void *ctx, struct str path, struct str *value);
+/* The same for {{input}} and {{input.X}} of a for_each_task, which dynamic_replace() lets stand. */
+struct doc *dynamic_input(struct arena *a, const struct doc *d, dynamic_fn get, void *ctx, struct err *err) MUST_CHECK;
 struct doc *dynamic_replace(struct arena *a, const struct doc *d, dynamic_fn get, void *ctx, struct err *err) MUST_CHECK;
 #endif

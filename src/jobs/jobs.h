@@ -3,11 +3,14 @@
  * A job run is a graph of task runs. A task starts when all its upstream tasks have ended and its
  * run_if holds (ALL_SUCCESS unless said); tasks without a path between them run side by side. What a
  * task does is a `task_kind` (port/task.h): this module brings notebook_task, sql_task, run_job_task
- * and condition_task; the caller's table knows the others (pipeline_task …). Kinds that nobody runs
+ * condition_task
+ * and for_each_task; the caller's table knows the others (pipeline_task …). Kinds that nobody runs
  * are refused by name before anything starts.
  *
  * States of a task run, moves checked: BLOCKED → RUNNING → (RETRY → RUNNING)* → ended, or
  * BLOCKED → SKIPPED when run_if does not hold (UPSTREAM_FAILED if an upstream task failed).
+ * A job has max_concurrent_runs (1) runs at a time: one more waits in order if queue.enabled, else it is
+ * SKIPPED. A job that runs longer than its timeout_seconds is canceled and TIMED OUT, tasks likewise.
  * A run fails if a leaf of its graph failed or was skipped for an upstream failure, as Databricks has it.
  *
  * Threads: everything on the loop thread; notebooks run on workers and in child processes. */
@@ -18,7 +21,14 @@
 #include "jobs/bundle.h"
 #include "port/task.h"
 
-enum { JOBS_MAX_TASKS = 1000, JOBS_MAX_DEPTH = 3 /* of run_job_task */ };
+enum {
+    JOBS_MAX_TASKS = 1000,
+    JOBS_MAX_DEPTH = 3,          /* of run_job_task */
+    JOBS_MAX_QUEUED = 1000,      /* runs of all jobs that wait for one before them */
+    JOBS_QUEUE_HOURS = 48,       /* so long a run waits, then it is skipped */
+    JOBS_MAX_INPUTS = 5000,      /* of a for_each_task */
+    JOBS_MAX_CONCURRENCY = 100,  /* of a for_each_task */
+};
 
 struct jobs;
 struct jobs_opts {

@@ -116,6 +116,9 @@ static void the_default_target_is_development(void **state)
     assert_int_equal(b->resource_count, 2);
     assert_str(bundle_find(b, "jobs", STR("nightly"))->name, "[dev paystreak] Nightly dev");
     assert_str(field(b, "jobs", "nightly", "schedule.pause_status")->text, "PAUSED");
+    assert_str(field(b, "jobs", "nightly", "max_concurrent_runs")->text, "4");
+    assert_true(doc_bool(field(b, "jobs", "nightly", "queue.enabled"), false));
+    assert_str(field(loaded(p, "prod", NULL), "jobs", "nightly", "max_concurrent_runs")->text, "1");
     assert_true(doc_bool(field(b, "pipelines", "silver", "development"), false));
     assert_false(doc_bool(field(b, "pipelines", "silver", "continuous"), true));
 }

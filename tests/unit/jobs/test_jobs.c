@@ -283,6 +283,8 @@ static void parameters_reach_the_task(void **state)
     assert_str(doc_get(s->params, "who")->text, "job");
 }
 
+static void on_stopped(void *arg) { ((struct scene *)arg)->stopped = true; }
+
 static void a_job_runs_a_job(void **state)
 {
     struct scene *s = *state;
@@ -295,13 +297,211 @@ static void a_job_runs_a_job(void **state)
 static void jobs_that_call_each_other_end(void **state)
 {
     struct scene *s = *state;
-    have_jobs(s, "a:\n  tasks:\n    - {task_key: b, run_job_task: {job_id: a}}\n");
+    have_jobs(s, "a:\n  max_concurrent_runs: 10\n  tasks:\n    - {task_key: b, run_job_task: {job_id: a}}\n");
     start(s, "a");
     until(s, &s->ended);
     assert_int_equal(s->status, RUN_FAILED);
+    assert_non_null(strstr(s->error, "JOBS_MAX_DEPTH"));
 }
 
-static void on_stopped(void *arg) { ((struct scene *)arg)->stopped = true; }
+static void a_job_does_not_wait_for_itself(void **state)
+{
+    struct scene *s = *state;
+    have_jobs(s, "a:\n  queue: {enabled: true}\n  tasks:\n    - {task_key: b, run_job_task: {job_id: a}}\n");
+    start(s, "a");
+    until(s, &s->ended);
+    assert_int_equal(s->status, RUN_FAILED);
+    assert_non_null(strstr(s->error, "wait for itself"));
+}
+
+/* ---------------------------------------------------------------- several runs of one job, and their time */
+
+struct outcome { bool ended; enum run_status status; char error[500]; int at; };
+static int outcomes;
+
+static void on_outcome(void *arg, enum run_status status, const struct err *e)
+{
+    struct outcome *o = arg;
+    assert_false(o->ended);
+    o->ended = true;
+    o->status = status;
+    o->at = ++outcomes;
+    snprintf(o->error, sizeof o->error, "%s", e ? e->msg : "");
+}
+
+static void start_also(struct scene *s, const char *job, struct outcome *o)
+{
+    struct err err = {0};
+    *o = (struct outcome){0};
+    if (jobs_run(s->jobs, str_z(job), "Schedule", NULL, on_outcome, o, &err))
+        fail_msg("%s", err.msg);
+}
+
+static void until_starts(struct scene *s, int starts)
+{
+    int64_t deadline = time_mono_us() + DEADLINE_MS * INT64_C(1000);
+    while (s->starts < starts && time_mono_us() < deadline)
+        ev_run_once(s->loop, 20);
+    assert_int_equal(s->starts, starts);
+}
+
+static void one_run_too_many_is_skipped(void **state)
+{
+    struct scene *s = *state;
+    struct outcome second;
+    have_jobs(s, "j:\n  tasks:\n" T("a", "pipeline_task: {ends: never}"));
+    start(s, "j");
+    until_starts(s, 1);
+    start_also(s, "j", &second);
+    until(s, &second.ended);
+    assert_int_equal(second.status, RUN_SKIPPED);
+    assert_non_null(strstr(second.error, "MAXIMUM_CONCURRENT_RUNS_REACHED"));
+    assert_false(s->ended);
+    assert_int_equal(s->starts, 1);
+    jobs_stop(s->jobs, on_stopped, s);
+    until(s, &s->stopped);
+}
+
+static void a_queue_keeps_runs_in_order(void **state)
+{
+    struct scene *s = *state;
+    struct outcome o[3];
+    have_jobs(s, "j:\n  queue: {enabled: true}\n  tasks:\n" T("a", OK));
+    start(s, "j");
+    for (size_t i = 0; i < COUNT_OF(o); i++)
+        start_also(s, "j", &o[i]);
+    until(s, &s->ended);
+    for (size_t i = 0; i < COUNT_OF(o); i++) {
+        until(s, &o[i].ended);
+        assert_int_equal(o[i].status, RUN_SUCCEEDED);
+        assert_true(i == 0 || o[i].at > o[i - 1].at);
+    }
+    assert_int_equal(s->starts, 4);
+    assert_str(buf_view(&s->order), "a Succeeded, a Succeeded, a Succeeded, a Succeeded");
+}
+
+static void two_may_run_at_a_time(void **state)
+{
+    struct scene *s = *state;
+    struct outcome second, third;
+    have_jobs(s, "j:\n  max_concurrent_runs: 2\n  tasks:\n" T("a", "pipeline_task: {ends: never}"));
+    start(s, "j");
+    start_also(s, "j", &second);
+    until_starts(s, 2);
+    start_also(s, "j", &third);
+    until(s, &third.ended);
+    assert_int_equal(third.status, RUN_SKIPPED);
+    jobs_stop(s->jobs, on_stopped, s);
+    until(s, &s->stopped);
+    assert_int_equal(second.status, RUN_CANCELED);
+}
+
+static void a_run_that_waits_can_be_canceled(void **state)
+{
+    struct scene *s = *state;
+    struct outcome second;
+    have_jobs(s, "j:\n  queue: {enabled: true}\n  tasks:\n" T("a", "pipeline_task: {ends: never}"));
+    start(s, "j");
+    until_starts(s, 1);
+    start_also(s, "j", &second);
+    jobs_stop(s->jobs, on_stopped, s);
+    until(s, &s->stopped);
+    assert_true(second.ended);
+    assert_int_equal(second.status, RUN_CANCELED);
+    assert_int_equal(s->starts, 1);
+}
+
+static void a_skipped_child_fails_its_task(void **state)
+{
+    struct scene *s = *state;
+    have_jobs(s, "outer:\n  tasks:\n    - {task_key: call, run_job_task: {job_id: inner}}\ninner:\n  max_concurrent_runs: 0\n  tasks:\n" T("work", OK));
+    start(s, "outer");
+    expect(s, RUN_FAILED, "call Failed");
+    assert_non_null(strstr(s->error, "MAXIMUM_CONCURRENT_RUNS_REACHED"));
+}
+
+static void a_job_that_runs_too_long_times_out(void **state)
+{
+    struct scene *s = *state;
+    have_jobs(s, "j:\n  timeout_seconds: 1\n  tasks:\n" T("a", "max_retries: 5, pipeline_task: {ends: never}") T("b", OK AFTER("a")));
+    start(s, "j");
+    expect(s, RUN_TIMED_OUT, "a Cancelled, b Cancelled");
+    assert_non_null(strstr(s->error, "the job ran longer than its timeout_seconds"));
+    assert_int_equal(s->starts, 1);
+}
+
+static void a_timeout_is_tried_again_if_told(void **state)
+{
+    struct scene *s = *state;
+    have_jobs(s, "j:\n  tasks:\n" T("a", "timeout_seconds: 1, max_retries: 1, retry_on_timeout: true, pipeline_task: {ends: never}"));
+    start(s, "j");
+    until(s, &s->ended);
+    assert_int_equal(s->status, RUN_FAILED);
+    assert_int_equal(s->starts, 2);
+}
+
+static void a_retry_waits_its_interval(void **state)
+{
+    struct scene *s = *state;
+    int64_t began = time_mono_us();
+    have_jobs(s, "j:\n  tasks:\n" T("a", "max_retries: 1, min_retry_interval_millis: 300, pipeline_task: {fails: 1}"));
+    start(s, "j");
+    expect(s, RUN_SUCCEEDED, "a Succeeded");
+    assert_true(time_mono_us() - began >= 200000); /* the loop's clock may be behind a little */
+}
+
+/* ---------------------------------------------------------------- for_each_task */
+
+static void each_input_is_a_run(void **state)
+{
+    struct scene *s = *state;
+    have_jobs(s, "j:\n  parameters: [{name: who, default: job}]\n  tasks:\n"
+                 "    - task_key: all\n      for_each_task:\n        inputs: '[\"x\", {\"day\": 7}]'\n"
+                 "        task: {task_key: one, pipeline_task: {text: 'on {{input}} {{job.parameters.who}}', parameters: {p: '{{input}}'}}}\n" T("after", OK AFTER("all")));
+    start(s, "j");
+    expect(s, RUN_SUCCEEDED, "all Succeeded, after Succeeded");
+    assert_int_equal(s->starts, 3);
+}
+
+static void a_field_of_an_input(void **state)
+{
+    struct scene *s = *state;
+    have_jobs(s, "j:\n  tasks:\n"
+                 "    - {task_key: all, for_each_task: {inputs: '[{\"a\": {\"b\": 7}}]', task: {task_key: one, pipeline_task: {text: '{{input.a.b}} of {{input}}'}}}}\n");
+    start(s, "j");
+    expect(s, RUN_SUCCEEDED, "all Succeeded");
+    assert_str(doc_get(s->settings, "text")->text, "7 of {\"a\":{\"b\":7}}");
+}
+
+static void one_iteration_that_fails(void **state)
+{
+    struct scene *s = *state;
+    have_jobs(s, "j:\n  tasks:\n"
+                 "    - {task_key: all, for_each_task: {inputs: '[\"ok\", \"fail\", \"ok\"]', concurrency: 2, task: {task_key: one, pipeline_task: {ends: '{{input}}'}}}}\n");
+    start(s, "j");
+    expect(s, RUN_FAILED, "all Failed");
+    assert_int_equal(s->starts, 3);
+    assert_string_equal(s->error, "task 'all': 1 of 3 iterations failed: input 1: as told");
+}
+
+static void iterations_are_canceled(void **state)
+{
+    struct scene *s = *state;
+    have_jobs(s, "j:\n  timeout_seconds: 1\n  tasks:\n"
+                 "    - {task_key: all, for_each_task: {inputs: '[1, 2, 3]', concurrency: 2, task: {task_key: one, pipeline_task: {ends: never}}}}\n");
+    start(s, "j");
+    expect(s, RUN_TIMED_OUT, "all Cancelled");
+    assert_int_equal(s->starts, 2);
+}
+
+static void no_input_is_success(void **state)
+{
+    struct scene *s = *state;
+    have_jobs(s, "j:\n  tasks:\n    - {task_key: all, for_each_task: {inputs: '[]', task: {task_key: one, pipeline_task: {}}}}\n");
+    start(s, "j");
+    expect(s, RUN_SUCCEEDED, "all Succeeded");
+    assert_int_equal(s->starts, 0);
+}
 
 static void stopping_cancels_what_runs(void **state)
 {
@@ -321,7 +521,16 @@ static void stopping_cancels_what_runs(void **state)
 /* ---------------------------------------------------------------- refused before anything runs */
 
 static const struct { const char *tasks, *says; int line; } REFUSED[] = {
-    {T("a", "for_each_task: {inputs: '[]'}"), "for_each_task", 3},
+    {T("a", "spark_jar_task: {main_class_name: x}"), "spark_jar_task is not supported", 3},
+    {T("a", "for_each_task: {inputs: '[]'}"), "task", 3},
+    {T("a", "for_each_task: {inputs: 'x', task: {task_key: b, " OK "}}"), "JSON array", 3},
+    {T("a", "for_each_task: {inputs: '[]', concurrency: 0, task: {task_key: b, " OK "}}"), "JOBS_MAX_CONCURRENCY", 3},
+    {T("a", "for_each_task: {inputs: '[]', task: {task_key: b, for_each_task: {}}}"), "no for_each_task", 3},
+    {T("a", "for_each_task: {inputs: '[]', task: {task_key: b, depends_on: [], " OK "}}"), "no depends_on", 3},
+    {T("a", "for_each_task: {inputs: '[]', task: {task_key: b, dbt_task: {}}}"), "dbt_task", 3},
+    {T("a", "run_job_task: {job_id: j}"), "runs itself", 3},
+    {T("a", OK) "  continuous: {}\n", "continuous does not start", 4},
+    {T("a", OK) "  trigger: {file_arrival: {url: /Volumes/x}}\n", "trigger.file_arrival", 4},
     {T("a", OK ", condition_task: {}"), "one kind", 3},
     {T("a", "max_retries: 1"), "nothing to run", 3},
     {T("a", OK) T("a", OK), "two tasks have the key 'a'", 4},
@@ -368,6 +577,20 @@ int main(void)
         cmocka_unit_test_setup_teardown(parameters_reach_the_task, setup, teardown),
         cmocka_unit_test_setup_teardown(a_job_runs_a_job, setup, teardown),
         cmocka_unit_test_setup_teardown(jobs_that_call_each_other_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_job_does_not_wait_for_itself, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_run_too_many_is_skipped, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_queue_keeps_runs_in_order, setup, teardown),
+        cmocka_unit_test_setup_teardown(two_may_run_at_a_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_run_that_waits_can_be_canceled, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_skipped_child_fails_its_task, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_job_that_runs_too_long_times_out, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_timeout_is_tried_again_if_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_retry_waits_its_interval, setup, teardown),
+        cmocka_unit_test_setup_teardown(each_input_is_a_run, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_field_of_an_input, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_iteration_that_fails, setup, teardown),
+        cmocka_unit_test_setup_teardown(iterations_are_canceled, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_input_is_success, setup, teardown),
         cmocka_unit_test_setup_teardown(stopping_cancels_what_runs, setup, teardown),
         cmocka_unit_test(refused_by_name),
     };
