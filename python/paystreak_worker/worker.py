@@ -11,10 +11,11 @@ never JSON within JSON. The vocabulary is that of Azure's own worker protocol:
                      {"do": "invoke", "id", "function", "inputs": [{"name", "type", "bytes"}]}
     worker -> host   {"is": "loaded", "functions": [{"name", "file", "line", "col", "bindings", "places"}]}
                      {"is": "log", "id", "level", "logger", "message"}
-                     {"is": "result", "id", "us", "outputs": [{"name", "type", "bytes"}]}
+                     {"is": "result", "id", "us", "lines", "outputs": [{"name", "type", "bytes"}]}
                      {"is": "failed", "id", "us", "error": {"message", "file", "line", "col", "trace"}}
 
-"failed" without an id says that the app cannot be loaded. Everything that makes an app an app is done by its
+`lines` counts the longest data file that the app's functions have read so far, 0 if none: a function that replays
+a file ends by itself, and what runs it may wait that long (functions.h). "failed" without an id says that the app cannot be loaded. Everything that makes an app an app is done by its
 own `azure.functions` package: decorators, bindings as function.json has them, converters between typed data and
 Python values. Nothing is printed; standard output and error belong to the app.
 """
@@ -99,6 +100,50 @@ class LogHandler(logging.Handler):
             )
         except Exception:
             self.handleError(record)
+
+
+class Sources:
+    """The data files that functions open to read while they are invoked, and how many lines the longest has."""
+
+    CODE = (".py", ".pyc", ".so", ".pyd", ".pth", ".egg-link")
+    SAMPLE = 16 << 20  # of a longer file only so much is read, the rest is estimated
+
+    def __init__(self, root):
+        packages = os.sep + "site-packages" + os.sep
+        skipped = tuple({os.path.realpath(p) + os.sep for p in (sys.prefix, sys.base_prefix, "/usr", "/etc", "/proc", "/sys", "/dev")})
+        self.new, self.seen, self.lines, self.lock = [], set(), 0, threading.Lock()
+
+        def opened(event, args):
+            if event != "open" or invocation.get() is None or not isinstance(args[0], (str, bytes)):
+                return
+            if isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
+                return
+            path = os.path.join(root, os.fsdecode(args[0]))
+            if path in self.seen or path.endswith(self.CODE) or packages in path or os.path.realpath(path).startswith(skipped):
+                return
+            self.seen.add(path)
+            self.new.append(path)
+
+        sys.addaudithook(opened)
+
+    def longest(self):
+        with self.lock:
+            while self.new:
+                try:
+                    self.lines = max(self.lines, self._count(self.new.pop()))
+                except OSError:
+                    pass  # gone, or not ours to read
+        return self.lines
+
+    def _count(self, path):
+        if not os.path.isfile(path):
+            return 0
+        with open(path, "rb") as file:
+            size, read, lines = os.fstat(file.fileno()).st_size, 0, 1
+            while read < self.SAMPLE and (chunk := file.read(1 << 20)):
+                read += len(chunk)
+                lines += chunk.count(b"\n")
+        return lines if read >= size else 2 * lines * size // read
 
 
 class Refusal(Exception):
@@ -351,6 +396,7 @@ class App:
     def __init__(self, channel, message):
         self.channel, self.root = channel, message["dir"]
         self.functions, self.described = {}, []
+        self.sources = Sources(self.root)
         self._paths()
         try:
             self.func = importlib.import_module("azure.functions")
@@ -499,7 +545,8 @@ class App:
         us = int((time.monotonic() - started) * 1e6)
         results = function.results(values, returned)
         described = [description for description, _ in results]
-        self.channel.send({"is": "result", "id": message["id"], "us": us, "outputs": described}, *(d for _, d in results))
+        head = {"is": "result", "id": message["id"], "us": us, "lines": self.sources.longest(), "outputs": described}
+        self.channel.send(head, *(d for _, d in results))
 
     def _fail(self, message, error, started):
         us = int((time.monotonic() - started) * 1e6)

@@ -21,8 +21,8 @@
 #include "resolve/resolve.h"
 
 enum {
-    FUNCTIONS_ONCE_EVENTS = 10000,      /* an endless function, unless told otherwise … */
-    FUNCTIONS_ONCE_INVOCATIONS = 20,    /* … is one that had output this often */
+    FUNCTIONS_ONCE_EVENTS = 10000,      /* an endless function emitted so many events … */
+    FUNCTIONS_ONCE_INVOCATIONS = 20,    /* … and had output so often; see struct functions_once */
 };
 
 struct functions_app; /* opaque */
@@ -53,9 +53,16 @@ void functions_start(struct functions_app *app, void (*ready)(void *arg, const s
 /* Pre: ready. */
 void functions_run(struct functions_app *app);
 
+/* When a function that still has output is taken for endless and stopped. A function ends by itself
+ * with an invocation without output; nobody can know whether it will. So with `events` 0:
+ *   - it is not stopped before FUNCTIONS_ONCE_EVENTS events and FUNCTIONS_ONCE_INVOCATIONS
+ *     invocations with output: until then it may end by itself
+ *   - if it has read a data file while it was invoked, it is not stopped before as many events as
+ *     the longest of those files has lines: a replay ends by itself, at whatever rate */
 struct functions_once {
-    int64_t events; /* stop a function that emitted this many; 0: FUNCTIONS_ONCE_EVENTS, but not before
-                     * it had output FUNCTIONS_ONCE_INVOCATIONS times: until then it may end by itself */
+    int64_t events;              /* stop a function that emitted this many, whatever it reads; 0: the rule above */
+    int64_t endless_events;      /* in place of FUNCTIONS_ONCE_EVENTS; 0: that */
+    int64_t endless_invocations; /* in place of FUNCTIONS_ONCE_INVOCATIONS; 0: that */
 };
 /* Pre: ready, not run. Without timer functions it is done at once. `errors` are those of failed
  * functions; they live during the call. */

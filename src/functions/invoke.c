@@ -352,10 +352,13 @@ static void take_failure(struct invocation *i, const struct doc *error)
 
 bool invoke_answer(struct invocation *i, struct arena *a, const struct doc *head, struct str data)
 {
+    int64_t lines;
     if (i->phase != PHASE_CALL || !invoke_is(i, doc_str(doc_get(head, "id"), STR_NONE)))
         return false;
     i->answer = a;
     (void)doc_i64(doc_get(head, "us"), &i->us);
+    if (doc_i64(doc_get(head, "lines"), &lines) && lines > i->f->source_lines)
+        i->f->source_lines = lines;
     if (str_eqz(doc_str(doc_get(head, "is"), STR_NONE), "failed"))
         take_failure(i, doc_get(head, "error"));
     else if (take_outputs(i, doc_get(head, "outputs"), data, &i->err)) {

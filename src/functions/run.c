@@ -92,7 +92,11 @@ static bool once_enough(const struct function *f, int64_t events)
         return true;
     if (once->events > 0)
         return f->once_events >= once->events;
-    return f->once_events >= FUNCTIONS_ONCE_EVENTS && f->once_outputs >= FUNCTIONS_ONCE_INVOCATIONS;
+    int64_t limit = once->endless_events > 0 ? once->endless_events : FUNCTIONS_ONCE_EVENTS;
+    int64_t times = once->endless_invocations > 0 ? once->endless_invocations : FUNCTIONS_ONCE_INVOCATIONS;
+    if (limit < f->source_lines)
+        limit = f->source_lines;
+    return f->once_events >= limit && f->once_outputs >= times;
 }
 
 static void once_check(struct functions_app *app)

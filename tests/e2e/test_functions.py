@@ -7,7 +7,9 @@ import json
 import random
 from pathlib import Path
 
-from conftest import lake_rows, run_once, until
+import pytest
+
+from conftest import SOAK, lake_rows, run_once, until
 
 PAYSTREAK_YML = """\
 functions: [apps/decorated, apps/folders]
@@ -145,6 +147,39 @@ def test_events_limit_an_endless_function(tmp_path):
     project, state = make_project(tmp_path / "project", TOTAL=10**9), tmp_path / "state"
     run_once(project, state, "--events", "300")
     assert emitted(state) == each_once(300)
+
+
+REPLAY = '''\
+import os
+from typing import List
+
+import azure.functions as func
+
+app = func.FunctionApp()
+
+
+@app.timer_trigger(arg_name="tick", schedule="* * * * * *", use_monitor=False)
+@app.blob_input(arg_name="seen", path="places/replay.txt", connection="AzureWebJobsStorage")
+@app.blob_output(arg_name="place", path="places/replay.txt", connection="AzureWebJobsStorage")
+@app.event_hub_output(arg_name="out", event_hub_name="%HUB%", connection="PLANT")
+def replay(tick, seen: func.InputStream, place: func.Out[str], out: func.Out[List[str]]) -> None:
+    start = int(seen.read()) if seen is not None else 0
+    with open(os.environ["READINGS"]) as file:
+        rows = file.read().splitlines()[start : start + int(os.environ["STEP"])]
+    if rows:
+        out.set(rows)
+        place.set(str(start + len(rows)))
+'''
+
+
+@pytest.mark.skipif(not SOAK, reason="a whole slow replay takes minutes: SOAK=1")
+def test_a_slow_replay_longer_than_the_limit_goes_through_whole(tmp_path):
+    file = tmp_path / "readings.jsonl"
+    file.write_text("".join(f'{{"from": "file", "n": {n}}}\n' for n in range(12000)))
+    project, state = make_project(tmp_path / "project", STEP=200, TOTAL=0, READINGS=file), tmp_path / "state"
+    (project / "apps/decorated/function_app.py").write_text(REPLAY)
+    run_once(project, state, seconds=600)
+    assert emitted(state) == [("file", n) for n in range(12000)]
 
 
 def test_each_event_once_though_the_program_is_killed(tmp_path, start, seed):

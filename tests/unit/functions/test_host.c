@@ -99,6 +99,57 @@ static void test_refusals(void **state)
     expect_refusal("import azure.functions as func\n", "app/function_app.py", 1, 1, "one FunctionApp");
 }
 
+/* Five lines of data.txt at a time to the last one, or for ever if MODE says so. */
+static const char REPLAY[] =
+    APP "@app.function_name(name='replay')\n" TICK
+    "@app.blob_input(arg_name='seen', path='places/replay.txt', connection='AzureWebJobsStorage')\n"
+    "@app.blob_output(arg_name='done', path='places/replay.txt', connection='AzureWebJobsStorage')\n" OUT
+    "def replay(tick, seen: func.InputStream, done: func.Out[str], out: func.Out[List[str]]):\n"
+    "    start = int(seen.read()) if seen is not None else 0\n"
+    "    lines = open('data.txt').read().splitlines() if os.path.exists('data.txt') else []\n"
+    "    rows = lines[start:start + 5] if not os.path.exists('endless') else ['x'] * 5\n"
+    "    if rows:\n"
+    "        out.set(rows)\n"
+    "        done.set(str(start + len(rows)))\n";
+
+/* How many events it sends with a low limit, given a file of so many lines; endless or to its end. */
+static size_t replayed(int lines, bool endless)
+{
+    struct scene s;
+    struct buf text;
+    scene_open(&s);
+    buf_init(&text);
+    for (int i = 0; i < lines; i++)
+        buf_printf(&text, "line %d\n", i);
+    scene_file(&s, "function_app.py", REPLAY);
+    if (lines)
+        scene_file(&s, "data.txt", text.ptr);
+    if (endless)
+        scene_file(&s, "endless", "");
+    if (!scene_start(&s))
+        fail_msg("%s:%d: %s", s.err.where.file, s.err.where.line, s.err.msg);
+    struct functions_once once = {.endless_events = 20, .endless_invocations = 2};
+    functions_once(s.app, &once, on_scene_done, &s);
+    scene_wait(&s, &s.done);
+    assert_int_equal(s.errors, 0);
+    size_t sent = s.hub.count;
+    buf_release(&text);
+    scene_stop(&s);
+    scene_close(&s);
+    return sent;
+}
+
+static void test_a_replay_is_not_cut(void **state)
+{
+    (void)state;
+    NEED_PYTHON();
+    assert_int_equal(replayed(203, false), 203);
+    assert_int_equal(replayed(0, true), 20);
+    assert_int_equal(replayed(11, true), 20);
+    size_t sent = replayed(52, true); /* it reads a file, but not to go through it: stopped after as many */
+    assert_in_range(sent, 53, 57);
+}
+
 /* One function of this text runs once; its status afterwards. */
 static struct function_status run_one(struct scene *s, const char *text)
 {
@@ -337,6 +388,7 @@ static void test_free_at_any_time(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_replay_is_not_cut),
         cmocka_unit_test(test_once),    cmocka_unit_test(test_refusals), cmocka_unit_test(test_failures),
         cmocka_unit_test(test_timeout), cmocka_unit_test(test_kinds_of_functions), cmocka_unit_test(test_v1),
         cmocka_unit_test(test_run),     cmocka_unit_test(test_past_due),
