@@ -519,17 +519,17 @@ static void api_sql(struct http_req *r)
 /* ------------------------------------------------------------------ start and end */
 
 static const struct http_route routes[] = {
-    {"GET", "/", page, 0, 0},
-    {"GET", "/dashboards/{name}", page, 0, 0},
-    {"GET", "/login", login, 0, TAG_PUBLIC},
-    {"GET", "/static/{file}", asset, 0, TAG_PUBLIC},
-    {"GET", "/favicon.ico", asset, 0, TAG_PUBLIC},
-    {"GET", "/api/state", api_state, 0, 0},
-    {"GET", "/api/dashboards", api_list, 0, 0},
-    {"GET", "/api/dashboards/{name}", api_dashboard, 0, 0},
-    {"GET", "/api/dashboards/{name}/data", api_data, 0, 0},
-    {"GET", "/api/events", api_events, 0, 0},
-    {"POST", "/api/sql", api_sql, 1 << 20, 0},
+    {"GET", "/", page, 0, 0, false},
+    {"GET", "/dashboards/{name}", page, 0, 0, false},
+    {"GET", "/login", login, 0, TAG_PUBLIC, false},
+    {"GET", "/static/{file}", asset, 0, TAG_PUBLIC, false},
+    {"GET", "/favicon.ico", asset, 0, TAG_PUBLIC, false},
+    {"GET", "/api/state", api_state, 0, 0, false},
+    {"GET", "/api/dashboards", api_list, 0, 0, false},
+    {"GET", "/api/dashboards/{name}", api_dashboard, 0, 0, false},
+    {"GET", "/api/dashboards/{name}/data", api_data, 0, 0, false},
+    {"GET", "/api/events", api_events, 0, 0, false},
+    {"POST", "/api/sql", api_sql, 1 << 20, 0, false},
     {0},
 };
 

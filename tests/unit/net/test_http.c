@@ -258,13 +258,13 @@ static bool before(struct http_req *r)
 }
 
 static const struct http_route routes[] = {
-    {"GET", "/hello", hello, 0, 0},
-    {"POST", "/echo", echo, 1 << 20, 0},
-    {"PUT", "/echo", echo, 1 << 20, 0},
-    {"GET", "/pieces", pieces, 0, 0},
-    {"GET", "/p/{id}/x", param, 0, 0},
-    {"GET", "/slow", slow, 0, 0},
-    {"GET", "/events", events, 0, 0},
+    {"GET", "/hello", hello, 0, 0, false},
+    {"POST", "/echo", echo, 1 << 20, 0, false},
+    {"PUT", "/echo", echo, 1 << 20, 0, false},
+    {"GET", "/pieces", pieces, 0, 0, false},
+    {"GET", "/p/{id}/x", param, 0, 0, false},
+    {"GET", "/slow", slow, 0, 0, false},
+    {"GET", "/events", events, 0, 0, false},
     {0},
 };
 
