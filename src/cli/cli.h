@@ -24,6 +24,11 @@ struct cli_args {
     int64_t partitions;
     bool once, insecure_local, auto_create, help, json, verbose, continue_on_error;
     const char *file;          /* --file */
+    int64_t version, cdf_from; /* --version, --cdf; -1: not given */
+    int64_t limit;             /* --limit; 0: all */
+    int64_t retain_hours;      /* --retain; -1: as the table says */
+    const char *timestamp, *where, *zorder, *partition_by;
+    bool dry_run, no_retention_check, full;
     const char *format;
     const char *words[CLI_MAX_ARGS]; /* what is no option */
     size_t word_count;
@@ -62,7 +67,12 @@ int cmd_run(const struct cli_args *args);
 int cmd_sql(const struct cli_args *args);
 int cmd_hub_start(const struct cli_args *args);
 int cmd_keys(const struct cli_args *args);
-int cmd_lake(const struct cli_args *args);
+int cmd_lake_ls(const struct cli_args *args);
+int cmd_lake_schema(const struct cli_args *args);
+int cmd_lake_detail(const struct cli_args *args);
+int cmd_lake_history(const struct cli_args *args);
+int cmd_lake_files(const struct cli_args *args);
+int cmd_lake_cat(const struct cli_args *args);
 int cmd_check(const struct cli_args *args);
 int cmd_factory_eval(const struct cli_args *args);
 #endif

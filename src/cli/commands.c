@@ -9,6 +9,10 @@ static const char *const KEYS_OPTIONS[] = {"--state", "--project", "--output", N
 static const char *const CHECK_OPTIONS[] = {"--project", "--state", "--output", "--target", "--bind", NULL};
 static const char *const EVAL_OPTIONS[] = {"--output", NULL};
 static const char *const HUB_OPTIONS[] = {"--state", "--project", "--output", "--listen", "--insecure-local", "--partitions", "--auto-create", NULL};
+static const char *const LAKE_OPTIONS[] = {COMMON, "--bind", NULL};
+static const char *const LAKE_AT_OPTIONS[] = {COMMON, "--bind", "--version", "--timestamp", NULL};
+static const char *const LAKE_CAT_OPTIONS[] = {COMMON, "--bind", "--version", "--timestamp", "--cdf", "--limit", NULL};
+static const char *const LAKE_LIMIT_OPTIONS[] = {COMMON, "--bind", "--limit", NULL};
 
 const struct cli_command CLI_COMMANDS[] = {
     {"run", "", 0, 0, "run the whole project: functions, hub, factory, pipelines, jobs, endpoints",
@@ -22,6 +26,18 @@ const struct cli_command CLI_COMMANDS[] = {
      "  paystreak sql --output json --state /data/state 'SHOW TABLES IN gold'\n", SQL_OPTIONS, cmd_sql},
     {"hub start", "", 0, 0, "run the event hub alone", "  paystreak hub start --state /data/hub --listen 127.0.0.1:9093 --auto-create\n", HUB_OPTIONS, cmd_hub_start},
     {"factory eval", "EXPRESSION", 1, 1, "evaluate a Data Factory expression", "  paystreak factory eval \"@concat('a', string(add(1, 2)))\"\n", EVAL_OPTIONS, cmd_factory_eval},
+    {"lake ls", "[NAME|FOLDER]", 0, 1, "list the tables of the catalog, of a catalog or schema, or those below a folder",
+     "  paystreak lake ls\n  paystreak lake ls main.gold\n  paystreak lake ls /data\n", LAKE_OPTIONS, cmd_lake_ls},
+    {"lake schema", "URI", 1, 1, "print a Delta table's columns", "  paystreak lake schema main.gold.sales\n  paystreak lake schema --output json /data/sales\n",
+     LAKE_AT_OPTIONS, cmd_lake_schema},
+    {"lake detail", "URI", 1, 1, "print a Delta table's properties, features and size", "  paystreak lake detail main.gold.sales\n", LAKE_AT_OPTIONS, cmd_lake_detail},
+    {"lake history", "URI", 1, 1, "print a Delta table's commits, newest first", "  paystreak lake history --limit 10 main.gold.sales\n", LAKE_LIMIT_OPTIONS, cmd_lake_history},
+    {"lake files", "URI", 1, 1, "list a Delta table's live data files", "  paystreak lake files --output json /data/sales\n", LAKE_AT_OPTIONS, cmd_lake_files},
+    {"lake cat", "URI", 1, 1, "print a Delta table's rows, of any version, or its changes",
+     "  paystreak lake cat --output json abfss://c@acct.dfs.core.windows.net/sales\n"
+     "  paystreak lake cat --version 7 main.gold.sales\n"
+     "  paystreak lake cat --timestamp 2024-05-01T12:00:00Z main.gold.sales\n"
+     "  paystreak lake cat --cdf 3 --version 9 main.gold.sales    the changes of versions 3 to 9\n", LAKE_CAT_OPTIONS, cmd_lake_cat},
     {"keys", "", 0, 0, "print the keys of this state", "  paystreak keys --output json\n", KEYS_OPTIONS, cmd_keys},
 };
 const size_t CLI_COMMAND_COUNT = COUNT_OF(CLI_COMMANDS);

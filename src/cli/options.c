@@ -28,6 +28,17 @@ static const struct option_row {
     {{"--auto-create", NULL, "create a hub when a client first names it"}, OPT_FLAG, FIELD(auto_create), 0, 0},
     {{"--insecure-local", NULL, "no keys asked on the loopback address"}, OPT_FLAG, FIELD(insecure_local), 0, 0},
     {{"--file", "FILE", "read the statements from FILE"}, OPT_TEXT, FIELD(file), 0, 0},
+    {{"--version", "N", "the table as of version N"}, OPT_COUNT, FIELD(version), 0, INT64_MAX},
+    {{"--timestamp", "T", "the table as of a time, ISO 8601, UTC unless it has an offset"}, OPT_TEXT, FIELD(timestamp), 0, 0},
+    {{"--cdf", "FROM", "the changes from version FROM on, to --version or the newest"}, OPT_COUNT, FIELD(cdf_from), 0, INT64_MAX},
+    {{"--limit", "N", "at most N rows"}, OPT_COUNT, FIELD(limit), 1, INT64_MAX},
+    {{"--where", "CONDITION", "columns and constants, e.g. \"day >= '2024-01-01' AND region = 'EU'\""}, OPT_TEXT, FIELD(where), 0, 0},
+    {{"--zorder", "COLUMNS", "cluster the rows by these columns, separated by commas"}, OPT_TEXT, FIELD(zorder), 0, 0},
+    {{"--partition-by", "COLUMNS", "partition columns with types, e.g. 'day DATE, region STRING'"}, OPT_TEXT, FIELD(partition_by), 0, 0},
+    {{"--retain", "HOURS", "keep files that versions younger than this need (default: as the table says, 7 days)"}, OPT_COUNT, FIELD(retain_hours), 0, 1000000},
+    {{"--dry-run", NULL, "say what would be done, and do nothing"}, OPT_FLAG, FIELD(dry_run), 0, 0},
+    {{"--no-retention-check", NULL, "allow --retain below the table's own time: other writers may lose files"}, OPT_FLAG, FIELD(no_retention_check), 0, 0},
+    {{"--full", NULL, "also read every row, and compare statistics"}, OPT_FLAG, FIELD(full), 0, 0},
     {{"--verbose", NULL, "log more"}, OPT_FLAG, FIELD(verbose), 0, 0},
     {{"--help", NULL, "this text"}, OPT_FLAG, FIELD(help), 0, 0},
 #undef FIELD
@@ -188,7 +199,7 @@ char *cli_state_dir(struct arena *a, const struct cli_args *args)
 
 int cli_main(int argc, char **argv)
 {
-    struct cli_args args = {.output = "text", .partitions = 4, .port_base = -1};
+    struct cli_args args = {.output = "text", .partitions = 4, .port_base = -1, .version = -1, .cdf_from = -1, .retain_hours = -1};
     struct err err = {0};
     int used;
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {

@@ -52,7 +52,8 @@ int64_t duck_i64(const struct duck_result *r, size_t col, size_t row); /* all in
 double duck_f64(const struct duck_result *r, size_t col, size_t row);  /* F32, F64, DECIMAL */
 struct str duck_text(const struct duck_result *r, size_t col, size_t row); /* VARCHAR, BLOB; valid in this chunk */
 /* A value as text in the form that `style` names; nested values too. NULL writes nothing in TEXT. */
-enum duck_style { DUCK_AS_JSON, DUCK_AS_TEXT /* Spark's CAST(x AS STRING) */, DUCK_AS_PG /* PostgreSQL text */ };
+enum duck_style { DUCK_AS_JSON, DUCK_AS_TEXT /* Spark's CAST(x AS STRING) */, DUCK_AS_PG /* PostgreSQL text */,
+                  DUCK_AS_EXACT /* JSON that loses nothing: render.c */ };
 void duck_render(const struct duck_result *r, size_t col, size_t row, enum duck_style style, struct buf *out);
 
 /* Convenience: first column of first row; *found false if there are no rows or NULL. */
@@ -76,6 +77,14 @@ struct duck_source {
 int duck_source_register(struct duck *db, const char *function_name, struct err *err) MUST_CHECK;
 int64_t duck_handle_put(struct duck *db, const struct duck_source *src); /* src must outlive the handle */
 void duck_handle_drop(struct duck *db, int64_t handle);
+/* A table function whose one VARCHAR argument says what it reads: `make` gives a statement's source,
+ * which DuckDB gives to `drop` when it is done with it. Both run on any thread. */
+struct duck_reader {
+    struct duck_source *(*make)(void *ctx, struct str argument, struct err *err);
+    void (*drop)(void *source);
+    void *ctx;
+};
+int duck_reader_register(struct duck *db, const char *function_name, const struct duck_reader *r, struct err *err) MUST_CHECK;
 size_t duck_out_capacity(const struct duck_out *o);
 bool duck_out_wanted(const struct duck_out *o, size_t col); /* false: the query does not read it, writes are dropped */
 void duck_out_rows(struct duck_out *o, size_t rows);

@@ -28,6 +28,7 @@ struct duck_node {
     duckdb_type raw;
     duckdb_type internal;                 /* ENUM, DECIMAL: the integer that holds it */
     int precision, scale;
+    bool is_json;                         /* VARCHAR with the alias JSON */
     size_t array_size;                    /* fixed-size ARRAY, shown as LIST; 0 otherwise */
     size_t count;                         /* STRUCT: fields; LIST: 1; MAP: 2 */
     struct duck_node **child;

@@ -1,4 +1,4 @@
-/* render.c -- a value as text, in three forms.
+/* render.c -- a value as text, in four forms.
  *
  *            DUCK_AS_JSON               DUCK_AS_TEXT (Spark's CAST)   DUCK_AS_PG
  * NULL       null                       (nothing; inside: null)       (nothing; in arrays: NULL)
@@ -12,6 +12,9 @@
  * list       [1,2]                      [1, 2]                        {1,2}
  * struct     {"a":1}                    {1}                           {"a":1}  (json)
  * map        {"k":1}                    {k -> 1}                      {"k":1}  (json)
+ * DUCK_AS_EXACT is JSON from which every value can be read back whatever its type: a map is
+ * [{"key":k,"value":v}], a float has the digits of the double it equals, a fraction of a second has
+ * six digits, and a JSON value stands as it is.
  * Fractions of a second lose trailing zeros, JSON timestamps too. Doubles are the shortest text
  * that reads back the same; Spark's form is Java's. Recursion follows the type, whose depth
  * duck_node_of() limits. */
@@ -21,6 +24,11 @@
 #include <string.h>
 #include <inttypes.h>
 #include <math.h>
+
+static bool is_json(enum duck_style style)
+{
+    return style == DUCK_AS_JSON || style == DUCK_AS_EXACT;
+}
 
 static void put_int(struct buf *out, __int128 v)
 {
@@ -81,11 +89,11 @@ static void put_double(struct buf *out, double v, bool is_float, enum duck_style
 {
     if (isnan(v) || isinf(v)) {
         const char *name = isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity";
-        buf_printf(out, style == DUCK_AS_JSON ? "\"%s\"" : "%s", name);
+        buf_printf(out, is_json(style) ? "\"%s\"" : "%s", name);
         return;
     }
     char text[40], digits[24];
-    shortest(v, is_float, text);
+    shortest(v, is_float && style != DUCK_AS_EXACT, text);
     int count = 0;
     char *e = strchr(text, 'e');
     for (char *c = text; c < e; c++)
@@ -96,7 +104,7 @@ static void put_double(struct buf *out, double v, bool is_float, enum duck_style
     int exponent = (int)strtol(e + 1, NULL, 10);
     if (text[0] == '-')
         buf_char(out, '-');
-    bool java = style == DUCK_AS_TEXT || style == DUCK_AS_JSON;
+    bool java = style != DUCK_AS_PG;
     if (v == 0) {
         buf_z(out, java ? "0.0" : "0");
     } else if (java ? exponent >= -3 && exponent < 7 : exponent >= -5 && exponent < 15) {
@@ -115,14 +123,14 @@ static void put_double(struct buf *out, double v, bool is_float, enum duck_style
     }
 }
 
-static void put_fraction(struct buf *out, int us)
+static void put_fraction(struct buf *out, int us, enum duck_style style)
 {
     if (!us)
         return;
     char text[16];
     snprintf(text, sizeof text, ".%06d", us);
     size_t n = 7;
-    while (text[n - 1] == '0')
+    while (style != DUCK_AS_EXACT && text[n - 1] == '0')
         n--;
     buf_add(out, text, n);
 }
@@ -149,10 +157,10 @@ static void put_date(struct buf *out, int32_t days, enum duck_style style)
         buf_z(out, " BC");
 }
 
-static void put_clock(struct buf *out, int hour, int minute, int second, int us)
+static void put_clock(struct buf *out, int hour, int minute, int second, int us, enum duck_style style)
 {
     buf_printf(out, "%02d:%02d:%02d", hour, minute, second);
-    put_fraction(out, us);
+    put_fraction(out, us, style);
 }
 
 static void put_timestamp(struct buf *out, int64_t us, bool zone, enum duck_style style)
@@ -163,10 +171,10 @@ static void put_timestamp(struct buf *out, int64_t us, bool zone, enum duck_styl
     }
     struct civil c = civil_of((struct tp){us});
     put_year_day(out, &c, style);
-    buf_char(out, style == DUCK_AS_JSON ? 'T' : ' ');
-    put_clock(out, c.hour, c.minute, c.second, c.us);
+    buf_char(out, is_json(style) ? 'T' : ' ');
+    put_clock(out, c.hour, c.minute, c.second, c.us, style);
     if (zone && style != DUCK_AS_TEXT)
-        buf_z(out, style == DUCK_AS_JSON ? "Z" : "+00");
+        buf_z(out, is_json(style) ? "Z" : "+00");
     if (style == DUCK_AS_PG && c.year <= 0)
         buf_z(out, " BC");
 }
@@ -177,7 +185,7 @@ static void put_interval(struct buf *out, const duckdb_interval *v, enum duck_st
     if (style == DUCK_AS_PG) {
         buf_printf(out, "%d mons %d days %s", v->months, v->days, us < 0 ? "-" : "");
         us = us < 0 ? -us : us;
-        put_clock(out, (int)(us / 3600000000), (int)(us / 60000000 % 60), (int)(us / 1000000 % 60), (int)(us % 1000000));
+        put_clock(out, (int)(us / 3600000000), (int)(us / 60000000 % 60), (int)(us / 1000000 % 60), (int)(us % 1000000), style);
         return;
     }
     const struct { int64_t n; const char *unit; } parts[] = {
@@ -191,7 +199,7 @@ static void put_interval(struct buf *out, const duckdb_interval *v, enum duck_st
     int64_t rest = us % 60000000;
     if (rest || out->len == from) {
         buf_printf(out, "%s%s%" PRId64, out->len > from ? " " : "", rest < 0 ? "-" : "", (rest < 0 ? -rest : rest) / 1000000);
-        put_fraction(out, (int)((rest < 0 ? -rest : rest) % 1000000));
+        put_fraction(out, (int)((rest < 0 ? -rest : rest) % 1000000), style);
         buf_z(out, " seconds");
     }
 }
@@ -210,11 +218,11 @@ static void put_text(struct buf *out, struct duck_at v, enum duck_style style)
 {
     struct str s = duck_at_text(v);
     if (v.node->type == DUCK_VARCHAR) {
-        if (style == DUCK_AS_JSON)
+        if (is_json(style) && !(style == DUCK_AS_EXACT && v.node->is_json))
             json_quote(out, s);
         else
             buf_str(out, s);
-    } else if (style == DUCK_AS_JSON) {
+    } else if (is_json(style)) {
         buf_char(out, '"');
         base64_put(out, s);
         buf_char(out, '"');
@@ -300,7 +308,7 @@ static void put_struct(struct buf *out, struct duck_at v, enum duck_style style)
     buf_char(out, '{');
     for (size_t i = 0; i < v.node->count; i++) {
         buf_z(out, !i ? "" : style == DUCK_AS_TEXT ? ", " : ",");
-        if (style == DUCK_AS_JSON) {
+        if (is_json(style)) {
             json_quote(out, v.node->names[i]);
             buf_char(out, ':');
         }
@@ -325,11 +333,28 @@ static void put_key(struct buf *out, struct duck_at key, enum duck_style style)
     buf_release(&text);
 }
 
+static void put_pairs(struct buf *out, struct duck_at v, duckdb_vector pairs, size_t from, size_t n)
+{
+    buf_char(out, '[');
+    for (size_t i = 0; i < n; i++) {
+        buf_z(out, i ? ",{\"key\":" : "{\"key\":");
+        put_inner(out, (struct duck_at){v.node->child[0], duckdb_struct_vector_get_child(pairs, 0), from + i}, DUCK_AS_EXACT);
+        buf_z(out, ",\"value\":");
+        put_inner(out, (struct duck_at){v.node->child[1], duckdb_struct_vector_get_child(pairs, 1), from + i}, DUCK_AS_EXACT);
+        buf_char(out, '}');
+    }
+    buf_char(out, ']');
+}
+
 static void put_map(struct buf *out, struct duck_at v, enum duck_style style)
 {
     size_t from, n;
     span_of(v, &from, &n);
     duckdb_vector pairs = duckdb_list_vector_get_child(v.vector);
+    if (style == DUCK_AS_EXACT) {
+        put_pairs(out, v, pairs, from, n);
+        return;
+    }
     buf_char(out, '{');
     for (size_t i = 0; i < n; i++) {
         buf_z(out, !i ? "" : style == DUCK_AS_TEXT ? ", " : ",");
@@ -342,27 +367,27 @@ static void put_map(struct buf *out, struct duck_at v, enum duck_style style)
 static void put_temporal(struct buf *out, struct duck_at v, enum duck_style style)
 {
     int64_t us = v.node->type == DUCK_INTERVAL ? 0 : (int64_t)duck_at_int(v);
-    if (style == DUCK_AS_JSON)
+    if (is_json(style))
         buf_char(out, '"');
     if (v.node->type == DUCK_DATE)
         put_date(out, (int32_t)us, style);
     else if (v.node->type == DUCK_TIME)
-        put_clock(out, (int)(us / 3600000000), (int)(us / 60000000 % 60), (int)(us / 1000000 % 60), (int)(us % 1000000));
+        put_clock(out, (int)(us / 3600000000), (int)(us / 60000000 % 60), (int)(us / 1000000 % 60), (int)(us % 1000000), style);
     else if (v.node->type == DUCK_INTERVAL)
         put_interval(out, (const duckdb_interval *)duckdb_vector_get_data(v.vector) + v.row, style);
     else
         put_timestamp(out, us, v.node->type == DUCK_TIMESTAMPTZ, style);
-    if (style == DUCK_AS_JSON)
+    if (is_json(style))
         buf_char(out, '"');
 }
 
 void duck_render_at(struct duck_at v, enum duck_style style, struct buf *out)
 {
     if (v.node->type == DUCK_NULL || duck_at_null(v)) {
-        buf_z(out, style == DUCK_AS_JSON ? "null" : "");
+        buf_z(out, is_json(style) ? "null" : "");
         return;
     }
-    bool json = style == DUCK_AS_JSON;
+    bool json = is_json(style);
     switch (v.node->type) {
     case DUCK_BOOL:
         buf_z(out, style == DUCK_AS_PG ? (duck_at_int(v) ? "t" : "f") : duck_at_int(v) ? "true" : "false");

@@ -122,6 +122,14 @@ static int refuse(duckdb_type raw, struct err *err)
     return err_set(err, ERR_UNSUPPORTED, "DuckDB type %d cannot be read here, cast it", (int)raw);
 }
 
+static bool has_alias(duckdb_logical_type type, const char *name)
+{
+    char *alias = duckdb_logical_type_get_alias(type);
+    bool same = alias && strcmp(alias, name) == 0;
+    duckdb_free(alias);
+    return same;
+}
+
 struct duck_node *duck_node_of(struct arena *a, duckdb_logical_type type, int depth, struct err *err)
 {
     if (depth > DUCK_MAX_DEPTH) {
@@ -134,6 +142,7 @@ struct duck_node *duck_node_of(struct arena *a, duckdb_logical_type type, int de
     int rc = 0;
     if (p) {
         n->type = p->type;
+        n->is_json = n->raw == DUCKDB_TYPE_VARCHAR && has_alias(type, "JSON");
     } else if (n->raw == DUCKDB_TYPE_DECIMAL) {
         n->type = DUCK_DECIMAL;
         n->precision = duckdb_decimal_width(type);

@@ -33,7 +33,7 @@ struct plan {
     const struct lake_scan *opts;
     struct out_col *cols;
     size_t count;
-    bool mapped;
+    bool mapped, json_variants;
     struct buf *sql;
 };
 
@@ -41,10 +41,13 @@ struct group { struct str key; const struct lake_file **files; size_t count, cap
 
 /* ---- types and names */
 
+/* Do values of `t` differ in names or form from those in files? */
 static bool renamed(const struct plan *p, const struct type *t, int depth)
 {
-    if (!p->mapped || depth > MAX_DEPTH)
+    if ((!p->mapped && !p->json_variants) || depth > MAX_DEPTH)
         return false;
+    if (t->kind == TYPE_VARIANT)
+        return p->json_variants;
     for (size_t i = 0; i < t->field_count; i++)
         if (!str_eq(lake_physical_name(p->snap, &t->fields[i]), t->fields[i].name) ||
             renamed(p, t->fields[i].type, depth + 1))
@@ -74,6 +77,8 @@ static void put_physical_type(const struct plan *p, struct buf *out, const struc
         buf_z(out, ", ");
         put_physical_type(p, out, t->element);
         buf_char(out, ')');
+    } else if (t->kind == TYPE_VARIANT) {
+        type_write_duck(out, t);
     } else {
         put_physical_type(p, out, t->element);
         buf_z(out, "[]");
@@ -108,6 +113,8 @@ static void put_renamed(const struct plan *p, struct buf *out, const struct type
         buf_z(out, ", v := ");
         put_renamed(p, out, t->element, arena_printf(p->arena, "%s.value", var), depth + 1);
         buf_z(out, ")))");
+    } else if (t->kind == TYPE_VARIANT) {
+        buf_printf(out, "CAST(%s AS JSON)", expr);
     } else {
         buf_printf(out, "list_transform(%s, lambda %s: ", expr, var);
         put_renamed(p, out, t->element, var, depth + 1);
@@ -188,6 +195,10 @@ static void put_files(const struct plan *p, const struct lake_file *const *files
         buf_release(&type);
         any = true;
     }
+    if (p->opts && p->opts->change_type) {
+        buf_printf(sql, "%s'_change_type': {name: '__change', type: 'VARCHAR', default_value: NULL}", any ? ", " : "");
+        any = true;
+    }
     if (!any) /* the map cannot be empty */
         buf_z(sql, "'__none': {name: '__none', type: 'BOOLEAN', default_value: NULL}");
     buf_z(sql, "})");
@@ -223,6 +234,10 @@ static void put_list(const struct plan *p, const struct lake_file *f)
     }
     if (p->opts && p->opts->row_number) {
         buf_printf(sql, "%sr.file_row_number AS _row", comma);
+        comma = ", ";
+    }
+    if (p->opts && p->opts->change_type) {
+        buf_printf(sql, "%sr.__change AS _change_type", comma);
         comma = ", ";
     }
     if (p->opts && p->opts->commit_version)
@@ -356,6 +371,7 @@ static int choose_columns(struct plan *p, struct err *err)
     p->count = all ? schema->field_count : p->opts->column_count;
     p->cols = ARENA_ARRAY(p->arena, struct out_col, p->count);
     p->mapped = p->snap->mapping != LAKE_MAP_NONE;
+    p->json_variants = p->opts && p->opts->json_variants;
     for (size_t i = 0; i < p->count; i++) {
         struct out_col *c = &p->cols[i];
         c->field = all ? &schema->fields[i] : type_field_find(schema, p->opts->columns[i]);
@@ -374,7 +390,13 @@ static void put_empty(const struct plan *p)
     buf_z(p->sql, "SELECT ");
     for (size_t i = 0; i < p->count; i++) {
         buf_z(p->sql, i ? ", " : "");
-        put_null(p->sql, p->cols[i].field->type);
+        struct buf none;
+        buf_init(&none);
+        buf_z(&none, "CAST(NULL AS ");
+        put_physical_type(p, &none, p->cols[i].field->type);
+        buf_char(&none, ')');
+        put_renamed(p, p->sql, p->cols[i].field->type, none.ptr, 0);
+        buf_release(&none);
         buf_z(p->sql, " AS ");
         duck_quote_ident(p->sql, p->cols[i].field->name);
     }
@@ -382,6 +404,7 @@ static void put_empty(const struct plan *p)
     const struct { bool on; const char *text; } extras[] = {
         {p->opts && p->opts->file_path, "NULL::VARCHAR AS _file"},
         {p->opts && p->opts->row_number, "NULL::BIGINT AS _row"},
+        {p->opts && p->opts->change_type, "NULL::VARCHAR AS _change_type"},
         {p->opts && p->opts->commit_version, "NULL::BIGINT AS _commit_version"},
     };
     for (size_t i = 0; i < COUNT_OF(extras); i++) {

@@ -14,6 +14,8 @@ struct lake_scan {
     bool file_path;               /* adds `_file` VARCHAR: the file's local path */
     bool row_number;              /* adds `_row` BIGINT: the row's place in its file, from 0 */
     bool commit_version;          /* adds `_commit_version` BIGINT: lake_file.version */
+    bool change_type;             /* adds `_change_type` VARCHAR: of change data files */
+    bool json_variants;           /* VARIANT values, nested ones too, as DuckDB's JSON */
 };
 /* Once per database, before the first scan. */
 int lake_register(struct duck *db, struct err *err) MUST_CHECK;

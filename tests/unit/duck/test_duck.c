@@ -120,6 +120,26 @@ static void test_styles(void **state)
     }
 }
 
+/* Values that JSON alone would change. */
+static void test_exact_json(void **state)
+{
+    (void)state;
+    static const struct { const char *sql, *text; } cases[] = {
+        {"MAP {1: 'x', 2: NULL}", "[{\"key\":1,\"value\":\"x\"},{\"key\":2,\"value\":null}]"},
+        {"1.1::FLOAT", "1.100000023841858"},
+        {"'nan'::DOUBLE", "\"NaN\""},
+        {"12345678901234567890.10::DECIMAL(38,2)", "12345678901234567890.10"},
+        {"TIMESTAMPTZ '2024-01-02 03:04:05.12+00'", "\"2024-01-02T03:04:05.120000Z\""},
+        {"{'j': '{\"a\":[1, null]}'::JSON, 't': '{}'}", "{\"j\":{\"a\":[1, null]},\"t\":\"{}\"}"},
+        {"'\\x00\\xFF'::BLOB", "\"AP8=\""},
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        char sql[512];
+        snprintf(sql, sizeof sql, "SELECT %s", cases[i].sql);
+        assert_string_equal(rows(sql, DUCK_AS_EXACT), cases[i].text);
+    }
+}
+
 static void test_columns(void **state)
 {
     (void)state;
@@ -439,6 +459,7 @@ static void test_quote(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_exact_json),
         cmocka_unit_test(test_styles),    cmocka_unit_test(test_columns), cmocka_unit_test(test_streaming),
         cmocka_unit_test(test_errors),    cmocka_unit_test(test_settings), cmocka_unit_test(test_interrupt),
         cmocka_unit_test(test_source),    cmocka_unit_test(test_scalar),  cmocka_unit_test(test_quote),
