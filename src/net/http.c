@@ -262,6 +262,14 @@ void http_end(struct http_req *r)
     tcp_resume(c->tcp); /* the next request may be pending */
 }
 
+void http_abort(struct http_req *r)
+{
+    struct request *q = priv(r);
+    q->close_after = true;
+    if (q->conn)
+        tcp_close(q->conn->tcp);
+}
+
 void http_respond(struct http_req *r, int status, const char *content_type, struct str body)
 {
     http_begin(r, status, content_type, (int64_t)body.len);
@@ -674,7 +682,7 @@ struct http_server *http_listen(struct ev_loop *loop, const struct http_server_o
 {
     struct http_server *s = NEW(struct http_server);
     struct tcp_server_opts t = {
-        .host = opts->host, .port = opts->port, .unix_path = opts->unix_path, .tls = opts->tls,
+        .host = opts->host, .port = opts->port, .unix_path = opts->unix_path, .tls = opts->tls, .tls_optional = opts->tls_optional,
         .max_conns = opts->max_conns, .on_open = on_open, .on_bytes = on_bytes, .on_end = on_end,
         .on_drain = on_drain, .on_close = on_close, .ctx = s,
     };
@@ -746,6 +754,12 @@ const char *http_req_peer(const struct http_req *r)
 {
     struct request *q = priv(r);
     return q->conn ? tcp_conn_peer(q->conn->tcp) : "gone";
+}
+
+const char *http_req_tls_name(const struct http_req *r)
+{
+    struct request *q = priv(r);
+    return q->conn ? tcp_conn_tls_name(q->conn->tcp) : NULL;
 }
 
 struct ev_loop *http_req_loop(const struct http_req *r)

@@ -66,7 +66,7 @@ struct http_route {
 };
 
 struct http_server_opts {
-    const char *host; int port; const char *unix_path; struct tls *tls; int max_conns; /* as tcp.h */
+    const char *host; int port; const char *unix_path; struct tls *tls; bool tls_optional; int max_conns; /* as tcp.h */
     const struct http_route *routes;     /* ends with a NULL handler; first match wins; kept, not copied */
     /* Names this server answers to beside localhost, 127.0.0.1, [::1] and its own address, ended by
      * NULL; ".x.y" allows every name below x.y; NULL: no more. Ports are not compared. */
@@ -90,13 +90,14 @@ struct str http_req_param(const struct http_req *r, const char *name);   /* of t
 struct str http_req_query(const struct http_req *r, const char *name);   /* first one, decoded */
 struct str http_req_cookie(const struct http_req *r, const char *name);
 const char *http_req_peer(const struct http_req *r);
+const char *http_req_tls_name(const struct http_req *r); /* SNI, or NULL */
 struct ev_loop *http_req_loop(const struct http_req *r);
 bool http_req_gone(const struct http_req *r);                            /* the client left */
-/* Walks the query: *rest starts as r->query. name and value are decoded; false at the end. */
 /* Of `stream` routes: the body's length, -1 if it is chunked; no on_body between pause and resume. */
 int64_t http_body_length(const struct http_req *r);
 void http_body_pause(struct http_req *r);
 void http_body_resume(struct http_req *r);
+/* Walks the query: *rest starts as r->query. name and value are decoded; false at the end. */
 bool http_query_next(struct arena *a, struct str *rest, struct str *name, struct str *value);
 
 /* Answering. Headers are set before; content_type NULL: none. Bodies are copied. */
@@ -114,6 +115,7 @@ void http_send_buf(struct http_req *r, struct buf *b);                   /* take
 size_t http_unsent(const struct http_req *r);   /* queued bytes: a producer waits while it is large */
 void http_on_drain(struct http_req *r, http_fn fn); /* runs when http_unsent() has fallen to half of TCP_HIGH_WATER */
 void http_end(struct http_req *r);              /* `r` is gone */
+void http_abort(struct http_req *r);            /* drops the connection: an answer cannot be finished; http_end() follows */
 /* Server-sent events: http_sse_begin, http_sse (name NULL: "message"; data may have lines), http_end. */
 void http_sse_begin(struct http_req *r);
 void http_sse(struct http_req *r, const char *name, struct str data);

@@ -24,6 +24,7 @@ enum {
     LINGER_MS = 2000,
     DRAIN_MS = 30 * 1000,     /* for the last bytes of tcp_close_after_write() */
     BATCH_STACK = 64,
+    TLS_HANDSHAKE = 0x16,     /* first byte of a TLS connection, and of none of our protocols */
 };
 
 union handle {
@@ -73,6 +74,7 @@ struct tcp_conn {
     bool has_why;
     struct err why;
     struct tls_conn *tls;
+    bool sniff;            /* the first byte will say whether it is TLS */
     uv_shutdown_t shutdown;
     char peer[64];
 };
@@ -241,6 +243,9 @@ static void check_pending(struct tcp_conn *c)
 
 static void take_wire(struct tcp_conn *c, struct str bytes)
 {
+    if (c->sniff && bytes.ptr[0] == TLS_HANDSHAKE)
+        c->tls = tls_conn_new(c->server->opts.tls);
+    c->sniff = false;
     if (!c->tls) {
         offer(c, bytes);
         return;
@@ -668,7 +673,8 @@ static void on_connection(uv_stream_t *l, int status)
     if (rc == 0 && !s->unix_path[0])
         uv_tcp_nodelay(&c->h.tcp, 1);
     peer_name(c);
-    if (s->opts.tls)
+    c->sniff = s->opts.tls && s->opts.tls_optional;
+    if (s->opts.tls && !c->sniff)
         c->tls = tls_conn_new(s->opts.tls);
     if (!s->sweeping) {
         s->sweeping = true;
@@ -824,6 +830,16 @@ struct ev_loop *tcp_conn_loop(const struct tcp_conn *c)
 const char *tcp_conn_peer(const struct tcp_conn *c)
 {
     return c->peer;
+}
+
+bool tcp_conn_is_tls(const struct tcp_conn *c)
+{
+    return c->tls != NULL;
+}
+
+const char *tcp_conn_tls_name(const struct tcp_conn *c)
+{
+    return c->tls ? tls_conn_name(c->tls) : NULL;
 }
 
 void tcp_conn_set_max_pending(struct tcp_conn *c, size_t bytes)

@@ -33,6 +33,7 @@ struct tcp_server_opts {
     int port;              /* 0: any free one, see tcp_server_port() */
     const char *unix_path; /* not NULL: a Unix socket (mode 0600) there instead of host and port */
     struct tls *tls;       /* not NULL: every connection starts with a TLS handshake */
+    bool tls_optional;     /* … or is plain: its first byte says. The peer must speak first */
     int max_conns;         /* more are closed at once; 0: TCP_MAX_CONNS */
     size_t max_pending;    /* 0: TCP_MAX_PENDING; beyond it the connection ends with ERR_LIMIT */
     size_t high_water;     /* 0: TCP_HIGH_WATER */
@@ -61,6 +62,8 @@ void tcp_conn_set_user(struct tcp_conn *c, void *user); /* the owner's state; NU
 void *tcp_conn_user(const struct tcp_conn *c);
 struct ev_loop *tcp_conn_loop(const struct tcp_conn *c);
 const char *tcp_conn_peer(const struct tcp_conn *c);    /* "127.0.0.1:53122"; "unix" */
+bool tcp_conn_is_tls(const struct tcp_conn *c);
+const char *tcp_conn_tls_name(const struct tcp_conn *c); /* the host name a TLS client asked for, or NULL */
 void tcp_conn_set_max_pending(struct tcp_conn *c, size_t bytes);
 
 void tcp_write(struct tcp_conn *c, const void *bytes, size_t n); /* copied */

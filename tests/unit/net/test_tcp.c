@@ -267,7 +267,7 @@ static void hello(struct http_req *r)
     buf_str(&b, r->body);
     http_respond_buf(r, 200, "text/plain", &b);
 }
-static const struct http_route routes[] = {{NULL, "/hello", hello, 0, 0}, {0}};
+static const struct http_route routes[] = {{NULL, "/hello", hello, 0, 0, false}, {0}};
 
 static void shut(void *arg)
 {
@@ -292,16 +292,16 @@ static void test_tls_and_unix(void **state)
     struct tls *tls = tls_new(cert, key, "http/1.1", &err);
     if (!tls)
         fail_msg("%s", err.msg);
-    for (int round = 0; round < 2; round++) {
-        struct http_server_opts o = {.routes = routes};
-        o.tls = round == 0 ? tls : NULL;
+    for (int round = 0; round < 4; round++) { /* TLS, a Unix socket, then one port for TLS and for plain */
+        struct http_server_opts o = {.routes = routes, .tls_optional = round > 1};
+        o.tls = round != 1 ? tls : NULL;
         o.unix_path = round == 1 ? sock : NULL;
         http = http_listen(loop, &o, &err);
         assert_non_null(http);
         thread = ev_thread_start("http", loop);
-        snprintf(url, sizeof url, "http%s://localhost:%d/hello", round ? "" : "s", http_server_port(http));
-        struct http_client_req q = {.url = url, .body = STR("tail"), .ca_file = round ? NULL : cert,
-                                    .unix_path = round ? sock : NULL};
+        snprintf(url, sizeof url, "http%s://localhost:%d/hello", round % 2 ? "" : "s", http_server_port(http));
+        struct http_client_req q = {.url = url, .body = STR("tail"), .ca_file = round % 2 ? NULL : cert,
+                                    .unix_path = round == 1 ? sock : NULL};
         if (http_client_do(&q, &res, &err) != 0)
             fail_msg("%s", err.msg);
         assert_int_equal(res.status, 200);
