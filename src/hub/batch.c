@@ -105,7 +105,7 @@ int batch_reader_next(struct batch_reader *r, struct record *out, struct err *er
     int32_t size = kin_varint(&r->in);
     struct str bytes = size < 0 ? STR_NONE : kin_take(&r->in, (size_t)size);
     struct kin in = kin_of(bytes);
-    kin_i8(&in); /* attributes: none are defined */
+    out->attributes = (uint8_t)kin_i8(&in);
     int64_t dt = kin_varlong(&in);
     int32_t doff = kin_varint(&in);
     out->key = sized_bytes(&in);
@@ -188,21 +188,27 @@ static void put_bytes(struct kout *o, struct str s)
 void batch_add(struct batch_builder *w, int64_t timestamp_ms, struct str key, struct str value,
                const struct event_header *headers, size_t header_count)
 {
+    const struct event e = {.key = key, .body = value, .headers = headers, .header_count = header_count};
+    batch_add_as(w, 0, timestamp_ms, &e);
+}
+
+void batch_add_as(struct batch_builder *w, uint8_t attributes, int64_t timestamp_ms, const struct event *e)
+{
     struct kout *o = &w->record;
     if (w->count == 0)
         w->base_ts = w->max_ts = timestamp_ms;
     if (timestamp_ms > w->max_ts)
         w->max_ts = timestamp_ms;
     buf_clear(&o->b);
-    kout_i8(o, 0);
+    kout_i8(o, (int8_t)attributes);
     kout_varlong(o, timestamp_ms - w->base_ts);
     kout_varint(o, w->count++);
-    put_bytes(o, key);
-    put_bytes(o, value);
-    kout_varint(o, (int32_t)header_count);
-    for (size_t i = 0; i < header_count; i++) {
-        put_bytes(o, headers[i].key.ptr ? headers[i].key : STR(""));
-        put_bytes(o, headers[i].value);
+    put_bytes(o, e->key);
+    put_bytes(o, e->body);
+    kout_varint(o, (int32_t)e->header_count);
+    for (size_t i = 0; i < e->header_count; i++) {
+        put_bytes(o, e->headers[i].key.ptr ? e->headers[i].key : STR(""));
+        put_bytes(o, e->headers[i].value);
     }
     kout_varint(&w->out, (int32_t)o->b.len);
     buf_add(&w->out.b, o->b.ptr, o->b.len);

@@ -64,6 +64,12 @@ struct record {
     struct str key, value;          /* ptr NULL: null */
     int32_t header_count;
     struct str headers;             /* undecoded: record_header() */
+    uint8_t attributes;             /* enum record_attr */
+};
+/* Bits of a record's attributes, which Kafka leaves unused and its clients do not look at. */
+enum record_attr {
+    RECORD_AMQP = 1,                /* values of headers are AMQP-encoded (amqp_message.h) */
+    RECORD_AMQP_BODY = 2,           /* the value is AMQP body sections other than data */
 };
 
 struct batch_reader {
@@ -90,6 +96,8 @@ void batch_builder_release(struct batch_builder *w);
 void batch_begin(struct batch_builder *w);
 void batch_add(struct batch_builder *w, int64_t timestamp_ms, struct str key, struct str value,
                const struct event_header *headers, size_t header_count);
+/* The same, with a record's attributes. */
+void batch_add_as(struct batch_builder *w, uint8_t attributes, int64_t timestamp_ms, const struct event *e);
 /* The whole batch, valid until the next begin. Producer id -1: none. */
 struct str batch_finish(struct batch_builder *w, int64_t producer_id, int16_t epoch, int32_t sequence);
 

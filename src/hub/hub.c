@@ -1,6 +1,10 @@
 #include "hub/hub_int.h"
+#include "hub/amqp.h"
 #include "hub/group.h"
+#include "hub/https.h"
 #include "hub/kafka.h"
+#include "hub/sas.h"
+#include "net/tls.h"
 #include <string.h>
 #include <sys/resource.h>
 
@@ -241,6 +245,8 @@ static int check_opts(const struct hub_opts *o, struct err *err)
 {
     if (o->port < -1 || o->port > 65535)
         return err_set(err, ERR_USAGE, "%d is no port", o->port);
+    if ((o->tls_cert == NULL) != (o->tls_key == NULL))
+        return err_set(err, ERR_USAGE, "a certificate and its key go together");
     if (o->host && !is_loopback(o->host))
         return err_set(err, ERR_USAGE,
                        "the hub listens on a loopback address only: '%s' would need TLS", o->host);
@@ -254,6 +260,8 @@ static void copy_opts(struct hub_opts *to, const struct hub_opts *o)
     to->host = mem_strdup(o->host ? o->host : "127.0.0.1");
     to->default_namespace = mem_strdup(o->default_namespace ? o->default_namespace : "default");
     to->sas_key = o->sas_key ? mem_strdup(o->sas_key) : NULL;
+    to->tls_cert = o->tls_cert ? mem_strdup(o->tls_cert) : NULL;
+    to->tls_key = o->tls_key ? mem_strdup(o->tls_key) : NULL;
     if (!to->initial_rebalance_ms)
         to->initial_rebalance_ms = HUB_INITIAL_REBALANCE_MS;
 }
@@ -286,14 +294,64 @@ static int open_store(struct hub *h, struct err *err)
     return groups_open_all(h, err);
 }
 
+static const char *const CERT_NAMES[] = {"localhost", "*.localhost", "*.servicebus.windows.net", "127.0.0.1", "::1", NULL};
+
+static int open_tls(struct hub *h, struct err *err)
+{
+    struct arena *a = arena_new();
+    char *dir = path_join(a, h->opts.state_dir, "tls"), *cert = path_join(a, dir, "cert.pem"), *key = path_join(a, dir, "key.pem");
+    bool own = !h->opts.tls_cert;
+    int rc = 0;
+    if (own && !(fs_exists(cert) && fs_exists(key)))
+        rc = fs_mkdirs(dir, err) || tls_make_self_signed(cert, key, CERT_NAMES, err) ? -1 : 0;
+    if (rc == 0)
+        h->tls = tls_new(own ? cert : h->opts.tls_cert, own ? key : h->opts.tls_key, NULL, err);
+    arena_free(a);
+    return h->tls ? 0 : -1;
+}
+
+static int start_listeners(struct hub *h, struct err *err)
+{
+    const struct hub_opts *o = &h->opts;
+    if (o->port >= 0 && !(h->kafka = kafka_start(h, err)))
+        return -1;
+    if (!o->amqp.on && !o->https.on)
+        return 0;
+    if (open_tls(h, err) || (o->amqp.on && !(h->amqp = amqp_start(h, o->amqp.number, err))))
+        return -1;
+    if (o->https.on && !(h->https = https_start(h, o->https.number, err)))
+        return -1;
+    h->amqp_port = h->amqp ? amqp_port(h->amqp) : 0;
+    h->https_port = h->https ? https_port(h->https) : 0;
+    return 0;
+}
+
+static void stop_listeners(struct hub *h)
+{
+    if (h->kafka)
+        kafka_stop(h->kafka);
+    if (h->amqp)
+        amqp_stop(h->amqp);
+    if (h->https)
+        https_stop(h->https);
+}
+
+static bool listeners_ended(const struct hub *h)
+{
+    return (!h->kafka || kafka_ended(h->kafka)) && (!h->amqp || amqp_ended(h->amqp)) && (!h->https || https_ended(h->https));
+}
+
 static void hub_free(struct hub *h, bool orderly)
 {
-    if (h->kafka && !kafka_ended(h->kafka)) { /* the loop never ran: let it close what it has */
-        kafka_stop(h->kafka);
-        while (!kafka_ended(h->kafka))
+    if (!listeners_ended(h)) { /* the loop never ran: let it close what it has */
+        stop_listeners(h);
+        while (!listeners_ended(h))
             ev_run_once(h->loop, 0);
     }
     kafka_free(h->kafka);
+    amqp_free(h->amqp);
+    https_free(h->https);
+    sas_close(h->sas);
     if (h->store)
         groups_close_all(h);
     store_close(h->store, orderly);
@@ -303,6 +361,7 @@ static void hub_free(struct hub *h, bool orderly)
         ev_loop_free(h->loop);
     if (h->disk)
         ev_loop_free(h->disk);
+    tls_free(h->tls);
     batch_builder_release(&h->builder);
     batch_reader_release(&h->checker);
     mem_free(h->dirty);
@@ -310,6 +369,8 @@ static void hub_free(struct hub *h, bool orderly)
     mem_free((char *)h->opts.host);
     mem_free((char *)h->opts.default_namespace);
     mem_free((char *)h->opts.sas_key);
+    mem_free((char *)h->opts.tls_cert);
+    mem_free((char *)h->opts.tls_key);
     mem_free(h);
 }
 
@@ -331,7 +392,7 @@ struct hub *hub_start(struct ev_loop *owner, const struct hub_opts *opts, struct
     h->owner = owner;
     h->loop = ev_loop_new("hub");
     h->disk = ev_loop_new("hub-disk");
-    if (open_store(h, err) || (h->opts.port >= 0 && !(h->kafka = kafka_start(h, err)))) {
+    if (!(h->sas = sas_open(h->opts.state_dir, h->opts.sas_key, err)) || open_store(h, err) || start_listeners(h, err)) {
         hub_free(h, false);
         return NULL;
     }
@@ -346,7 +407,7 @@ static void on_stopping(void *arg)
 {
     struct hub *h = arg;
     /* Connections end, and what is staged still goes to disk. */
-    if (h->flushing || h->dirty_count || h->waits.first || (h->kafka && !kafka_ended(h->kafka)))
+    if (h->flushing || h->dirty_count || h->waits.first || !listeners_ended(h))
         return;
     ev_timer_stop(h->tick);
     ev_stop(h->loop);
@@ -355,8 +416,7 @@ static void on_stopping(void *arg)
 static void on_stop(void *arg)
 {
     struct hub *h = arg;
-    if (h->kafka)
-        kafka_stop(h->kafka);
+    stop_listeners(h);
     ev_timer_free(h->tick);
     h->tick = ev_timer_new(h->loop, on_stopping, h);
     ev_timer_start(h->tick, 0, STOP_LOOK_MS);
@@ -376,6 +436,16 @@ void hub_stop(struct hub *h)
 int hub_port(const struct hub *h)
 {
     return h->port;
+}
+
+int hub_amqp_port(const struct hub *h)
+{
+    return h->amqp_port;
+}
+
+int hub_https_port(const struct hub *h)
+{
+    return h->https_port;
 }
 
 const char *hub_host(const struct hub *h)

@@ -21,10 +21,14 @@ enum {
     HUB_INITIAL_REBALANCE_MS = 3000,
 };
 
+struct hub_port { bool on; int number; }; /* 0: any free one */
+
 struct hub_opts {
     const char *state_dir;           /* STATE; logs go below STATE/hub */
     const char *host;                /* of the Kafka listener, NULL: 127.0.0.1 */
     int port;                        /* 0: any free one; -1: no listener */
+    struct hub_port amqp, https;     /* each takes TLS and, the host being loopback, plain connections */
+    const char *tls_cert, *tls_key;  /* PEM files; NULL: STATE/tls/cert.pem and key.pem, made if absent */
     const char *default_namespace;   /* of clients that name none; NULL: "default" */
     const char *sas_key;             /* of the policy RootManageSharedAccessKey; NULL: none is good */
     bool insecure_local;             /* no credentials asked for; needs a loopback host */
@@ -40,6 +44,8 @@ struct hub *hub_start(struct ev_loop *owner, const struct hub_opts *opts, struct
 void hub_stop(struct hub *h);
 int hub_port(const struct hub *h);           /* of the Kafka listener */
 const char *hub_host(const struct hub *h);
+int hub_amqp_port(const struct hub *h);      /* 0: not on */
+int hub_https_port(const struct hub *h);     /* 0: not on */
 
 typedef void (*hub_done_fn)(void *arg, const struct err *err); /* err NULL: done */
 

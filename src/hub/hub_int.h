@@ -28,6 +28,10 @@ struct hub {
     struct store *store;
     struct hub_ns *default_ns;
     struct kafka *kafka;             /* NULL: no listener */
+    struct amqp *amqp;               /* NULL: not on */
+    struct https *https;             /* NULL: not on */
+    struct tls *tls;                 /* of both */
+    struct sas *sas;
     struct partition **dirty;
     size_t dirty_count, dirty_cap;
     struct wait_list waits;          /* for the flush that comes next */
@@ -37,7 +41,7 @@ struct hub {
     struct batch_reader checker;
     struct ev_timer *tick;
     uint64_t flushes, ticks;
-    int port;
+    int port, amqp_port, https_port;
 };
 
 /* Appends to a partition and plans the flush. As plog_append(). */

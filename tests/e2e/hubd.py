@@ -39,7 +39,11 @@ class Hub:
         if not line:
             raise RuntimeError(f"the hub did not start: {self.log.read_text()[-2000:]}")
         self.start_seconds = time.monotonic() - started
-        self.port = int(json.loads(line)["kafka"].rsplit(":", 1)[1])
+        ready = json.loads(line)
+        self.port, self.amqp, self.https = int(ready["kafka"].rsplit(":", 1)[1]), ready["amqp"], ready["https"]
+        for name in ("amqp", "https"):  # a restart listens where it did
+            if name in self.options:
+                self.options[name] = ready[name]
         self.address = f"127.0.0.1:{self.port}"
         return self
 

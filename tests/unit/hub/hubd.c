@@ -1,6 +1,6 @@
 /* hubd -- the hub alone, for tests that need nothing else of the program.
  *
- *     hubd STATE PORT [partitions=N] [rebalance_ms=N] [segment_bytes=N] [sas=KEY]
+ *     hubd STATE PORT [partitions=N] [rebalance_ms=N] [segment_bytes=N] [sas=KEY] [amqp=PORT] [https=PORT]
  *
  * Prints one JSON line when it is ready and runs until SIGTERM. Hubs are made when first named; with
  * `sas` clients must know the key. */
@@ -39,6 +39,8 @@ int main(int argc, char **argv)
         .sas_key = sas,
         .insecure_local = !sas,
         .auto_create = true,
+        .amqp = {.on = option(argc, argv, "amqp", NULL), .number = atoi(option(argc, argv, "amqp", "0"))},
+        .https = {.on = option(argc, argv, "https", NULL), .number = atoi(option(argc, argv, "https", "0"))},
     };
     struct hub *h = hub_start(loop, &o, &err);
     if (!h) {
@@ -46,7 +48,7 @@ int main(int argc, char **argv)
         return 3;
     }
     struct ev_signal *s = ev_signal_start(loop, SIGTERM, stop, loop);
-    printf("{\"ready\":true,\"kafka\":\"127.0.0.1:%d\"}\n", hub_port(h));
+    printf("{\"ready\":true,\"kafka\":\"127.0.0.1:%d\",\"amqp\":%d,\"https\":%d}\n", hub_port(h), hub_amqp_port(h), hub_https_port(h));
     fflush(stdout);
     ev_run(loop);
     ev_signal_free(s);

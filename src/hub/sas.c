@@ -1,0 +1,293 @@
+#include "hub/sas.h"
+#include <openssl/crypto.h>
+#include <openssl/hmac.h>
+#include <string.h>
+
+enum { SIGNATURE_BYTES = 32, SIGNATURE_TEXT = 44 };
+
+struct policy { struct str name, key, ns, hub; unsigned rights; };
+struct sas { struct arena *arena; struct policy *policies; size_t count, cap; };
+
+static const struct { const char *name; unsigned right; } RIGHTS[] = {
+    {"Send", SAS_SEND}, {"Listen", SAS_LISTEN}, {"Manage", SAS_MANAGE | SAS_SEND | SAS_LISTEN}};
+static const struct { const char *name; unsigned rights; } DERIVED[] = {{"SendOnly", SAS_SEND}, {"ListenOnly", SAS_LISTEN}};
+
+/* ------------------------------------------------------------------ policies */
+
+static void hmac_base64(struct str key, struct str text, struct buf *out)
+{
+    unsigned char sum[SIGNATURE_BYTES];
+    unsigned n = sizeof sum;
+    CHECK(HMAC(EVP_sha256(), key.ptr, (int)key.len, (const unsigned char *)text.ptr, text.len, sum, &n) && n == sizeof sum);
+    base64_put(out, str_of((char *)sum, sizeof sum));
+}
+
+void sas_derive_key(const char *root_key, const char *policy, char out[SAS_KEY_TEXT])
+{
+    struct buf b;
+    buf_init(&b);
+    hmac_base64(str_z(root_key), str_z(policy), &b);
+    CHECK(b.len == SIGNATURE_TEXT && b.len < SAS_KEY_TEXT);
+    memcpy(out, b.ptr, b.len + 1);
+    buf_release(&b);
+}
+
+static void add(struct sas *s, struct policy p)
+{
+    s->policies = arena_grow(s->arena, s->policies, &s->cap, s->count + 1, sizeof p);
+    s->policies[s->count++] = p;
+}
+
+static int read_rights(const struct doc *d, unsigned *out, struct err *err)
+{
+    const struct doc *list = doc_get(d, "rights");
+    *out = 0;
+    for (size_t i = 0; doc_is(list, DOC_ARRAY) && i < list->count; i++) {
+        unsigned found = 0;
+        for (size_t j = 0; j < COUNT_OF(RIGHTS); j++)
+            if (str_eqz(doc_str(list->items[i], STR("")), RIGHTS[j].name))
+                found = RIGHTS[j].right;
+        if (!found)
+            return err_at(err, ERR_INPUT, d->file, list->items[i]->line, list->items[i]->col, "a right is Send, Listen or Manage");
+        *out |= found;
+    }
+    return *out ? 0 : err_at(err, ERR_INPUT, d->file, d->line, d->col, "a policy has rights: a list of Send, Listen, Manage");
+}
+
+static int read_policy(struct sas *s, const struct doc *d, struct err *err)
+{
+    static const char *const known[] = {"name", "key", "rights", "namespace", "hub"};
+    struct policy p = {.name = doc_str(doc_get(d, "name"), STR_NONE), .key = doc_str(doc_get(d, "key"), STR_NONE),
+                       .ns = doc_str(doc_get(d, "namespace"), STR_NONE), .hub = doc_str(doc_get(d, "hub"), STR_NONE)};
+    if (!doc_is(d, DOC_OBJECT) || !p.name.len || !p.key.len)
+        return err_at(err, ERR_INPUT, d->file, d->line, d->col, "a policy is an object with name, key and rights");
+    for (size_t i = 0; i < d->count; i++) {
+        bool good = false;
+        for (size_t j = 0; j < COUNT_OF(known); j++)
+            good = good || str_eqz(d->keys[i].name, known[j]);
+        if (!good)
+            return err_at(err, ERR_INPUT, d->file, d->keys[i].line, d->keys[i].col, "a policy has no '%.*s'", STR_ARGS(d->keys[i].name));
+    }
+    if (read_rights(d, &p.rights, err))
+        return -1;
+    add(s, p);
+    return 0;
+}
+
+static int read_file(struct sas *s, const char *path, struct err *err)
+{
+    struct buf text;
+    if (!fs_exists(path))
+        return 0;
+    buf_init_max(&text, SAS_MAX_FILE);
+    int rc = fs_read_file(path, SAS_MAX_FILE, &text, err);
+    struct doc *d = rc ? NULL : doc_json(s->arena, path, str_copy(s->arena, buf_view(&text)), err);
+    buf_release(&text);
+    if (!d)
+        return -1;
+    if (!doc_is(d, DOC_ARRAY) || d->count > SAS_MAX_POLICIES)
+        return err_at(err, ERR_INPUT, path, d->line, d->col, "policies are a list of at most %d", SAS_MAX_POLICIES);
+    for (size_t i = 0; i < d->count; i++)
+        if (read_policy(s, d->items[i], err))
+            return -1;
+    return 0;
+}
+
+struct sas *sas_open(const char *state_dir, const char *root_key, struct err *err)
+{
+    struct arena *a = arena_new();
+    struct sas *s = ARENA_NEW(a, struct sas);
+    char key[SAS_KEY_TEXT];
+    s->arena = a;
+    if (root_key) {
+        add(s, (struct policy){.name = STR(SAS_ROOT_POLICY), .key = str_copy(a, str_z(root_key)), .rights = SAS_SEND | SAS_LISTEN | SAS_MANAGE});
+        for (size_t i = 0; i < COUNT_OF(DERIVED); i++) {
+            sas_derive_key(root_key, DERIVED[i].name, key);
+            add(s, (struct policy){.name = str_z(DERIVED[i].name), .key = str_copy(a, str_z(key)), .rights = DERIVED[i].rights});
+        }
+    }
+    if (read_file(s, path_join(a, state_dir, SAS_POLICY_FILE), err)) {
+        arena_free(a);
+        return NULL;
+    }
+    return s;
+}
+
+void sas_close(struct sas *s)
+{
+    if (s)
+        arena_free(s->arena);
+}
+
+static bool same_secret(struct str a, struct str b)
+{
+    return a.len == b.len && CRYPTO_memcmp(a.ptr, b.ptr, a.len) == 0;
+}
+
+static struct sas_claim claim_of(const struct policy *p)
+{
+    return (struct sas_claim){.rights = p->rights, .ns = p->ns.len ? p->ns : STR_NONE, .path = STR(""), .policy_hub = p->hub.len ? p->hub : STR_NONE};
+}
+
+int sas_check_key(const struct sas *s, struct str policy, struct str key, struct sas_claim *out, struct err *err)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (str_eq(s->policies[i].name, policy) && same_secret(s->policies[i].key, key)) {
+            *out = claim_of(&s->policies[i]);
+            return 0;
+        }
+    return err_set(err, ERR_AUTH, "there is no policy '%.*s' with that key: `paystreak keys` prints them", STR_ARGS(policy));
+}
+
+/* ------------------------------------------------------------------ tokens */
+
+struct token { struct str resource, signature, expiry, policy; };
+
+static bool token_parts(struct str text, struct token *t)
+{
+    static const char prefix[] = "SharedAccessSignature ";
+    struct str part;
+    *t = (struct token){0};
+    if (text.len > SAS_MAX_TOKEN || !str_starts_z(text, prefix))
+        return false;
+    text = str_trim(str_from(text, sizeof prefix - 1));
+    while (str_split(&text, '&', &part)) {
+        int64_t eq = str_chr(part, '=');
+        struct str name = eq < 0 ? part : str_sub(part, 0, (size_t)eq), value = eq < 0 ? STR("") : str_from(part, (size_t)eq + 1);
+        if (str_eqz(name, "sr"))
+            t->resource = value;
+        else if (str_eqz(name, "sig"))
+            t->signature = value;
+        else if (str_eqz(name, "se"))
+            t->expiry = value;
+        else if (str_eqz(name, "skn"))
+            t->policy = value;
+    }
+    return t->resource.len && t->signature.len && t->expiry.len && t->policy.len;
+}
+
+static struct str decoded(struct arena *a, struct str s)
+{
+    struct buf b;
+    buf_init(&b);
+    struct str out = percent_get(&b, s) ? str_copy(a, buf_view(&b)) : STR_NONE;
+    buf_release(&b);
+    return out;
+}
+
+static bool signature_ok(struct str key, const struct token *t, struct str signature)
+{
+    struct buf text, sum;
+    buf_init(&text);
+    buf_init(&sum);
+    buf_printf(&text, "%.*s\n%.*s", STR_ARGS(t->resource), STR_ARGS(t->expiry));
+    hmac_base64(key, buf_view(&text), &sum);
+    bool good = same_secret(buf_view(&sum), signature);
+    buf_release(&text);
+    buf_release(&sum);
+    return good;
+}
+
+/* "sb://host:port/hub/…" to host and path without slashes around it. */
+static void split_uri(struct str uri, struct str *host, struct str *path)
+{
+    int64_t at = str_find(uri, STR("://"));
+    uri = at < 0 ? uri : str_from(uri, (size_t)at + 3);
+    size_t n = 0;
+    while (n < uri.len && uri.ptr[n] != '/')
+        n++;
+    *host = str_sub(uri, 0, n);
+    *path = str_from(uri, n);
+    while (path->len && path->ptr[0] == '/')
+        *path = str_from(*path, 1);
+    while (path->len && path->ptr[path->len - 1] == '/')
+        path->len--;
+}
+
+int sas_check_token(const struct sas *s, struct arena *a, struct str token, int64_t now_ms, struct sas_claim *out, struct err *err)
+{
+    struct token t;
+    int64_t expires;
+    if (!token_parts(token, &t) || !str_i64(t.expiry, &expires) || expires < 0 || expires > INT64_MAX / 1000)
+        return err_set(err, ERR_AUTH, "the token is malformed: SharedAccessSignature sr=…&sig=…&se=…&skn=…");
+    struct str name = decoded(a, t.policy), signature = decoded(a, t.signature), uri = decoded(a, t.resource), host;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct policy *p = &s->policies[i];
+        if (!str_eq(p->name, name) || !signature_ok(p->key, &t, signature))
+            continue;
+        if (expires * 1000 <= now_ms)
+            return err_set(err, ERR_AUTH, "the token expired %jd s ago", (intmax_t)(now_ms / 1000 - expires));
+        *out = claim_of(p);
+        out->expires_ms = expires * 1000;
+        split_uri(str_lower(a, uri), &host, &out->path);
+        struct str ns = sas_namespace_of(host);
+        if (ns.ptr && out->ns.ptr && !str_ieq(ns, out->ns))
+            break;
+        out->ns = ns.ptr ? ns : out->ns;
+        return 0;
+    }
+    return err_set(err, ERR_AUTH, "the token's signature is not one of policy '%.*s': `paystreak keys` prints the keys", STR_ARGS(name));
+}
+
+/* Is `hub` the path's first segment? A path below a hub (…/Partitions/0, …/publishers/p) is taken for the hub. */
+static bool path_covers(struct str path, struct str hub)
+{
+    struct str first = path;
+    str_split(&path, '/', &first);
+    return !first.len || (hub.ptr && str_ieq(first, hub));
+}
+
+bool sas_allows(const struct sas_claim *c, unsigned rights, const char *ns, struct str hub)
+{
+    return (c->rights & rights) && (!c->ns.ptr || str_ieqz(c->ns, ns)) && path_covers(c->path, hub) &&
+           (!c->policy_hub.ptr || (hub.ptr && str_ieq(c->policy_hub, hub)));
+}
+
+void sas_token_write(struct buf *out, const char *policy, const char *key, struct str uri, int64_t expires_s)
+{
+    struct buf resource, text, sum;
+    buf_init(&resource);
+    buf_init(&text);
+    buf_init(&sum);
+    percent_put(&resource, uri, "");
+    buf_printf(&text, "%s\n%jd", resource.ptr, (intmax_t)expires_s);
+    hmac_base64(str_z(key), buf_view(&text), &sum);
+    buf_printf(out, "SharedAccessSignature sr=%s&sig=", resource.ptr);
+    percent_put(out, buf_view(&sum), "");
+    buf_printf(out, "&se=%jd&skn=", (intmax_t)expires_s);
+    percent_put(out, str_z(policy), "");
+    buf_release(&resource);
+    buf_release(&text);
+    buf_release(&sum);
+}
+
+/* ------------------------------------------------------------------ names */
+
+struct str sas_namespace_of(struct str host)
+{
+    int64_t dot = str_chr(host, '.');
+    int64_t colon = str_rchr(host, ':');
+    struct str name = colon > 0 ? str_sub(host, 0, (size_t)colon) : host;
+    bool named = dot > 0 && (str_find(host, STR(".servicebus.")) > 0 || str_ends_z(name, ".localhost"));
+    return named ? str_sub(host, 0, (size_t)dot) : STR_NONE;
+}
+
+void sas_string_read(struct str text, struct sas_string *out)
+{
+    struct str part, path;
+    *out = (struct sas_string){0};
+    while (str_split(&text, ';', &part)) {
+        int64_t eq = str_chr(part, '=');
+        if (eq < 0)
+            continue;
+        struct str name = str_trim(str_sub(part, 0, (size_t)eq)), value = str_trim(str_from(part, (size_t)eq + 1));
+        if (str_ieqz(name, "Endpoint"))
+            split_uri(value, &out->host, &path);
+        else if (str_ieqz(name, "SharedAccessKeyName"))
+            out->policy = value;
+        else if (str_ieqz(name, "SharedAccessKey"))
+            out->key = value;
+        else if (str_ieqz(name, "EntityPath"))
+            out->entity = value;
+    }
+}
