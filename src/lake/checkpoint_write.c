@@ -45,14 +45,6 @@ int64_t lake_interval_ms(struct str text, int64_t otherwise)
     return total < 0 ? otherwise : total;
 }
 
-static struct str meta_property(const struct lake_meta *m, const char *key)
-{
-    for (size_t i = 0; i < m->properties.count; i++)
-        if (str_ieqz(m->properties.items[i].key, key))
-            return m->properties.items[i].value;
-    return STR_NONE;
-}
-
 struct counts { int64_t version, actions, adds; };
 
 /* The state of the replay as lines; under the table's lock. */

@@ -116,14 +116,6 @@ static void put_leaf(struct job *j, const struct type *t, struct str path)
     put_bound(j->out, t, v->text, has_nan, j->side == MAX);
 }
 
-static bool is_partition(const struct lake_meta *m, struct str name)
-{
-    for (size_t i = 0; i < m->partition_count; i++)
-        if (str_ieq(m->partition_columns[i], name))
-            return true;
-    return false;
-}
-
 static void put_struct(struct job *j, const struct type *t, struct str path, int depth)
 {
     struct buf inner;
@@ -133,7 +125,7 @@ static void put_struct(struct job *j, const struct type *t, struct str path, int
     for (size_t i = 0; i < t->field_count && depth < MAX_DEPTH; i++) {
         const struct type_field *f = &t->fields[i];
         const struct type *ft = f->type;
-        if (depth == 0 && is_partition(j->meta, f->name))
+        if (depth == 0 && meta_is_partition(j->meta, f->name))
             continue;
         if (ft->kind != TYPE_STRUCT && j->leaves_left-- <= 0)
             break;
@@ -141,10 +133,11 @@ static void put_struct(struct job *j, const struct type *t, struct str path, int
         buf_str(&inner, path);
         if (path.len)
             buf_char(&inner, '.');
-        duck_quote_ident(&inner, f->name);
+        struct str physical = meta_physical(j->meta, f);
+        duck_quote_ident(&inner, physical);
         size_t before = j->out->len;
         buf_z(j->out, any ? "," : "");
-        json_quote(j->out, f->name);
+        json_quote(j->out, physical);
         buf_char(j->out, ':');
         size_t value_at = j->out->len;
         if (ft->kind == TYPE_STRUCT)

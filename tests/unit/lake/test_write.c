@@ -220,13 +220,15 @@ static void test_evolution(void **state)
     assert_int_equal(n, 1);
     buf_release(&sql);
     lake_snapshot_unref(s);
-    static const struct { const char *key, *value; } refused[] = {
-        {"delta.columnMapping.mode", "name"}, {"delta.enableRowTracking", "true"}, {"delta.constraints.c", "z > 1"}};
+    static const struct { const char *key, *value; enum err_code code; } refused[] = {
+        {"delta.enableIcebergCompatV2", "true", ERR_UNSUPPORTED}, {"delta.constraints.c", "z > 1", ERR_UNSUPPORTED},
+        {"delta.appendOnyl", "true", ERR_INPUT},                  {"delta.checkpointInterval", "0", ERR_INPUT},
+        {"delta.columnMapping.mode", "names", ERR_INPUT},         {"delta.feature.catalogManaged", "supported", ERR_UNSUPPORTED}};
     for (size_t i = 0; i < COUNT_OF(refused); i++) {
         x = lake_txn_begin(t, conn, &err);
         struct lake_pair p = {str_z(refused[i].key), str_z(refused[i].value), false};
         assert_int_equal(lake_txn_set_properties(x, (struct lake_pairs){&p, 1}, &err), -1);
-        assert_int_equal(err.code, ERR_UNSUPPORTED);
+        assert_int_equal(err.code, refused[i].code);
         assert_non_null(strstr(err.msg, refused[i].key));
         lake_txn_end(x);
     }
