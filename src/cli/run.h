@@ -34,7 +34,9 @@
 #include "pipelines/pipelines.h"
 #include "resolve/resolve.h"
 
-enum { RUN_MAX_FAILURES = 100, RUN_DEFAULT_KAFKA = 9093, RUN_DEFAULT_PG = 5433, RUN_DEFAULT_HTTP = 8580, RUN_DEFAULT_CONNECT = 15002 };
+enum { RUN_MAX_FAILURES = 100, RUN_CAPTURE_TRIES = 5 /* of a capture that drains: then the run has failed */,
+        RUN_DEFAULT_KAFKA = 9093, RUN_DEFAULT_PG = 5433, RUN_DEFAULT_HTTP = 8580, RUN_DEFAULT_CONNECT = 15002,
+        RUN_DEFAULT_AMQP = 5672, RUN_DEFAULT_HTTPS = 5443 };
 
 struct run;
 typedef void (*run_step)(struct run *r);
@@ -48,7 +50,16 @@ struct run_stage {
 };
 
 struct run_app { struct run *run; struct functions_app *app; bool ready, stopped; };
-struct run_capture { struct run *run; const struct project_hub *hub; struct capture *capture; char *dir; char name[160]; };
+struct run_capture {
+    struct run *run;
+    const struct project_hub *hub;
+    struct capture *capture;
+    char *dir;
+    char name[160];
+    int failures;                       /* since its last commit */
+    bool draining, given_up;            /* a step waits for it; that step waits no longer */
+    char said[300];                     /* the last failure that was told: each is told once */
+};
 
 struct run {
     const struct cli_args *args;

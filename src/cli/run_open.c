@@ -42,7 +42,7 @@ static struct str rewrite_setting(void *ctx, struct arena *a, struct str name, s
     if (at < 0 || str_find(value, STR(".servicebus.windows.net")) < 0)
         return value;
     struct str out = str_fmt(a, "Endpoint=sb://%s:%d/;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=%s;UseDevelopmentEmulator=true",
-                             hub_host(r->hub), hub_port(r->hub), r->state->keys.sas);
+                             hub_host(r->hub), hub_amqp_port(r->hub), r->state->keys.sas);
     int64_t entity = str_find(value, STR("EntityPath="));
     if (entity >= 0) {
         struct str rest = str_from(value, (size_t)entity), path;
@@ -127,8 +127,35 @@ static void pipeline_finding(void *ctx, struct str pipeline, const struct err *e
     run_fail(r, str_cz(r->a, pipeline), e);
 }
 
+static int make_schema(struct run *r, const struct bundle_resource *res, struct err *err)
+{
+    const struct doc *d = res->doc;
+    return lake_schema_create(r->engine->catalog, doc_str(doc_get(d, "catalog_name"), STR(LAKE_DEFAULT_CATALOG)), doc_str(doc_get(d, "name"), res->key),
+                              doc_str(doc_get(d, "comment"), STR("")), true, err);
+}
+
+/* A managed volume is a folder that /Volumes/… names. */
+static int make_volume(struct run *r, const struct bundle_resource *res, struct err *err)
+{
+    const struct doc *d = res->doc, *external = doc_get(d, "storage_location");
+    struct doc *schema = doc_need(d, "schema_name", DOC_STRING, err);
+    struct resolved at;
+    if (!schema)
+        return -1;
+    if (external || str_ieqz(doc_str(doc_get(d, "volume_type"), STR("MANAGED")), "external"))
+        return doc_err(external ? external : d, ERR_UNSUPPORTED, err, "volume '%.*s' is external: here a volume is managed, or a folder that paystreak.yml binds "
+                       "(bind: ['/Volumes/CATALOG/SCHEMA/NAME=file:///…'])", STR_ARGS(res->key));
+    struct str path = str_fmt(r->a, "/Volumes/%.*s/%.*s/%.*s", STR_ARGS(doc_str(doc_get(d, "catalog_name"), STR(LAKE_DEFAULT_CATALOG))),
+                              STR_ARGS(schema->text), STR_ARGS(doc_str(doc_get(d, "name"), res->key)));
+    if (resolve_name(r->names, r->a, path, &at, err))
+        return err_locate(err, d->file, d->line, d->col);
+    return at.kind == RESOLVED_LOCAL ? fs_mkdirs(at.path, err) : 0;
+}
+
 static int open_bundle(struct run *r, struct err *err)
 {
+    static const struct { const char *kind; int (*open)(struct run *r, const struct bundle_resource *res, struct err *err); } kinds[] = {
+        {"pipelines", add_pipeline}, {"schemas", make_schema}, {"volumes", make_volume}};
     if (!r->project->bundle_file)
         return 0;
     struct bundle_opts opts = {.target = r->args->target};
@@ -138,14 +165,11 @@ static int open_bundle(struct run *r, struct err *err)
     for (size_t i = 0; i < r->bundle->warning_count; i++)
         log_warn("bundle", "%.*s", STR_ARGS(r->bundle->warnings[i]));
     for (size_t i = 0; i < r->bundle->resource_count; i++) {
-        struct err e = {0};
-        if (str_eqz(r->bundle->resources[i].kind, "pipelines") && add_pipeline(r, &r->bundle->resources[i], &e))
-            run_fail(r, str_cz(r->a, r->bundle->resources[i].key), &e);
-        if (str_eqz(r->bundle->resources[i].kind, "schemas")) {
-            const struct doc *d = r->bundle->resources[i].doc;
-            if (lake_schema_create(r->engine->catalog, doc_str(doc_get(d, "catalog_name"), STR(LAKE_DEFAULT_CATALOG)),
-                                   doc_str(doc_get(d, "name"), r->bundle->resources[i].key), STR(""), true, err))
-                return -1;
+        const struct bundle_resource *res = &r->bundle->resources[i];
+        for (size_t k = 0; k < COUNT_OF(kinds); k++) {
+            struct err e = {0};
+            if (str_eqz(res->kind, kinds[k].kind) && kinds[k].open(r, res, &e))
+                run_fail(r, str_cz(r->a, res->key), &e);
         }
     }
     return 0;
@@ -206,12 +230,31 @@ static int open_factories(struct run *r, struct err *err)
     return 0;
 }
 
+/* A hub that an app sends to. Where paystreak.yml lists the hubs, it must be one of them. */
+static int hub_known(void *ctx, const char *name_space, const char *hub, struct err *err)
+{
+    struct run *r = ctx;
+    const struct project *p = r->project;
+    struct buf listed;
+    if (!p->hub_count)
+        return 0; /* made with the first event */
+    for (size_t i = 0; i < p->hub_count; i++)
+        if (str_ieqz(p->hubs[i].name, hub) && (!name_space || str_ieqz(p->hubs[i].name_space, name_space)))
+            return 0;
+    buf_init(&listed);
+    for (size_t i = 0; i < p->hub_count; i++)
+        buf_printf(&listed, "%s%.*s/%.*s", i ? ", " : "", STR_ARGS(p->hubs[i].name_space), STR_ARGS(p->hubs[i].name));
+    err_set(err, ERR_NOT_FOUND, "there is no event hub %s/%s; paystreak.yml has %s", name_space ? name_space : "", hub, listed.ptr);
+    buf_release(&listed);
+    return -1;
+}
+
 static int open_apps(struct run *r, struct err *err)
 {
     r->apps = ARENA_ARRAY(r->a, struct run_app, r->project->function_count + 1);
     for (size_t i = 0; i < r->project->function_count; i++) {
         struct functions_opts opts = {.loop = r->loop, .app_dir = r->project->function_dirs[i], .names = r->names, .events = hub_event_sink(r->hub),
-                                      .worker = embed_find(FUNCTIONS_WORKER), .rewrite = rewrite_setting, .ctx = r};
+                                      .worker = embed_find(FUNCTIONS_WORKER), .rewrite = rewrite_setting, .hub = hub_known, .ctx = r};
         r->apps[i].run = r;
         r->apps[i].app = functions_open(&opts, err);
         if (!r->apps[i].app)
@@ -320,6 +363,9 @@ static int open_hub(struct run *r, struct err *err)
 {
     struct hub_opts opts = {.state_dir = r->state->dir, .port = run_port(r->args, 0, RUN_DEFAULT_KAFKA), .sas_key = r->state->keys.sas,
                             .insecure_local = r->args->insecure_local, .auto_create = r->project->hub_count == 0, .partitions = (int)r->args->partitions,
+                            .amqp = {true, r->args->amqp >= 0 ? (int)r->args->amqp : run_port(r->args, 4, RUN_DEFAULT_AMQP)},
+                            .https = {true, r->args->https >= 0 ? (int)r->args->https : run_port(r->args, 5, RUN_DEFAULT_HTTPS)},
+                            .tls_cert = r->args->tls_cert, .tls_key = r->args->tls_key,
                             .default_namespace = r->project->hub_count ? str_cz(r->a, r->project->hubs[0].name_space) : NULL};
     r->hub = hub_start(r->loop, &opts, err);
     return r->hub ? 0 : -1;

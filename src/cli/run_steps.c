@@ -69,14 +69,45 @@ static void captured(void *ctx, const char *dir, int64_t version, int64_t rows)
 {
     struct run_capture *c = ctx;
     (void)rows;
+    if (c->failures)
+        log_info(c->name, "captures again after %d failed tries", c->failures);
+    c->failures = 0;
+    c->said[0] = 0;
     pipelines_notify(c->run->pipelines, str_z(dir), version);
     endpoints_changed(c->run->endpoints, str_z(dir));
 }
 
+/* A message without what it quotes: a temporary file has another name each time. */
+static void unquoted(char *out, size_t size, const char *msg)
+{
+    bool quoted = false;
+    size_t n = 0;
+    for (; *msg && n + 1 < size; msg++) {
+        quoted ^= *msg == '\'';
+        if (!quoted)
+            out[n++] = *msg;
+    }
+    memset(out + n, 0, size - n);
+}
+
+/* It tries again by itself, ever less often; only who waits for it gives up. */
 static void capture_failed(void *ctx, const struct err *err)
 {
     struct run_capture *c = ctx;
-    log_err(LOG_ERROR, c->name, err);
+    c->failures++;
+    char said[sizeof c->said];
+    unquoted(said, sizeof said, err->msg);
+    if (strcmp(c->said, said) != 0) {
+        log_err(LOG_ERROR, c->name, err);
+        memcpy(c->said, said, sizeof said);
+    }
+    if (!c->draining || c->given_up || c->failures < RUN_CAPTURE_TRIES)
+        return;
+    struct err all = *err;
+    c->given_up = true;
+    (void)err_wrap(&all, "events are left in the hub, the table could not be written in %d tries", RUN_CAPTURE_TRIES);
+    run_fail(c->run, c->name, &all);
+    step_done(&c->run->work);
 }
 
 static void capture_ready(void *arg, const struct err *err)
@@ -181,19 +212,28 @@ static void once_apps(struct run *r)
 static void activity_changed(void *ctx, const struct factory_activity *a)
 {
     struct run *r = ctx;
-    if (a->status != RUN_RUNNING)
-        log_debug("factory", "activity ended pipeline=%s activity=%s status=%s ms=%jd", a->pipeline, a->name, run_status_name(a->status),
-                  (intmax_t)a->duration_ms);
-    (void)r;
+    char name[96], text[600] = "";
+    static const enum status_mood moods[] = {[RUN_QUEUED] = MOOD_IDLE, [RUN_RUNNING] = MOOD_BUSY, [RUN_SUCCEEDED] = MOOD_GOOD, [RUN_FAILED] = MOOD_BAD,
+                                             [RUN_SKIPPED] = MOOD_IDLE, [RUN_CANCELED] = MOOD_IDLE, [RUN_TIMED_OUT] = MOOD_BAD};
+    snprintf(name, sizeof name, "%s/%s", a->pipeline, a->name);
+    if (a->error)
+        err_text(a->error, text, sizeof text);
+    else
+        snprintf(text, sizeof text, "%s", a->type);
+    status_state(r->status, GROUP_FACTORY, name, moods[a->status], run_status_name(a->status), "%s", text);
+    status_row(r->status, GROUP_FACTORY, name)->ms = a->status == RUN_RUNNING ? -1 : a->duration_ms;
 }
 
 static void pipeline_over(struct run *r, const struct factory_result *res)
 {
     char text[600] = "";
-    if (res->error)
+    bool canceled = res->status == RUN_CANCELED || (r->stopping && res->error && res->error->code == ERR_CANCELED);
+    enum run_status status = canceled ? RUN_CANCELED : res->status;
+    if (res->error && !canceled)
         err_text(res->error, text, sizeof text);
-    status_state(r->status, GROUP_FACTORY, res->pipeline, res->status == RUN_SUCCEEDED ? MOOD_GOOD : MOOD_BAD, run_status_name(res->status), "%s", text);
-    if (res->status != RUN_SUCCEEDED && res->error)
+    status_state(r->status, GROUP_FACTORY, res->pipeline, status == RUN_SUCCEEDED ? MOOD_GOOD : canceled ? MOOD_IDLE : MOOD_BAD, run_status_name(status),
+                 "%s", canceled ? "the run was stopped" : text);
+    if (status != RUN_SUCCEEDED && !canceled && res->error)
         run_fail(r, res->pipeline, res->error);
     pipelines_notify_files(r->pipelines, STR("")); /* files may have landed anywhere */
 }
@@ -231,15 +271,20 @@ static void fire_triggers(struct run *r)
 
 static void one_drained(void *arg)
 {
-    struct run *r = arg;
-    step_done(&r->work);
+    struct run_capture *c = arg;
+    if (c->draining && !c->given_up)
+        step_done(&c->run->work);
+    c->draining = false;
 }
 
 static void drain_captures(struct run *r)
 {
     for (size_t i = 0; i < r->capture_count; i++) {
+        struct run_capture *c = &r->captures[i];
+        c->draining = true;
+        c->failures = 0;
         r->work.pending++;
-        capture_drain(r->captures[i].capture, one_drained, r);
+        capture_drain(c->capture, one_drained, c);
     }
 }
 

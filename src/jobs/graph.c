@@ -48,6 +48,64 @@ const struct run_if *jobs_run_if(struct str name)
 
 /* ---------------------------------------------------------------- the graph */
 
+static const char *const TASK_FIELDS[] = {
+    "task_key", "depends_on", "run_if", "max_retries", "min_retry_interval_millis", "retry_on_timeout", "timeout_seconds", "description",
+    "email_notifications", "environment_key", "existing_cluster_id", "health", "job_cluster_key", "libraries", "new_cluster",
+    "notification_settings", "webhook_notifications", "disable_auto_optimization", "disabled", "compute",
+};
+enum { KEY_MAX = 40, NEAR = 3 }; /* letters of a key; so many may differ */
+
+/* How many letters to change, add or leave out to make b of a; more than NEAR: far. */
+static int distance(struct str a, struct str b)
+{
+    int row[KEY_MAX + 1];
+    if (a.len > KEY_MAX || b.len > KEY_MAX)
+        return NEAR + 1;
+    for (size_t k = 0; k <= b.len; k++)
+        row[k] = (int)k;
+    for (size_t i = 1; i <= a.len; i++) {
+        int diagonal = row[0];
+        row[0] = (int)i;
+        for (size_t k = 1; k <= b.len; k++) {
+            int change = diagonal + (a.ptr[i - 1] != b.ptr[k - 1]), here = row[k] < row[k - 1] ? row[k] + 1 : row[k - 1] + 1;
+            diagonal = row[k];
+            row[k] = here < change ? here : change;
+        }
+    }
+    return row[b.len];
+}
+
+/* The known key that was meant, NULL if none is near; *best is how near. */
+static const char *nearest(const char *const *known, size_t count, struct str key, int *best)
+{
+    const char *name = NULL;
+    for (size_t i = 0; i < count; i++) {
+        int d = distance(key, str_z(known[i]));
+        if (d < *best) {
+            *best = d;
+            name = known[i];
+        }
+    }
+    return name;
+}
+
+/* A task without a kind: a key that is none may have been meant as one. */
+static int no_kind(const struct doc *task, struct err *err)
+{
+    for (size_t i = 0; i < task->count; i++) {
+        int best = NEAR + 1;
+        const char *kind = nearest(TASK_KINDS, COUNT_OF(TASK_KINDS), task->keys[i].name, &best);
+        const char *field = nearest(TASK_FIELDS, COUNT_OF(TASK_FIELDS), task->keys[i].name, &best);
+        if (best == 0)
+            continue;
+        const char *meant = field ? field : kind;
+        err_set(err, ERR_INPUT, "a task has no key '%.*s'%s%s%s", STR_ARGS(task->keys[i].name), meant ? "; did you mean '" : "", meant ? meant : "",
+                meant ? "'?" : ", and this one says nothing to run");
+        return err_locate(err, task->file, task->keys[i].line, task->keys[i].col);
+    }
+    return doc_err(task, ERR_INPUT, err, "the task says nothing to run: it needs notebook_task, pipeline_task, sql_task, run_job_task, condition_task or for_each_task");
+}
+
 const struct task_kind *jobs_kind_of(struct jobs *j, const struct doc *task, struct err *err)
 {
     const struct doc *found = NULL;
@@ -64,7 +122,7 @@ const struct task_kind *jobs_kind_of(struct jobs *j, const struct doc *task, str
         kind = TASK_KINDS[i];
     }
     if (!found) {
-        doc_err(task, ERR_INPUT, err, "the task says nothing to run: it needs notebook_task, pipeline_task, sql_task, run_job_task, condition_task or for_each_task");
+        (void)no_kind(task, err);
         return NULL;
     }
     const struct task_kind *k = jobs_kind_find(j, kind);

@@ -52,11 +52,10 @@ static bool starts_with_header(struct str text, const char *comment)
     return str_starts_z(line, comment) && str_ends_z(line, "Databricks notebook source");
 }
 
-/* The file that a path names: as it is, or with the extension that notebooks lose. */
-static char *find_file(struct jobs *j, struct arena *a, const struct doc *path, struct err *err)
+/* The file itself, or the one with the extension that notebooks lose; NULL: none. */
+static char *with_extension(struct arena *a, const char *base)
 {
     static const char *const extensions[] = {"", ".sql", ".py", ".ipynb"};
-    char *base = bundle_path(a, j->o.bundle, path);
     for (size_t i = 0; i < COUNT_OF(extensions); i++) {
         char *file = arena_printf(a, "%s%s", base, extensions[i]);
         struct fs_stat st;
@@ -64,6 +63,37 @@ static char *find_file(struct jobs *j, struct arena *a, const struct doc *path, 
         if (fs_stat(file, &st, &gone) == 0 && st.is_file)
             return file;
     }
+    return NULL;
+}
+
+/* A path in a workspace (/Workspace/…, /Repos/OWNER/REPO/…, /Users/…, /Shared/…) is the project's file
+ * that the longest tail of it names: how deep the project lies in a workspace is not known here. */
+static char *workspace_file(struct jobs *j, struct arena *a, struct str path)
+{
+    static const char *const roots[] = {"/Workspace/", "/Repos/", "/Users/", "/Shared/"};
+    bool known = false;
+    for (size_t i = 0; i < COUNT_OF(roots); i++)
+        known |= str_starts_z(path, roots[i]);
+    if (!known || str_find(path, STR("..")) >= 0)
+        return NULL;
+    for (size_t at = 1; at < path.len; at++) {
+        if (path.ptr[at] != '/')
+            continue;
+        char *file = with_extension(a, arena_printf(a, "%s%.*s", j->o.bundle->root, STR_ARGS(str_from(path, at))));
+        if (file)
+            return file;
+    }
+    return NULL;
+}
+
+/* The file that a path names: relative to the file that names it, absolute, or of a workspace. */
+static char *find_file(struct jobs *j, struct arena *a, const struct doc *path, struct err *err)
+{
+    char *file = with_extension(a, bundle_path(a, j->o.bundle, path));
+    if (!file)
+        file = workspace_file(j, a, path->text);
+    if (file)
+        return file;
     doc_err(path, ERR_NOT_FOUND, err, "there is no file '%.*s'", STR_ARGS(path->text));
     return NULL;
 }

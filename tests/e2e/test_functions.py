@@ -149,6 +149,35 @@ def test_events_limit_an_endless_function(tmp_path):
     assert emitted(state) == each_once(300)
 
 
+def test_a_capture_that_cannot_write_fails_the_run(tmp_path, start):
+    """The app waits for a file before it sends; meanwhile the table's log is made a thing that cannot be written."""
+    go, log = tmp_path / "go", tmp_path / "state/lake/main/raw/readings/_delta_log"
+    project, state = make_project(tmp_path / "project", TOTAL=10, STEP=10), tmp_path / "state"
+    counting = project / "apps/decorated/counting.py"
+    counting.write_text(f"import os\nimport time\n{COUNTING}".replace(
+        "    start = int", f"    while not os.path.exists({str(go)!r}):\n        time.sleep(0.05)\n    start = int"))
+    run = start(project, state, "--once")
+    run.ready()
+    until(log.is_dir, "the capture's table")
+    log.rename(log.with_name("moved"))
+    log.write_text("no folder")
+    go.touch()
+    assert run.wait() == 1, run.said()
+    (failure,) = run.failures()
+    assert failure.startswith("main.raw.readings: ") and "could not be written in 5 tries" in failure, failure
+    told = [line for line in run.log if "error" in line and "main.raw.readings" in line]
+    assert len(told) <= 3, "the same failure is told again and again:\n" + "\n".join(told)
+
+
+def test_a_hub_that_the_project_does_not_have_is_refused(tmp_path):
+    project, state = make_project(tmp_path / "project", HUB="reading"), tmp_path / "state"
+    run = run_once(project, state, status=1)
+    failures = run.failures()
+    assert len(failures) == 1 and "function_app.py" in failures[0], failures
+    assert "there is no event hub plant/reading; paystreak.yml has plant/readings" in failures[0]
+    assert emitted(state) == [("folder", n) for n in range(400)], "the other app sends all the same"
+
+
 REPLAY = '''\
 import os
 from typing import List

@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import shutil
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import oracle
+from conftest import lake_rows, run_once, until
 
 ROOT = Path(__file__).resolve().parents[2]
 RETAIL = ROOT / "examples" / "retail"
@@ -145,3 +148,37 @@ def test_the_oracle_sees_the_real_data_as_it_is():
     assert counts["silver.sales", "valid_order_date"] == (60379, 19)
     assert counts["silver.crm_customers", "has_customer_id"] == (18490, 4)
     assert counts["silver.crm_products", "ends_after_start"] == (197, 200)
+
+
+TASKS = ROOT / "tests" / "projects" / "tasks"
+
+
+def test_each_kind_of_task_runs_and_resources_stand(tmp_path):
+    state = tmp_path / "state"
+    run_once(TASKS, state)
+    marks = sorted(mark for (mark,) in lake_rows(state, "notes.marks", ["mark"]))
+    assert marks == sorted(
+        ["prepared", "high", "one", "two", "three", "from the caller", "called by itself", "from CallNotebook"]
+    )
+    assert (state / "volumes" / "main" / "notes" / "drop").is_dir()
+    runs = sqlite3.connect(state / "control.db").execute("SELECT name, type, status FROM runs WHERE kind = 'task'").fetchall()
+    assert ("is_high", "condition_task", "Succeeded") in runs
+    assert ("low", "notebook_task", "Skipped") in runs
+    assert sum(name.startswith("each[") and status == "Succeeded" for name, _, status in runs) == 3
+
+
+def test_a_stopped_factory_pipeline_is_canceled_and_no_failure(tmp_path, start):
+    project = Path(shutil.copytree(TASKS, tmp_path / "tasks"))
+    file = project / "adf" / "pipeline" / "CallNotebook.json"
+    pipeline = json.loads(file.read_text())
+    pipeline["properties"]["activities"] = [{"name": "Long", "type": "Wait", "typeProperties": {"waitTimeInSeconds": 600}}]
+    file.write_text(json.dumps(pipeline))
+    run = start(project, tmp_path / "state", "--once")
+
+    def state_of(name):
+        return [line["state"] for line in run.objects() if line.get("name") == name]
+
+    until(lambda: "InProgress" in state_of("CallNotebook/Long"), "the activity on the board")
+    run.stop()
+    assert state_of("CallNotebook")[-1] == "Cancelled", run.said()
+    assert run.failures() == []

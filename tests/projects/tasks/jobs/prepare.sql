@@ -1,0 +1,2 @@
+CREATE TABLE IF NOT EXISTS main.notes.marks (mark STRING);
+INSERT INTO main.notes.marks VALUES (:mark);
