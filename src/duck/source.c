@@ -1,6 +1,6 @@
-/* source.c -- table functions fed by C: `SELECT … FROM name(handle)`.
+/* source.c -- table functions fed by C: `SELECT … FROM name(handle)` and `name('what to read')`.
  *
- * bind looks the handle up and declares its columns; init opens one scan and remembers which
+ * bind looks the handle up, or makes a source of the text, and declares its columns; init opens one scan and remembers which
  * columns the query wants (the others are not there: writes to them are dropped, and
  * duck_out_wanted() lets a source skip the work); the function fills chunk after chunk until one
  * stays empty. A scan runs on one thread at a time. A source's failure goes through DuckDB as text
@@ -74,6 +74,18 @@ static void carry_bind(duckdb_bind_info info, const struct err *err)
     duckdb_bind_set_error(info, text);
 }
 
+static int declare(duckdb_bind_info info, const struct duck_source *src, struct err *err)
+{
+    for (size_t i = 0; i < src->cols; i++) {
+        duckdb_logical_type t = duck_type_parse(str_z(src->types[i]), err);
+        if (!t)
+            return -1;
+        duckdb_bind_add_result_column(info, src->names[i], t);
+        duckdb_destroy_logical_type(&t);
+    }
+    return 0;
+}
+
 static void on_bind(duckdb_bind_info info)
 {
     struct duck *db = duckdb_bind_get_extra_info(info);
@@ -87,16 +99,31 @@ static void on_bind(duckdb_bind_info info)
         carry_bind(info, &err);
         return;
     }
-    for (size_t i = 0; i < src->cols; i++) {
-        duckdb_logical_type t = duck_type_parse(str_z(src->types[i]), &err);
-        if (!t) {
-            carry_bind(info, &err);
-            return;
-        }
-        duckdb_bind_add_result_column(info, src->names[i], t);
-        duckdb_destroy_logical_type(&t);
+    if (declare(info, src, &err)) {
+        carry_bind(info, &err);
+        return;
     }
     duckdb_bind_set_bind_data(info, (void *)(uintptr_t)src, NULL);
+}
+
+/* The same for duck_reader_register(): the source belongs to the statement. */
+static void on_bind_reader(duckdb_bind_info info)
+{
+    const struct duck_reader *r = duckdb_bind_get_extra_info(info);
+    duckdb_value v = duckdb_bind_get_parameter(info, 0);
+    char *text = duckdb_get_varchar(v);
+    struct err err;
+    struct duck_source *src = r->make(r->ctx, str_z(text), &err);
+    duckdb_free(text);
+    duckdb_destroy_value(&v);
+    if (src && declare(info, src, &err)) {
+        r->drop(src);
+        src = NULL;
+    }
+    if (src)
+        duckdb_bind_set_bind_data(info, src, r->drop);
+    else
+        carry_bind(info, &err);
 }
 
 static void scan_free(void *p)
@@ -174,15 +201,16 @@ static void on_next(duckdb_function_info info, duckdb_data_chunk chunk)
     duckdb_data_chunk_set_size(chunk, s->out.rows);
 }
 
-int duck_source_register(struct duck *db, const char *function_name, struct err *err)
+static int register_function(struct duck *db, const char *name, duckdb_type argument, void *extra,
+                             duckdb_table_function_bind_t bind, struct err *err)
 {
     duckdb_table_function f = duckdb_create_table_function();
-    duckdb_table_function_set_name(f, function_name);
-    duckdb_logical_type bigint = duckdb_create_logical_type(DUCKDB_TYPE_BIGINT);
-    duckdb_table_function_add_parameter(f, bigint);
-    duckdb_destroy_logical_type(&bigint);
-    duckdb_table_function_set_extra_info(f, db, NULL);
-    duckdb_table_function_set_bind(f, on_bind);
+    duckdb_table_function_set_name(f, name);
+    duckdb_logical_type type = duckdb_create_logical_type(argument);
+    duckdb_table_function_add_parameter(f, type);
+    duckdb_destroy_logical_type(&type);
+    duckdb_table_function_set_extra_info(f, extra, NULL);
+    duckdb_table_function_set_bind(f, bind);
     duckdb_table_function_set_init(f, on_init);
     duckdb_table_function_set_function(f, on_next);
     duckdb_table_function_supports_projection_pushdown(f, true);
@@ -192,7 +220,20 @@ int duck_source_register(struct duck *db, const char *function_name, struct err 
     duckdb_destroy_table_function(&f);
     if (state == DuckDBSuccess)
         return 0;
-    return err_set(err, ERR_INTERNAL, "cannot register the table function '%s'", function_name);
+    return err_set(err, ERR_INTERNAL, "cannot register the table function '%s'", name);
+}
+
+int duck_source_register(struct duck *db, const char *function_name, struct err *err)
+{
+    return register_function(db, function_name, DUCKDB_TYPE_BIGINT, db, on_bind, err);
+}
+
+int duck_reader_register(struct duck *db, const char *function_name, const struct duck_reader *r, struct err *err)
+{
+    pthread_mutex_lock(&db->lock);
+    struct duck_reader *kept = arena_copy(db->functions, r, sizeof *r);
+    pthread_mutex_unlock(&db->lock);
+    return register_function(db, function_name, DUCKDB_TYPE_VARCHAR, kept, on_bind_reader, err);
 }
 
 /* ---- filling a chunk */

@@ -13,20 +13,20 @@ static const struct known_option { const char *name; bool used; } OPTIONS[] = {
     {"format", true}, {"header", true}, {"sep", true}, {"delimiter", true}, {"quote", true},
     {"escape", true}, {"nullValue", true}, {"comment", true}, {"schema", true}, {"schemaHints", true},
     {"inferSchema", true}, {"inferColumnTypes", true}, {"multiLine", true}, {"dateFormat", true},
-    {"timestampFormat", true}, {"ignoreLeadingWhiteSpace", true}, {"ignoreTrailingWhiteSpace", true},
+    {"timestampFormat", true}, {"timestampNTZFormat", true}, {"ignoreLeadingWhiteSpace", true}, {"ignoreTrailingWhiteSpace", true},
     {"rescuedDataColumn", true}, {"mode", true}, {"encoding", true}, {"charset", true},
     {"pathGlobFilter", true}, {"fileNamePattern", true}, {"recursiveFileLookup", true},
     {"partitionColumns", true}, {"compression", false}, {"mergeSchema", false}, {"wholetext", true},
     {"includeExistingFiles", false}, {"maxFilesPerTrigger", true}, {"maxBytesPerTrigger", true},
     {"schemaLocation", false}, {"schemaEvolutionMode", true}, {"useNotifications", false},
-    {"useIncrementalListing", false}, {"allowOverwrites", false}, {"lineSep", false},
-    {"primitivesAsString", true}, {"samplingRatio", false}, {"enforceSchema", false},
-    {"readerCaseSensitive", false}, {"useStrictGlobber", false}, {"backfillInterval", false},
+    {"useIncrementalListing", false}, {"allowOverwrites", false}, {"lineSep", true},
+    {"primitivesAsString", true}, {"samplingRatio", false}, {"enforceSchema", true},
+    {"readerCaseSensitive", true}, {"useStrictGlobber", false}, {"backfillInterval", false},
     {"maxFileAge", false}, {"validateOptions", false}, {"latestFirst", false},
-    {"allowComments", false}, {"allowSingleQuotes", false}, {"columnNameOfCorruptRecord", false},
-    {"badRecordsPath", false}, {"ignoreCorruptFiles", false}, {"ignoreMissingFiles", false},
+    {"allowComments", false}, {"allowSingleQuotes", false}, {"columnNameOfCorruptRecord", true},
+    {"ignoreCorruptFiles", false}, {"ignoreMissingFiles", false},
     {"useManagedFileEvents", false}, {"cleanSource", false}, {"basePath", false},
-    {"allowMissingColumns", false}, {"unescapedQuoteHandling", false}, {"emptyValue", false},
+    {"allowMissingColumns", false}, {"unescapedQuoteHandling", true}, {"emptyValue", true},
     {"timeZone", false}, {"locale", false}, {"maxColumns", false}, {"maxCharsPerColumn", false},
 };
 
@@ -184,6 +184,8 @@ struct file_source *file_source_open(struct arena *a, const struct rel *leaf, st
     struct file_source *f = ARENA_NEW(a, struct file_source);
     struct resolved where;
     f->at = leaf->at;
+    f->function = leaf->kind == REL_FUNCTION ? leaf->func : str_ieqz(leaf->format, "cloudfiles") ? STR("cloud_files") : STR("");
+    f->named = f->function.len > 0;
     if (leaf->kind == REL_FUNCTION) {
         if (function_args(a, f, leaf, err))
             return NULL;

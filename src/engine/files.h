@@ -4,10 +4,11 @@
  * local folder, a file, or a glob). It lists its files, infers a schema where none is declared and
  * prints a DuckDB relation over any list of them, so that a stream can read just the new ones.
  *
- * Values are read as Spark's PERMISSIVE mode does: a field that does not parse as its column's type
- * is NULL, and goes with the file's path into the rescued-data column as JSON, if the source has
- * one. It has one (`_rescued_data`) when the schema is inferred, as on Databricks, or when the
- * option rescuedDataColumn asks for it. `_metadata` is a hidden column of every file source.
+ * What does not fit goes where `mode` says (files_read.c). In PERMISSIVE mode a field that does not
+ * parse as its column's type is NULL, and it and fields without a column go with the file's path
+ * into the rescued-data column as JSON, if the source has one. read_files and cloud_files have one
+ * (`_rescued_data`) when the schema is inferred, or when the schema or the option
+ * rescuedDataColumn names it; a DataFrameReader has one when the option asks for it. `_metadata` is a hidden column of every file source.
  * Files whose names start with `_` or `.` are not data. Options that change nothing here are
  * listed in the table of files.c; one that is not known there is refused by name.
  *
@@ -34,6 +35,8 @@ struct file_source {
     size_t data_columns;             /* how many of them are read from the files' contents */
     struct str rescued;              /* name of the rescued-data column, NONE if absent */
     bool declared;                   /* the schema was given, not inferred */
+    struct str function;             /* read_files, cloud_files; "": a DataFrameReader, a table */
+    bool named;                      /* read_files, cloud_files: columns by name, a rescued-data column */
 };
 
 /* From REL_FUNCTION read_files/cloud_files or REL_SOURCE. Errors name the option or format. */

@@ -1,6 +1,7 @@
 /* files_int -- what files.c and files_read.c share: the format table and small helpers. */
 #ifndef PAYSTREAK_ENGINE_FILES_INT_H
 #define PAYSTREAK_ENGINE_FILES_INT_H
+#include "engine/csv_scan.h"
 #include "engine/files.h"
 #include <string.h>
 
@@ -19,4 +20,26 @@ const struct file_format *file_format_find(struct str name);
 bool file_source_flag(const struct file_source *f, const char *key, bool otherwise);
 int file_err(const struct file_source *f, enum err_code code, struct err *err, const char *what,
              struct str name, const char *advice);
+
+enum read_mode { MODE_PERMISSIVE, MODE_DROP, MODE_FAIL };
+enum read_mode file_mode(const struct file_source *f);
+/* The data column that takes malformed rows as they stand; NULL if the schema has none. */
+const struct type_field *file_corrupt_column(const struct file_source *f);
+bool file_reads_column(const struct file_source *f, size_t i); /* is field i read from the files' contents? */
+bool file_has_partitions(const struct file_source *f);         /* columns from k=v folders */
+
+/* files_value.c */
+bool file_value_may_fail(const struct type *t);
+void file_raw_name(struct buf *out, struct str name);          /* r."name" */
+int csv_value(const struct file_source *f, const struct type_field *field, struct buf *out, struct err *err);
+int json_value(const struct file_source *f, const struct type_field *field, struct buf *out, struct err *err);
+
+/* files_lines.c */
+int csv_raw(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out, struct err *err);
+int json_lines(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out, struct err *err);
+/* Sets f->schema from the files' first rows; `typed`: and from all values. */
+int csv_infer(struct file_source *f, struct arena *a, struct duck_conn *c, const struct data_file *files, size_t count,
+              bool typed, struct err *err);
+int json_infer(struct file_source *f, struct arena *a, struct duck_conn *c, const struct data_file *files, size_t count,
+               bool typed, struct err *err); /* of JSON lines */
 #endif

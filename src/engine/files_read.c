@@ -1,166 +1,19 @@
-/* files_read -- the rows of data files as a DuckDB relation, with Spark's PERMISSIVE reading.
+/* files_read -- the rows of data files as a DuckDB relation.
  *
  * Two levels. The inner relation gives raw columns: text for csv, JSON values for json, typed
- * columns for parquet. It is a UNION ALL BY NAME with an empty relation of all raw columns, so a
- * column that no file has is NULL. The outer one types each raw value with an expression that is
- * NULL where Spark's parser would reject it, collects rejected fields into the rescued-data column,
- * and adds `_metadata`:
+ * columns for parquet; for csv and json also what its reader knows of a row (csv_scan.h). The outer
+ * one types each raw value with an expression that is NULL where Spark's parser would refuse it
+ * (files_value.c), does with refused fields and rows what `mode` says, and adds `_metadata`:
  *
  *     (SELECT <typed a> AS "a", …, <rescued>, struct_pack(file_path := …) AS "_metadata"
- *      FROM (SELECT * FROM read_csv([…], all_varchar = true, …) UNION ALL BY NAME
- *            SELECT NULL::VARCHAR AS "a", … WHERE false))                                        */
+ *      FROM (SELECT * FROM spark_csv('{"files":[…],…}')) AS r WHERE <mode>)
+ *
+ * A row is malformed if it has too few or too many fields, is no JSON object, or has a field that
+ * does not parse. PERMISSIVE keeps it: refused fields are NULL, and their text goes to the
+ * rescued-data column, or the whole row to the corrupt-record column, or one line a file and column
+ * to the log. DROPMALFORMED leaves it out, FAILFAST fails. What the rescued-data column takes is
+ * not malformed: with it only rows too short and text that is no JSON are. */
 #include "engine/files_int.h"
-
-/* ---------------------------------------------------------------- typed values from text */
-
-enum text_rule { RULE_PLAIN, RULE_INTEGER, RULE_BOOLEAN, RULE_DATE, RULE_TIMESTAMP, RULE_TRY };
-static const enum text_rule TEXT_RULES[TYPE_UNKNOWN + 1] = {
-    [TYPE_STRING] = RULE_PLAIN, [TYPE_CHAR] = RULE_PLAIN, [TYPE_VARCHAR] = RULE_PLAIN,
-    [TYPE_BYTE] = RULE_INTEGER, [TYPE_SHORT] = RULE_INTEGER, [TYPE_INT] = RULE_INTEGER,
-    [TYPE_LONG] = RULE_INTEGER, [TYPE_BOOLEAN] = RULE_BOOLEAN, [TYPE_DATE] = RULE_DATE,
-    [TYPE_TIMESTAMP] = RULE_TIMESTAMP, [TYPE_TIMESTAMP_NTZ] = RULE_TIMESTAMP,
-    [TYPE_FLOAT] = RULE_TRY, [TYPE_DOUBLE] = RULE_TRY, [TYPE_DECIMAL] = RULE_TRY,
-    [TYPE_BINARY] = RULE_TRY, [TYPE_VARIANT] = RULE_TRY,
-};
-
-/* Java's pattern letters as strptime's, for the patterns that data files really use. */
-static int strptime_pattern(const struct file_source *f, struct str java, struct buf *out, struct err *err)
-{
-    static const struct { const char *java, *c; } LETTERS[] = {
-        {"yyyy", "%Y"}, {"yy", "%y"}, {"MMMM", "%B"}, {"MMM", "%b"}, {"MM", "%m"}, {"M", "%-m"},
-        {"dd", "%d"}, {"d", "%-d"}, {"HH", "%H"}, {"H", "%-H"}, {"hh", "%I"}, {"h", "%-I"},
-        {"mm", "%M"}, {"ss", "%S"}, {"SSSSSS", "%f"}, {"SSS", "%g"}, {"a", "%p"}, {"XXX", "%z"},
-        {"Z", "%z"}, {"EEE", "%a"}, {"'T'", "T"}, {"'Z'", "Z"},
-    };
-    for (struct str s = java; s.len;) {
-        size_t i;
-        for (i = 0; i < COUNT_OF(LETTERS); i++)
-            if (str_starts_z(s, LETTERS[i].java))
-                break;
-        if (i < COUNT_OF(LETTERS)) {
-            buf_z(out, LETTERS[i].c);
-            s = str_from(s, strlen(LETTERS[i].java));
-        } else if (strchr("GuQqLwWeFkKnNVzOxX", s.ptr[0]) || s.ptr[0] == '\'') {
-            return file_err(f, ERR_UNSUPPORTED, err, "date pattern is not supported here:", java,
-                            "read the column as STRING and use to_date()");
-        } else {
-            buf_char(out, s.ptr[0]);
-            s = str_from(s, 1);
-        }
-    }
-    return 0;
-}
-
-static int formatted_time(const struct file_source *f, const struct type *t, struct str raw, struct str pattern,
-                          struct buf *out, struct err *err)
-{
-    struct buf c;
-    buf_init(&c);
-    int rc = strptime_pattern(f, pattern, &c, err);
-    if (rc == 0) {
-        buf_printf(out, "CAST(try_strptime(%.*s, ", STR_ARGS(raw));
-        duck_quote_text(out, buf_view(&c));
-        buf_z(out, ") AS ");
-        type_write_duck(out, t);
-        buf_char(out, ')');
-    }
-    buf_release(&c);
-    return rc;
-}
-
-/* Writes `raw` (an expression of type VARCHAR) as a value of type `t`, NULL where it does not parse. */
-static int value_of_text(const struct file_source *f, const struct type *t, struct str raw, struct buf *out,
-                         struct err *err)
-{
-    struct str pattern = file_source_option(f, t->kind == TYPE_DATE ? "dateFormat" : "timestampFormat");
-    switch (TEXT_RULES[t->kind]) {
-    case RULE_PLAIN:
-        buf_str(out, raw);
-        return t->kind == TYPE_STRING || t->kind == TYPE_CHAR || t->kind == TYPE_VARCHAR
-                   ? 0 : file_err(f, ERR_UNSUPPORTED, err, "a text file has no column of type", STR("nested"), "read it as STRING and use from_json()");
-    case RULE_INTEGER:
-        buf_printf(out, "CASE WHEN regexp_full_match(%.*s, '[+-]?[0-9]+') THEN TRY_CAST(%.*s AS ",
-                   STR_ARGS(raw), STR_ARGS(raw));
-        type_write_duck(out, t);
-        buf_z(out, ") END");
-        return 0;
-    case RULE_BOOLEAN:
-        buf_printf(out, "CASE lower(%.*s) WHEN 'true' THEN true WHEN 'false' THEN false END", STR_ARGS(raw));
-        return 0;
-    case RULE_DATE:
-        if (pattern.ptr)
-            return formatted_time(f, t, raw, pattern, out, err);
-        buf_printf(out, "CASE WHEN regexp_full_match(%.*s, '[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([ T].*)?') "
-                        "THEN TRY_CAST(%.*s AS DATE) END", STR_ARGS(raw), STR_ARGS(raw));
-        return 0;
-    case RULE_TIMESTAMP:
-        if (pattern.ptr)
-            return formatted_time(f, t, raw, pattern, out, err);
-        /* fall through */
-    case RULE_TRY:
-        buf_printf(out, "TRY_CAST(%.*s AS ", STR_ARGS(raw));
-        type_write_duck(out, t);
-        buf_char(out, ')');
-        return 0;
-    }
-    UNREACHABLE();
-}
-
-static void raw_name(struct buf *out, struct str name)
-{
-    buf_z(out, "r.");
-    duck_quote_ident(out, name);
-}
-
-static int csv_value(const struct file_source *f, const struct type_field *field, struct buf *out, struct err *err)
-{
-    struct buf raw, trimmed;
-    buf_init(&raw);
-    buf_init(&trimmed);
-    raw_name(&raw, field->name);
-    bool front = file_source_flag(f, "ignoreLeadingWhiteSpace", false),
-         back = file_source_flag(f, "ignoreTrailingWhiteSpace", false);
-    if (front || back)
-        buf_printf(&trimmed, "%s(%s)", front && back ? "trim" : front ? "ltrim" : "rtrim", raw.ptr);
-    int rc = value_of_text(f, field->type, buf_view(front || back ? &trimmed : &raw), out, err);
-    buf_release(&raw);
-    buf_release(&trimmed);
-    return rc;
-}
-
-static bool is_nested(const struct type *t)
-{
-    return t->kind == TYPE_STRUCT || t->kind == TYPE_ARRAY || t->kind == TYPE_MAP;
-}
-
-static int json_value(const struct file_source *f, const struct type_field *field, struct buf *out, struct err *err)
-{
-    struct buf raw;
-    int rc = 0;
-    buf_init(&raw);
-    raw_name(&raw, field->name);
-    if (is_nested(field->type)) {
-        struct buf t;
-        buf_init(&t);
-        type_write_duck(&t, field->type);
-        buf_printf(out, "TRY(json_transform(%s, ", raw.ptr);
-        struct buf q;
-        buf_init(&q);
-        json_quote(&q, buf_view(&t));
-        duck_quote_text(out, buf_view(&q));
-        buf_z(out, "))");
-        buf_release(&q);
-        buf_release(&t);
-    } else {
-        struct buf text;
-        buf_init(&text);
-        buf_printf(&text, "(%s->>'$')", raw.ptr);
-        rc = value_of_text(f, field->type, buf_view(&text), out, err);
-        buf_release(&text);
-    }
-    buf_release(&raw);
-    return rc;
-}
 
 /* ---------------------------------------------------------------- raw relations, one a format */
 
@@ -175,19 +28,8 @@ static void file_list(struct buf *out, const struct data_file *files, size_t cou
     buf_char(out, ']');
 }
 
-static void text_param(struct buf *out, const struct file_source *f, const char *option, const char *param,
-                       const char *otherwise)
-{
-    struct str v = file_source_option(f, option);
-    if (!v.ptr && !otherwise)
-        return;
-    buf_printf(out, ", %s = ", param);
-    struct str text = v.ptr ? v : str_z(otherwise);
-    duck_quote_text(out, str_eqz(text, "\\t") ? STR("\t") : text);
-}
-
 /* True if the path of `f`'s files has partition folders (k=v) that give columns. */
-static bool has_partitions(const struct file_source *f)
+bool file_has_partitions(const struct file_source *f)
 {
     for (size_t i = f->data_columns; f->schema && i < f->schema->field_count; i++)
         if (!str_eq(f->schema->fields[i].name, f->rescued) && !str_eqz(f->schema->fields[i].name, "_metadata"))
@@ -195,53 +37,15 @@ static bool has_partitions(const struct file_source *f)
     return false;
 }
 
-static void csv_params(const struct file_source *f, struct buf *out)
-{
-    const char *sep = file_source_option(f, "delimiter").ptr ? "delimiter" : "sep";
-    text_param(out, f, sep, "delim", ",");
-    text_param(out, f, "quote", "quote", "\"");
-    bool quoted = !file_source_option(f, "quote").ptr || file_source_option(f, "quote").len;
-    text_param(out, f, "escape", "escape", quoted ? "\\" : "");
-    text_param(out, f, "nullValue", "nullstr", NULL);
-    text_param(out, f, "comment", "comment", NULL);
-    buf_printf(out, ", header = %s", file_source_flag(f, "header", false) ? "true" : "false");
-    buf_z(out, ", null_padding = true, strict_mode = false, filename = true");
-}
-
-static int csv_raw(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out,
-                   struct err *err)
-{
-    (void)err;
-    buf_z(out, "SELECT * FROM read_csv(");
-    file_list(out, files, count);
-    csv_params(f, out);
-    buf_printf(out, ", all_varchar = true, union_by_name = true, auto_detect = %s, parallel = false",
-               file_source_flag(f, "header", false) ? "true" : "false");
-    if (has_partitions(f))
-        buf_z(out, ", hive_partitioning = true, hive_types_autocast = false");
-    if (!file_source_flag(f, "header", false)) {
-        buf_z(out, ", columns = {");
-        for (size_t i = 0; i < f->data_columns; i++) {
-            if (i)
-                buf_z(out, ", ");
-            duck_quote_text(out, f->schema->fields[i].name);
-            buf_z(out, ": 'VARCHAR'");
-        }
-        buf_char(out, '}');
-    }
-    buf_char(out, ')');
-    return 0;
-}
-
 static int json_raw(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out,
                     struct err *err)
 {
     (void)err;
-    bool multi = file_source_flag(f, "multiLine", false);
+    if (!file_source_flag(f, "multiLine", false))
+        return json_lines(f, files, count, out, err);
     buf_z(out, "SELECT * FROM read_json(");
     file_list(out, files, count);
-    buf_printf(out, ", format = '%s'%s, filename = true, columns = {", multi ? "auto" : "newline_delimited",
-               multi ? "" : ", ignore_errors = true");
+    buf_z(out, ", format = 'auto', filename = '" COL_FILE "', columns = {");
     for (size_t i = 0; i < f->data_columns; i++) {
         if (i)
             buf_z(out, ", ");
@@ -249,7 +53,7 @@ static int json_raw(const struct file_source *f, const struct data_file *files, 
         buf_z(out, ": 'JSON'");
     }
     buf_z(out, "}");
-    if (has_partitions(f))
+    if (file_has_partitions(f))
         buf_z(out, ", hive_partitioning = true, hive_types_autocast = false");
     buf_char(out, ')');
     return 0;
@@ -261,8 +65,8 @@ static int parquet_raw(const struct file_source *f, const struct data_file *file
     (void)err;
     buf_z(out, "SELECT * FROM read_parquet(");
     file_list(out, files, count);
-    buf_printf(out, ", union_by_name = true, filename = true%s)",
-               has_partitions(f) ? ", hive_partitioning = true, hive_types_autocast = false" : "");
+    buf_printf(out, ", union_by_name = true, filename = '" COL_FILE "'%s)",
+               file_has_partitions(f) ? ", hive_partitioning = true, hive_types_autocast = false" : "");
     return 0;
 }
 
@@ -271,7 +75,7 @@ static int text_raw(const struct file_source *f, const struct data_file *files, 
 {
     (void)err;
     if (file_source_flag(f, "wholetext", false)) {
-        buf_z(out, "SELECT content AS \"value\", filename FROM read_text(");
+        buf_z(out, "SELECT content AS \"value\", filename AS " COL_FILE " FROM read_text(");
         file_list(out, files, count);
         buf_char(out, ')');
         return 0;
@@ -279,7 +83,7 @@ static int text_raw(const struct file_source *f, const struct data_file *files, 
     buf_z(out, "SELECT * FROM read_csv(");
     file_list(out, files, count);
     buf_z(out, ", columns = {'value': 'VARCHAR'}, auto_detect = false, header = false, delim = '\\x1f', quote = '', "
-               "escape = '', filename = true)");
+               "escape = '', filename = '" COL_FILE "')");
     return 0;
 }
 
@@ -289,7 +93,7 @@ static int binary_raw(const struct file_source *f, const struct data_file *files
     (void)f;
     (void)err;
     buf_z(out, "SELECT 'file:' || filename AS \"path\", last_modified::TIMESTAMPTZ AS \"modificationTime\", "
-               "\"size\" AS \"length\", \"content\", filename FROM read_blob(");
+               "\"size\" AS \"length\", \"content\", filename AS " COL_FILE " FROM read_blob(");
     file_list(out, files, count);
     buf_char(out, ')');
     return 0;
@@ -324,6 +128,7 @@ static const struct type *inferred_type(const struct type *t)
         return type_of(TYPE_TIMESTAMP);
     case TYPE_NULL:
     case TYPE_UNKNOWN:
+    case TYPE_VARIANT: /* values of several types */
         return type_of(TYPE_STRING);
     default:
         return t;
@@ -333,43 +138,38 @@ static const struct type *inferred_type(const struct type *t)
 static int infer(struct file_source *f, struct arena *a, struct duck_conn *c, const struct data_file *files,
                  size_t count, struct err *err)
 {
-    bool csv = f->format->value == csv_value, typed = file_source_flag(f, "inferColumnTypes", file_source_flag(f, "inferSchema", true)) &&
-                                                      !file_source_flag(f, "primitivesAsString", false);
+    bool json = f->format->value == json_value, csv = f->format->value == csv_value;
+    bool otherwise = json ? !str_ieqz(f->function, "cloud_files") : str_ieqz(f->function, "read_files");
+    bool typed = file_source_flag(f, "inferColumnTypes", file_source_flag(f, "inferSchema", otherwise)) &&
+                 !file_source_flag(f, "primitivesAsString", false);
+    count = count < FILES_INFER_SAMPLE ? count : FILES_INFER_SAMPLE;
+    if (csv)
+        return csv_infer(f, a, c, files, count, typed, err);
+    if (json && !file_source_flag(f, "multiLine", false))
+        return json_infer(f, a, c, files, count, typed, err);
     struct buf sql;
     buf_init(&sql);
     buf_printf(&sql, "SELECT * FROM %s(", f->format->infer_function);
-    file_list(&sql, files, count < FILES_INFER_SAMPLE ? count : FILES_INFER_SAMPLE);
-    if (csv) {
-        csv_params(f, &sql);
-        buf_z(&sql, typed ? ", sample_size = -1, auto_type_candidates = ['BOOLEAN','INTEGER','BIGINT','DOUBLE','DATE','TIMESTAMP','VARCHAR']"
-                          : ", all_varchar = true");
-    } else if (f->format->value == json_value) {
-        buf_printf(&sql, ", format = '%s', filename = true, sample_size = -1, maximum_depth = %d",
-                   file_source_flag(f, "multiLine", false) ? "auto" : "newline_delimited", typed ? -1 : 1);
-    } else {
-        buf_z(&sql, ", filename = true");
-    }
+    file_list(&sql, files, count);
+    if (json)
+        buf_printf(&sql, ", format = 'auto', sample_size = -1, maximum_depth = %d", typed ? -1 : 1);
     buf_z(&sql, ", union_by_name = true) LIMIT 0");
     struct duck_result *r = duck_query(c, buf_view(&sql), err);
     buf_release(&sql);
     if (!r)
         return err_wrap(err, "cannot infer the schema of '%.*s'", STR_ARGS(f->uri));
-    size_t n = duck_cols(r), kept = 0;
+    size_t n = duck_cols(r);
     struct type_field *fields = ARENA_ARRAY(a, struct type_field, n + 1);
     int rc = 0;
     for (size_t i = 0; i < n && rc == 0; i++) {
-        struct str name = duck_col_name(r, i);
-        if (str_eqz(name, "filename"))
-            continue;
         const struct type *t = type_read_duck(a, duck_col_type_text(r, i), err);
-        if (!t)
-            rc = -1;
-        else
-            fields[kept++] = (struct type_field){csv && !file_source_flag(f, "header", false) ? str_fmt(a, "_c%zu", i) : str_copy(a, name),
-                                                 f->format->value == json_value && !typed ? type_of(TYPE_STRING) : inferred_type(t), true, STR_NONE, NULL};
+        rc = t ? 0 : -1;
+        if (t)
+            fields[i] = (struct type_field){str_copy(a, duck_col_name(r, i)),
+                                            json && !typed ? type_of(TYPE_STRING) : inferred_type(t), true, STR_NONE, NULL};
     }
     duck_result_free(r);
-    f->schema = type_struct(a, fields, kept);
+    f->schema = type_struct(a, fields, n);
     return rc;
 }
 
@@ -450,7 +250,9 @@ int file_source_schema(struct file_source *f, struct arena *a, struct duck_conn 
     f->declared = f->schema != NULL;
     struct str rescued = file_source_option(f, "rescuedDataColumn");
     bool evolve_none = str_ieqz(file_source_option(f, "schemaEvolutionMode"), "none");
-    f->rescued = rescued.ptr ? rescued : f->format->rescues && !f->declared && !evolve_none ? STR("_rescued_data") : STR_NONE;
+    bool wanted = f->named && f->format->rescues &&
+                  (f->declared ? type_field_find(f->schema, STR("_rescued_data")) != NULL : !evolve_none);
+    f->rescued = rescued.ptr ? rescued : wanted ? STR("_rescued_data") : STR_NONE;
     if (!f->declared) {
         if (!count)
             return file_err(f, ERR_INPUT, err, "[CF_EMPTY_DIR_FOR_SCHEMA_INFERENCE] no file to infer a schema from below", f->uri,
@@ -479,7 +281,7 @@ static void empty_raw(const struct file_source *f, struct buf *out)
     buf_z(out, "SELECT ");
     for (size_t i = 0; i < f->schema->field_count; i++) {
         const struct type_field *field = &f->schema->fields[i];
-        if (str_eqz(field->name, "_metadata") || (f->rescued.ptr && str_eq(field->name, f->rescued)))
+        if (i < f->data_columns ? !file_reads_column(f, i) : str_eqz(field->name, "_metadata") || str_eq(field->name, f->rescued))
             continue;
         buf_z(out, "NULL::");
         if (f->format->value && i < f->data_columns)
@@ -490,85 +292,164 @@ static void empty_raw(const struct file_source *f, struct buf *out)
         duck_quote_ident(out, field->name);
         buf_z(out, ", ");
     }
-    buf_z(out, "NULL::VARCHAR AS filename WHERE false");
+    if (f->format->rescues)
+        buf_z(out, "NULL::BIGINT AS " COL_LINE ", 0::BIGINT AS " COL_WIDTH ", NULL::VARCHAR AS " COL_SURPLUS
+                   ", NULL::VARCHAR AS " COL_RECORD ", ");
+    buf_z(out, "NULL::VARCHAR AS " COL_FILE " WHERE false");
 }
 
-static int print_value(const struct file_source *f, const struct type_field *field, bool data, struct buf *out, struct err *err)
+/* The file's path as the user knows it. */
+static void print_path(const struct file_source *f, struct buf *out)
 {
-    if (data && f->format->value)
+    if (str_starts_z(f->uri, "/") || f->pattern.ptr || f->single_file) {
+        buf_z(out, "'file://' || r." COL_FILE);
+        return;
+    }
+    struct str uri = f->uri;
+    while (uri.len && uri.ptr[uri.len - 1] == '/')
+        uri.len--;
+    duck_quote_text(out, uri);
+    buf_printf(out, " || substr(r." COL_FILE ", %zu)", f->root.len + 1);
+}
+
+/* "field i is there and does not parse" */
+static int print_refused(const struct file_source *f, size_t i, struct buf *out, struct err *err)
+{
+    const struct type_field *field = &f->schema->fields[i];
+    file_raw_name(out, field->name);
+    if (f->format->value == json_value)
+        buf_z(out, "->>'$'");
+    buf_z(out, " IS NOT NULL AND (");
+    int rc = f->format->value(f, field, out, err);
+    buf_z(out, ") IS NULL");
+    return rc;
+}
+
+/* "the row is malformed", see the head of this file. */
+static int print_malformed(const struct file_source *f, struct buf *out, struct err *err)
+{
+    buf_printf(out, "(r." COL_WIDTH " %s 0", f->rescued.ptr ? "<" : "<>");
+    for (size_t i = 0; i < f->data_columns && !f->rescued.ptr; i++) {
+        if (!file_reads_column(f, i) || !file_value_may_fail(f->schema->fields[i].type))
+            continue;
+        buf_z(out, " OR (");
+        if (print_refused(f, i, out, err))
+            return -1;
+        buf_char(out, ')');
+    }
+    buf_char(out, ')');
+    return 0;
+}
+
+/* A value that nobody else keeps when it does not parse is told in the log (files_lost.c). */
+static int print_kept(const struct file_source *f, size_t i, struct buf *out, struct err *err)
+{
+    const struct type_field *field = &f->schema->fields[i];
+    bool lost = file_mode(f) == MODE_PERMISSIVE && !f->rescued.ptr && !file_corrupt_column(f) && f->format->rescues &&
+                file_value_may_fail(field->type);
+    if (!lost)
         return f->format->value(f, field, out, err);
+    buf_z(out, "coalesce(");
+    if (f->format->value(f, field, out, err))
+        return -1;
+    buf_z(out, ", CASE WHEN ");
+    file_raw_name(out, field->name);
+    buf_printf(out, "%s IS NOT NULL THEN CAST(spark_lost_value(r." COL_FILE ", %s, ", f->format->value == json_value ? "->>'$'" : "",
+               f->format->value == json_value && file_source_flag(f, "multiLine", false) ? "0" : "r." COL_LINE);
+    duck_quote_text(out, field->name);
+    buf_z(out, ", CAST(");
+    file_raw_name(out, field->name);
+    buf_z(out, " AS VARCHAR)) AS ");
+    type_write_duck(out, field->type);
+    buf_z(out, ") END)");
+    return 0;
+}
+
+static int print_value(const struct file_source *f, size_t i, struct buf *out, struct err *err)
+{
+    const struct type_field *field = &f->schema->fields[i];
+    if (f->format->value && file_reads_column(f, i))
+        return print_kept(f, i, out, err);
     buf_z(out, "CAST(");
-    raw_name(out, field->name);
+    file_raw_name(out, field->name);
     buf_z(out, " AS ");
     type_write_duck(out, field->type);
     buf_char(out, ')');
     return 0;
 }
 
-/* {"column":"raw text",…,"_file_path":"…"} of the fields that did not parse; NULL if all did. */
+/* {"column":"raw text",…,"_file_path":"…"} of what has no column or did not parse; NULL if all did. */
 static int print_rescued(const struct file_source *f, struct buf *out, struct err *err)
 {
-    struct buf fields;
-    int rc = 0, n = 0;
-    buf_init(&fields);
-    for (size_t i = 0; i < f->data_columns && f->format->value && rc == 0; i++) {
+    buf_z(out, "'{' || nullif(concat_ws(','");
+    for (size_t i = 0; i < f->data_columns && f->format->value; i++) {
         const struct type_field *field = &f->schema->fields[i];
-        if (TEXT_RULES[field->type->kind] == RULE_PLAIN && !is_nested(field->type))
+        if (!file_reads_column(f, i) || !file_value_may_fail(field->type))
             continue;
         struct buf key;
         buf_init(&key);
         json_quote(&key, field->name);
         buf_char(&key, ':');
-        buf_printf(&fields, "%sCASE WHEN ", n++ ? ", " : "");
-        raw_name(&fields, field->name);
-        buf_z(&fields, " IS NOT NULL AND ");
-        if (f->format->value == json_value) {
-            raw_name(&fields, field->name);
-            buf_z(&fields, "->>'$' IS NOT NULL AND ");
-        }
-        buf_char(&fields, '(');
-        rc = print_value(f, field, true, &fields, err);
-        buf_z(&fields, ") IS NULL THEN ");
-        duck_quote_text(&fields, buf_view(&key));
-        buf_z(&fields, " || to_json(");
-        raw_name(&fields, field->name);
-        buf_z(&fields, ")::VARCHAR END");
+        buf_z(out, ", CASE WHEN ");
+        int rc = print_refused(f, i, out, err);
+        buf_z(out, " THEN ");
+        duck_quote_text(out, buf_view(&key));
+        buf_z(out, " || to_json(");
+        file_raw_name(out, field->name);
+        buf_z(out, ")::VARCHAR END");
         buf_release(&key);
+        if (rc)
+            return -1;
     }
-    if (n)
-        buf_printf(out, "'{' || nullif(concat_ws(',', %s), '') || ',\"_file_path\":' || to_json(r.filename)::VARCHAR || '}'", fields.ptr);
+    if (f->format->rescues)
+        buf_z(out, ", r." COL_SURPLUS);
+    if (f->format->value == json_value)
+        buf_z(out, ", CASE WHEN r." COL_WIDTH " < 0 THEN '\"_corrupt_record\":' || to_json(r." COL_RECORD ")::VARCHAR END");
+    buf_z(out, ", NULL), '') || ',\"_file_path\":' || to_json(");
+    print_path(f, out);
+    buf_z(out, ")::VARCHAR || '}'");
+    return 0;
+}
+
+static int print_corrupt(const struct file_source *f, struct buf *out, struct err *err)
+{
+    buf_z(out, "CASE WHEN ");
+    int rc = print_malformed(f, out, err);
+    buf_z(out, " THEN r." COL_RECORD " END");
+    return rc;
+}
+
+static int print_mode(const struct file_source *f, struct buf *out, struct err *err)
+{
+    if (!f->format->rescues || file_mode(f) == MODE_PERMISSIVE)
+        return 0;
+    buf_z(out, file_mode(f) == MODE_DROP ? " WHERE NOT coalesce(" : " WHERE CASE WHEN ");
+    int rc = print_malformed(f, out, err);
+    if (file_mode(f) == MODE_DROP)
+        buf_z(out, ", false)");
     else
-        buf_z(out, "NULL::VARCHAR");
-    buf_release(&fields);
+        buf_z(out, " THEN spark_malformed_row(r." COL_FILE ", r." COL_LINE ", r." COL_RECORD ") ELSE true END");
     return rc;
 }
 
 static void print_metadata(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out)
 {
     buf_z(out, "struct_pack(file_path := ");
-    if (str_starts_z(f->uri, "/") || f->pattern.ptr || f->single_file) {
-        buf_z(out, "'file://' || r.filename");
-    } else {
-        struct str uri = f->uri;
-        while (uri.len && uri.ptr[uri.len - 1] == '/')
-            uri.len--;
-        duck_quote_text(out, uri);
-        buf_printf(out, " || substr(r.filename, %zu)", f->root.len + 1);
-    }
-    buf_z(out, ", file_name := parse_filename(r.filename), file_size := MAP {");
+    print_path(f, out);
+    buf_z(out, ", file_name := parse_filename(r." COL_FILE "), file_size := MAP {");
     for (size_t i = 0; i < count; i++) {
         buf_z(out, i ? ", " : "");
         duck_quote_text(out, files[i].path);
         buf_printf(out, ": %jd::BIGINT", (intmax_t)files[i].size);
     }
-    buf_z(out, count ? "}[r.filename]" : "'': 0::BIGINT}[r.filename]");
+    buf_z(out, count ? "}[r." COL_FILE "]" : "'': 0::BIGINT}[r." COL_FILE "]");
     buf_z(out, ", file_modification_time := make_timestamptz(MAP {");
     for (size_t i = 0; i < count; i++) {
         buf_z(out, i ? ", " : "");
         duck_quote_text(out, files[i].path);
         buf_printf(out, ": %jd::BIGINT", (intmax_t)files[i].mtime_us);
     }
-    buf_z(out, count ? "}[r.filename]))" : "'': 0::BIGINT}[r.filename]))");
+    buf_z(out, count ? "}[r." COL_FILE "]))" : "'': 0::BIGINT}[r." COL_FILE "]))");
 }
 
 int file_source_print(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out,
@@ -580,21 +461,27 @@ int file_source_print(const struct file_source *f, const struct data_file *files
         const struct type_field *field = &f->schema->fields[i];
         if (i)
             buf_z(out, ", ");
-        if (f->rescued.ptr && str_eq(field->name, f->rescued) && i >= f->data_columns)
+        if (f->rescued.ptr && str_eq(field->name, f->rescued))
             rc = print_rescued(f, out, err);
+        else if (field == file_corrupt_column(f))
+            rc = print_corrupt(f, out, err);
         else if (str_eqz(field->name, "_metadata") && i >= f->data_columns)
             print_metadata(f, files, count, out);
         else
-            rc = print_value(f, field, i < f->data_columns, out, err);
+            rc = print_value(f, i, out, err);
         buf_z(out, " AS ");
         duck_quote_ident(out, field->name);
     }
     buf_z(out, " FROM (");
     if (rc == 0 && count) {
         rc = f->format->raw(f, files, count, out, err);
-        buf_z(out, " UNION ALL BY NAME ");
+        buf_z(out, f->format->value == csv_value ? "" : " UNION ALL BY NAME ");
     }
-    empty_raw(f, out);
-    buf_z(out, ") AS r)");
+    if (!count || f->format->value != csv_value) /* csv's reader has every column */
+        empty_raw(f, out);
+    buf_z(out, ") AS r");
+    if (rc == 0)
+        rc = print_mode(f, out, err);
+    buf_char(out, ')');
     return rc;
 }

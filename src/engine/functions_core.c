@@ -219,12 +219,27 @@ static void case_when(struct pr *p, struct buf *b, const struct expr *c, const s
     buf_z(b, " END");
 }
 
+/* Spark takes an escape only before itself, _ and %. */
+static void check_escapes(struct pr *p, const struct expr *pattern, char escape)
+{
+    struct str s = pattern->lit.text;
+    for (size_t i = 0; lit_is_text(pattern) && i < s.len; i++) {
+        if (s.ptr[i] != escape)
+            continue;
+        i++;
+        if (i >= s.len || (s.ptr[i] != escape && s.ptr[i] != '_' && s.ptr[i] != '%'))
+            print_fail(p, pattern->at, ERR_INPUT, "[INVALID_FORMAT.ESC_%s] The escape character '%c' is %s", i < s.len ? "IN_THE_MIDDLE" :
+                       "AT_THE_END", escape, i < s.len ? "not before '_', '%' or itself" : "the last of the pattern");
+    }
+}
+
 /* Spark's LIKE escapes with a backslash unless told otherwise, DuckDB's with nothing. */
 static void like(struct pr *p, struct buf *b, const struct expr *c, const struct expr *window)
 {
     (void)window;
     const struct expr *pattern = arg(c, 1);
     bool escaped = c->args.count > 2 || !lit_is_text(pattern) || str_chr(pattern->lit.text, '\\') >= 0;
+    check_escapes(p, pattern, c->args.count > 2 && lit_is_text(arg(c, 2)) && arg(c, 2)->lit.text.len == 1 ? arg(c, 2)->lit.text.ptr[0] : '\\');
     print_expr(p, b, arg(c, 0), P_OTHER);
     buf_z(b, is(c, "ilike") ? " ILIKE " : " LIKE ");
     print_expr(p, b, pattern, P_OTHER);
@@ -374,6 +389,34 @@ static void hash_call(struct pr *p, struct buf *b, const struct expr *c, const s
     buf_z(b, is(c, "hash") ? " AS INTEGER)" : "");
 }
 
+static int bits_of(const struct type *t)
+{
+    return t->kind == TYPE_LONG ? 64 : t->kind == TYPE_SHORT ? 16 : t->kind == TYPE_BYTE ? 8 : 32;
+}
+
+static void shift(struct pr *p, struct buf *b, const struct expr *c, const struct expr *window)
+{
+    bool left = is(c, "shiftleft") || is(c, "<<"), zero = is(c, "shiftrightunsigned");
+    buf_z(b, "CAST(");
+    print_template(p, b, left ? "spark_shift_left($1, $2, " : zero ? "spark_shift_right_zero($1, $2, " : "spark_shift_right($1, $2, ",
+                   c, window);
+    buf_printf(b, "%d)", bits_of(arg(c, 0)->type) == 64 ? 64 : 32);
+    close_cast(p, b, c->type);
+}
+
+static void bit_get(struct pr *p, struct buf *b, const struct expr *c, const struct expr *window)
+{
+    print_template(p, b, "spark_bit_get($1, $2, ", c, window);
+    buf_printf(b, "%d)", bits_of(arg(c, 0)->type));
+}
+
+static void absolute(struct pr *p, struct buf *b, const struct expr *c, const struct expr *window)
+{
+    if (is_interval(c->type))
+        print_fail(p, c->at, ERR_UNSUPPORTED, "%.*s() of an interval is not supported", STR_ARGS(c->func));
+    print_template(p, b, "abs($1)", c, window);
+}
+
 static void unsupported(struct pr *p, struct buf *b, const struct expr *c, const struct expr *window)
 {
     (void)b;
@@ -384,7 +427,7 @@ static void unsupported(struct pr *p, struct buf *b, const struct expr *c, const
 static void log_call(struct pr *p, struct buf *b, const struct expr *c, const struct expr *window)
 {
     print_template(p, b, c->args.count == 1 ? "CASE WHEN $1 > 0 THEN ln($1) END" :
-                   "CASE WHEN $1 > 0 AND $2 > 0 THEN ln($2) / ln($1) END", c, window);
+                   "spark_log($1, $2)", c, window);
 }
 
 const struct fn_row fn_rows_core[] = {
@@ -410,11 +453,10 @@ const struct fn_row fn_rows_core[] = {
     {"like", NULL, P_COMPARE, like, NULL}, {"ilike", NULL, P_COMPARE, like, NULL},
     {"&", "@1 & @2", P_OTHER, NULL, NULL}, {"|", "@1 | @2", P_OTHER, NULL, NULL}, {"^", "xor($1, $2)", 0, NULL, NULL},
     {"~", "~@1", P_UNARY, NULL, NULL},
-    {"shiftleft", "CAST(spark_shift_left($1, $2) AS $T)", 0, NULL, NULL}, {"<<", "CAST(spark_shift_left($1, $2) AS $T)", 0, NULL, NULL},
-    {"shiftright", "@1 >> @2", P_OTHER, NULL, NULL}, {">>", "@1 >> @2", P_OTHER, NULL, NULL},
-    {"shiftrightunsigned", NULL, 0, unsupported, NULL},
-    {"bit_count", "CAST(bit_count($1) AS INTEGER)", 0, NULL, NULL},
-    {"bit_get", "CAST((@1 >> @2) & 1 AS TINYINT)", 0, NULL, NULL}, {"getbit", "CAST((@1 >> @2) & 1 AS TINYINT)", 0, NULL, NULL},
+    {"shiftleft", NULL, 0, shift, NULL}, {"<<", NULL, 0, shift, NULL}, {"shiftright", NULL, 0, shift, NULL},
+    {">>", NULL, 0, shift, NULL}, {"shiftrightunsigned", NULL, 0, shift, NULL},
+    {"bit_count", "CAST(bit_count(CAST($1 AS BIGINT)) AS INTEGER)", 0, NULL, NULL},
+    {"bit_get", NULL, 0, bit_get, NULL}, {"getbit", NULL, 0, bit_get, NULL},
     {"when", NULL, 0, case_when, NULL}, {"if", NULL, 0, case_when, NULL}, {"iff", NULL, 0, case_when, NULL},
     {"coalesce", "coalesce($*)", 0, NULL, NULL}, {"nvl", "coalesce($*)", 0, NULL, NULL},
     {"ifnull", "coalesce($*)", 0, NULL, NULL}, {"nvl2", "CASE WHEN @1 IS NOT NULL THEN $2 ELSE $3 END", 0, NULL, NULL},
@@ -424,20 +466,20 @@ const struct fn_row fn_rows_core[] = {
     {"greatest", "greatest($*)", 0, NULL, NULL}, {"least", "least($*)", 0, NULL, NULL},
     {"typeof", NULL, 0, type_of_arg, NULL},
 
-    {"abs", "abs($1)", 0, NULL, NULL}, {"acos", "spark_acos($1)", 0, NULL, NULL},
-    {"acosh", "acosh($1)", 0, NULL, NULL}, {"asin", "spark_asin($1)", 0, NULL, NULL}, {"asinh", "asinh($1)", 0, NULL, NULL},
-    {"atan", "atan($1)", 0, NULL, NULL}, {"atan2", "atan2($1, $2)", 0, NULL, NULL}, {"atanh", "atanh($1)", 0, NULL, NULL},
+    {"abs", NULL, 0, absolute, NULL}, {"acos", "spark_acos($1)", 0, NULL, NULL},
+    {"acosh", "spark_acosh($1)", 0, NULL, NULL}, {"asin", "spark_asin($1)", 0, NULL, NULL}, {"asinh", "asinh($1)", 0, NULL, NULL},
+    {"atan", "atan($1)", 0, NULL, NULL}, {"atan2", "atan2($1, $2)", 0, NULL, NULL}, {"atanh", "spark_atanh($1)", 0, NULL, NULL},
     {"bin", "spark_bin($1)", 0, NULL, NULL}, {"bround", NULL, 0, round_to, NULL}, {"cbrt", "spark_cbrt($1)", 0, NULL, NULL},
     {"ceil", NULL, 0, round_to, NULL}, {"ceiling", NULL, 0, round_to, NULL}, {"floor", NULL, 0, round_to, NULL},
     {"round", NULL, 0, round_to, NULL},
     {"conv", "spark_conv($1, $2, $3)", 0, NULL, NULL}, {"cos", "cos($1)", 0, NULL, NULL}, {"cosh", "cosh($1)", 0, NULL, NULL},
-    {"cot", "1e0 / tan($1)", P_MUL, NULL, NULL}, {"csc", "1e0 / sin($1)", P_MUL, NULL, NULL},
-    {"sec", "1e0 / cos($1)", P_MUL, NULL, NULL}, {"degrees", "degrees($1)", 0, NULL, NULL}, {"e", "exp(1e0)", 0, NULL, NULL},
-    {"exp", "exp($1)", 0, NULL, NULL}, {"expm1", "exp($1) - 1", P_ADD, NULL, "loses digits near zero"},
+    {"cot", "spark_inverse(tan($1))", 0, NULL, NULL}, {"csc", "spark_inverse(sin($1))", 0, NULL, NULL},
+    {"sec", "spark_inverse(cos($1))", 0, NULL, NULL}, {"degrees", "degrees($1)", 0, NULL, NULL}, {"e", "exp(1e0)", 0, NULL, NULL},
+    {"exp", "exp($1)", 0, NULL, NULL}, {"expm1", "spark_expm1($1)", 0, NULL, NULL},
     {"factorial", "CASE WHEN $1 BETWEEN 0 AND 20 THEN CAST(factorial($1) AS BIGINT) END", 0, NULL, NULL},
-    {"hypot", "sqrt(@1 * @1 + @2 * @2)", 0, NULL, NULL}, {"ln", NULL, 0, log_call, NULL}, {"log", NULL, 0, log_call, NULL},
+    {"hypot", "spark_hypot($1, $2)", 0, NULL, NULL}, {"ln", NULL, 0, log_call, NULL}, {"log", NULL, 0, log_call, NULL},
     {"log10", "CASE WHEN $1 > 0 THEN log10($1) END", 0, NULL, NULL},
-    {"log1p", "CASE WHEN $1 > -1 THEN ln(1 + @1) END", 0, NULL, "loses digits near zero"},
+    {"log1p", "spark_log1p($1)", 0, NULL, NULL},
     {"log2", "CASE WHEN $1 > 0 THEN log2($1) END", 0, NULL, NULL}, {"pi", "pi()", 0, NULL, NULL},
     {"pow", "pow($1, $2)", 0, NULL, NULL}, {"power", "pow($1, $2)", 0, NULL, NULL}, {"radians", "radians($1)", 0, NULL, NULL},
     {"rand", "random()", 0, NULL, "another sequence; a seed is ignored"},

@@ -38,8 +38,24 @@ static bool native_pattern(const struct expr *pattern)
     return lit_is_text(pattern) && re2_reads(pattern->lit.text);
 }
 
+/* The groups of a pattern that RE2 reads. */
+static int groups_of(struct str s)
+{
+    int n = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        if (s.ptr[i] == '\\')
+            i++;
+        else if (s.ptr[i] == '[')
+            while (i + 1 < s.len && s.ptr[++i] != ']')
+                i += s.ptr[i] == '\\';
+        else
+            n += s.ptr[i] == '(' && (i + 1 >= s.len || s.ptr[i + 1] != '?');
+    }
+    return n;
+}
+
 /* $1 → \1, \$ → $, \\ → \\ ; false if it holds what RE2's rewrites cannot say. */
-static bool rewrite(struct buf *b, struct str r)
+static bool rewrite(struct buf *b, struct str r, int groups)
 {
     for (size_t i = 0; i < r.len; i++) {
         char c = r.ptr[i], n = i + 1 < r.len ? r.ptr[i + 1] : 0;
@@ -51,7 +67,7 @@ static bool rewrite(struct buf *b, struct str r)
             i++;
         } else if (c == '$') {
             bool two = i + 2 < r.len && r.ptr[i + 2] >= '0' && r.ptr[i + 2] <= '9';
-            if (n < '0' || n > '9' || two)
+            if (n < '0' || n > '9' || two || n - '0' > groups)
                 return false;
             buf_char(b, '\\');
             buf_char(b, n);
@@ -83,7 +99,7 @@ static void regexp_replace(struct pr *p, struct buf *b, const struct expr *c, co
 {
     struct buf r, q;
     buf_init(&r);
-    bool native = c->args.count == 3 && native_pattern(arg(c, 1)) && lit_is_text(arg(c, 2)) && rewrite(&r, arg(c, 2)->lit.text);
+    bool native = c->args.count == 3 && native_pattern(arg(c, 1)) && lit_is_text(arg(c, 2)) && rewrite(&r, arg(c, 2)->lit.text, groups_of(arg(c, 1)->lit.text));
     if (native) {
         buf_init(&q);
         duck_quote_text(&q, buf_view(&r));
@@ -110,6 +126,11 @@ static void regexp_extract(struct pr *p, struct buf *b, const struct expr *c, co
     }
     if (!native) {
         print_template(p, b, c->args.count < 3 ? "spark_re_extract($1, $2, 1)" : "spark_re_extract($1, $2, $3)", c, w);
+        return;
+    }
+    if (group < 0 || group > groups_of(arg(c, 1)->lit.text)) {
+        print_fail(p, c->at, ERR_INPUT, "[INVALID_PARAMETER_VALUE.REGEX_GROUP_INDEX] the pattern of %.*s() has %d groups, group %jd "
+                   "is asked for", STR_ARGS(c->func), groups_of(arg(c, 1)->lit.text), (intmax_t)group);
         return;
     }
     buf_z(b, all ? "regexp_extract_all(" : "regexp_extract(");
@@ -262,8 +283,8 @@ static void trim(struct pr *p, struct buf *b, const struct expr *c, const struct
 static void pad(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
 {
     bool left = c->func.ptr[0] == 'l';
-    print_template(p, b, c->args.count == 3 ? (left ? "lpad($1, greatest($2, 0), $3)" : "rpad($1, greatest($2, 0), $3)")
-                                            : (left ? "lpad($1, greatest($2, 0), ' ')" : "rpad($1, greatest($2, 0), ' ')"), c, w);
+    print_template(p, b, c->args.count == 3 ? (left ? "spark_lpad($1, $2, $3)" : "spark_rpad($1, $2, $3)")
+                                            : (left ? "lpad($1, spark_count($2), ' ')" : "rpad($1, spark_count($2), ' ')"), c, w);
 }
 
 static void locate(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
@@ -273,7 +294,7 @@ static void locate(struct pr *p, struct buf *b, const struct expr *c, const stru
 
 static void levenshtein(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
 {
-    print_template(p, b, c->args.count == 2 ? "CAST(levenshtein($1, $2) AS INTEGER)"
+    print_template(p, b, c->args.count == 2 ? "spark_distance($1, $2)"
                                             : "spark_levenshtein($1, $2, $3)", c, w);
 }
 
@@ -304,7 +325,7 @@ static bool utf8_charset(struct pr *p, const struct expr *c)
 static void encode(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
 {
     if (utf8_charset(p, c))
-        print_template(p, b, str_eqz(c->func, "encode") ? "encode($1)" : "spark_bytes_text($1)", c, w);
+        print_template(p, b, str_eqz(c->func, "encode") ? "encode($1)" : "decode($1)", c, w);
 }
 
 static void to_binary(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
@@ -315,42 +336,77 @@ static void to_binary(struct pr *p, struct buf *b, const struct expr *c, const s
     else if (str_ieqz(f, "utf-8") || str_ieqz(f, "utf8"))
         print_template(p, b, "encode($1)", c, w);
     else if (str_ieqz(f, "base64"))
-        print_template(p, b, "from_base64($1)", c, w);
+        print_template(p, b, "spark_unbase64($1)", c, w);
     else
         print_fail(p, c->at, ERR_UNSUPPORTED, "the format of to_binary() must be 'hex', 'utf-8' or 'base64'");
 }
 
-/* printf: DuckDB's, with arguments of the type that each conversion takes. */
+/* One conversion by DuckDB's printf; NULL is shown as null, in the conversion's width. */
+static void put_conversion(struct pr *p, struct buf *b, struct str spec, const struct expr *a)
+{
+    char conv = spec.ptr[spec.len - 1];
+    struct str x = print_text(p, a, P_ATOM);
+    const struct type *to = type_of(conv == 's' ? TYPE_STRING : conv == 'd' || conv == 'x' ? TYPE_LONG : TYPE_DOUBLE);
+    struct buf q;
+    if (a->type->kind >= TYPE_ARRAY && conv == 's')
+        print_fail(p, a->at, ERR_UNSUPPORTED, "%%s of this type is not supported: cast it to STRING");
+    buf_init(&q);
+    duck_quote_text(&q, spec);
+    x = cast_text(p, x, a->type, to, false, a->at);
+    buf_printf(b, a->nullable ? "coalesce(printf(%s, %.*s), " : "printf(%s, %.*s)", q.ptr, STR_ARGS(x));
+    if (a->nullable) {
+        size_t n = 1 + (spec.ptr[1] == '-');
+        while (n < spec.len && spec.ptr[n] == '0')
+            n++;
+        size_t width = 0;
+        while (n + width < spec.len && spec.ptr[n + width] >= '0' && spec.ptr[n + width] <= '9')
+            width++;
+        buf_printf(b, "printf('%%%s%.*ss', 'null'))", spec.ptr[1] == '-' ? "-" : "", (int)width, spec.ptr + n);
+    }
+    buf_release(&q);
+}
+
 static void format_string(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
 {
     (void)w;
     const struct expr *f = arg(c, 0);
-    size_t n = 1;
+    size_t n = 1, from = 0;
     if (!lit_is_text(f)) {
         print_fail(p, c->at, ERR_UNSUPPORTED, "%.*s() needs a constant format", STR_ARGS(c->func));
         return;
     }
-    buf_z(b, "printf(");
-    print_expr(p, b, f, P_ANY);
-    for (size_t i = 0; i < f->lit.text.len && !p->failed; i++) {
-        struct str s = f->lit.text;
-        if (s.ptr[i] != '%')
+    struct str s = f->lit.text;
+    struct buf plain;
+    buf_init(&plain);
+    for (size_t i = 0; i <= s.len && !p->failed; i++) {
+        if (i < s.len && s.ptr[i] != '%')
             continue;
-        for (i++; i < s.len && strchr("-0123456789.", s.ptr[i]); i++)
-            continue;
+        buf_add(&plain, s.ptr + from, i - from);
+        size_t at = i;
+        if (i < s.len)
+            for (i++; i < s.len && strchr("-0123456789.", s.ptr[i]); i++)
+                continue;
         char conv = i < s.len ? s.ptr[i] : 0;
-        if (conv == '%')
+        from = i + 1;
+        if (conv == '%') {
+            buf_char(&plain, '%');
             continue;
-        if (n >= c->args.count || !strchr("sdfegx", conv)) {
-            print_fail(p, f->at, ERR_UNSUPPORTED, "conversion %%%c of %.*s() is not supported", conv, STR_ARGS(c->func));
+        }
+        if (plain.len || at >= s.len) {
+            duck_quote_text(b, buf_view(&plain));
+            buf_z(b, at < s.len ? " || " : "");
+            buf_clear(&plain);
+        }
+        if (at >= s.len)
+            break;
+        if (n >= c->args.count || !conv || !strchr("sdfegx", conv)) {
+            print_fail(p, f->at, ERR_UNSUPPORTED, "conversion %%%c of %.*s() is not supported", conv ? conv : ' ', STR_ARGS(c->func));
             break;
         }
-        const struct expr *a = arg(c, n++);
-        const struct type *to = type_of(conv == 's' ? TYPE_STRING : conv == 'd' || conv == 'x' ? TYPE_LONG : TYPE_DOUBLE);
-        buf_z(b, ", ");
-        buf_str(b, cast_text(p, print_text(p, a, P_ATOM), a->type, to, false, a->at));
+        put_conversion(p, b, str_sub(s, at, i + 1 - at), arg(c, n++));
+        buf_z(b, " || ");
     }
-    buf_char(b, ')');
+    buf_release(&plain);
 }
 
 static void mask(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
@@ -365,7 +421,7 @@ static void mask(struct pr *p, struct buf *b, const struct expr *c, const struct
         else
             buf_z(b, defaults[i]);
     }
-    buf_char(b, ')');
+    print_template(p, b, ", upper($1), lower($1))", c, NULL);
 }
 
 static void parse_url(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
@@ -375,6 +431,9 @@ static void parse_url(struct pr *p, struct buf *b, const struct expr *c, const s
 
 static void to_number(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
 {
+    struct str f = arg(c, 1)->lit.text;
+    if (str_find(f, STR("PR")) >= 0 || str_find(f, STR("MI")) >= 0)
+        print_fail(p, c->at, ERR_UNSUPPORTED, "%.*s() with MI or PR in its format is not supported", STR_ARGS(c->func));
     print_template(p, b, str_starts_z(c->func, "try_") ? "CAST(spark_to_number($1, $2, false) AS $T)"
                                                        : "CAST(spark_to_number($1, $2, true) AS $T)", c, w);
 }
@@ -415,7 +474,7 @@ const struct fn_row fn_rows_text[] = {
     {"regexp_instr", NULL, 0, regexp_other, NULL}, {"regexp_substr", NULL, 0, regexp_other, NULL},
     {"split", NULL, 0, split, NULL}, {"concat", NULL, P_OTHER, concat, NULL}, {"||", NULL, P_OTHER, concat, NULL},
     {"concat_ws", NULL, 0, concat_ws, NULL}, {"ascii", "ascii($1)", 0, NULL, NULL},
-    {"base64", "to_base64($1)", 0, NULL, NULL}, {"bit_length", NULL, 0, octets, NULL}, {"octet_length", NULL, 0, octets, NULL},
+    {"base64", "spark_base64($1)", 0, NULL, NULL}, {"bit_length", NULL, 0, octets, NULL}, {"octet_length", NULL, 0, octets, NULL},
     {"length", NULL, 0, length, NULL}, {"len", NULL, 0, length, NULL}, {"char_length", NULL, 0, length, NULL},
     {"character_length", NULL, 0, length, NULL}, {"btrim", NULL, 0, trim, NULL}, {"trim", NULL, 0, trim, NULL},
     {"ltrim", NULL, 0, trim, NULL}, {"rtrim", NULL, 0, trim, NULL},
@@ -424,25 +483,25 @@ const struct fn_row fn_rows_text[] = {
     {"endswith", "ends_with($1, $2)", 0, NULL, NULL}, {"crc32", "spark_crc32($1)", 0, NULL, NULL},
     {"elt", "spark_item([$2*], @1 - 1)", 0, NULL, NULL}, {"encode", NULL, 0, encode, NULL}, {"decode", NULL, 0, encode, NULL},
     {"find_in_set", "spark_find_in_set($1, $2)", 0, NULL, NULL}, {"format_number", NULL, 0, format_number, NULL},
-    {"format_string", NULL, 0, format_string, NULL}, {"printf", NULL, 0, format_string, NULL},
+    {"format_string", NULL, P_OTHER, format_string, NULL}, {"printf", NULL, P_OTHER, format_string, NULL},
     {"hex", "hex($1)", 0, NULL, NULL}, {"initcap", "spark_initcap($1)", 0, NULL, NULL},
     {"instr", "CAST(strpos($1, $2) AS INTEGER)", 0, NULL, NULL}, {"locate", NULL, 0, locate, NULL},
     {"position", NULL, 0, locate, NULL}, {"lcase", "spark_lower($1)", 0, NULL, NULL}, {"lower", "spark_lower($1)", 0, NULL, NULL},
     {"ucase", "spark_upper($1)", 0, NULL, NULL}, {"upper", "spark_upper($1)", 0, NULL, NULL},
-    {"left", "left($1, greatest($2, 0))", 0, NULL, NULL}, {"right", "right($1, greatest($2, 0))", 0, NULL, NULL},
+    {"left", "left($1, spark_count($2))", 0, NULL, NULL}, {"right", "right($1, spark_count($2))", 0, NULL, NULL},
     {"levenshtein", NULL, 0, levenshtein, NULL}, {"lpad", NULL, 0, pad, NULL}, {"rpad", NULL, 0, pad, NULL},
     {"luhn_check", "spark_luhn_check($1)", 0, NULL, NULL}, {"mask", NULL, 0, mask, NULL}, {"md5", "md5($1)", 0, NULL, NULL},
     {"overlay", NULL, 0, overlay, NULL}, {"parse_url", NULL, 0, parse_url, NULL},
     {"quote", "'''' || replace(replace(@1, '\\', '\\\\'), '''', '\\''') || ''''", P_OTHER, NULL, NULL},
-    {"repeat", "repeat($1, greatest($2, 0))", 0, NULL, NULL}, {"replace", NULL, 0, replace, NULL},
+    {"repeat", "repeat($1, spark_count($2))", 0, NULL, NULL}, {"replace", NULL, 0, replace, NULL},
     {"reverse", NULL, 0, reverse, NULL}, {"sha", "sha1($1)", 0, NULL, NULL}, {"sha1", "sha1($1)", 0, NULL, NULL},
     {"sha2", "spark_sha2($1, $2)", 0, NULL, NULL}, {"soundex", "spark_soundex($1)", 0, NULL, NULL},
-    {"space", "repeat(' ', greatest($1, 0))", 0, NULL, NULL}, {"split_part", "split_part($1, $2, $3)", 0, NULL, NULL},
+    {"space", "repeat(' ', spark_count($1))", 0, NULL, NULL}, {"split_part", "spark_split_part($1, $2, $3)", 0, NULL, NULL},
     {"substr", NULL, 0, substring, NULL}, {"substring", NULL, 0, substring, NULL},
     {"substring_index", "spark_substring_index($1, $2, $3)", 0, NULL, NULL}, {"to_binary", NULL, 0, to_binary, NULL},
     {"to_char", NULL, 0, to_char, NULL}, {"to_varchar", NULL, 0, to_char, NULL}, {"to_number", NULL, 0, to_number, NULL},
     {"try_to_number", NULL, 0, to_number, NULL}, {"translate", "translate($1, $2, $3)", 0, NULL, NULL},
-    {"unbase64", "from_base64($1)", 0, NULL, NULL}, {"unhex", "TRY(unhex($1))", 0, NULL, NULL},
+    {"unbase64", "spark_unbase64($1)", 0, NULL, NULL}, {"unhex", "TRY(unhex($1))", 0, NULL, NULL},
     {"url_decode", "spark_url_decode($1)", 0, NULL, NULL}, {"url_encode", "spark_url_encode($1)", 0, NULL, NULL},
     {0},
 };

@@ -1,6 +1,7 @@
 /* prelude.c -- what a database must hold before printed text runs in it: macros for what DuckDB can
  * say, C functions for what it cannot. All names start with spark_. */
 #include "engine/prelude_int.h"
+#include "engine/csv_scan.h"
 #include "engine/print.h"
 #include <stdio.h>
 
@@ -54,16 +55,24 @@ static const char *const macros[] = {
     "CREATE OR REPLACE MACRO spark_assert_true(x) AS CASE WHEN x THEN NULL ELSE error('[USER_RAISED_EXCEPTION] "
     "the condition is not true') END, (x, m) AS CASE WHEN x THEN NULL ELSE error('[USER_RAISED_EXCEPTION] ' || m) END",
     "CREATE OR REPLACE MACRO spark_raise_error(m) AS error('[USER_RAISED_EXCEPTION] ' || m)",
+    "CREATE OR REPLACE MACRO spark_bit_get(x, n, bits) AS CASE WHEN n < 0 OR n >= bits THEN error('[INVALID_PARAMETER_VALUE."
+    "BIT_POSITION_RANGE] the position ' || n || ' is not within 0 and ' || (bits - 1)) ELSE CAST((x >> n) & 1 AS TINYINT) END",
     /* text */
+    "CREATE OR REPLACE MACRO spark_count(n) AS CASE WHEN n < 0 THEN 0 ELSE n END",
+    "CREATE OR REPLACE MACRO spark_lpad(s, n, c) AS CASE WHEN c = '' THEN left(s, spark_count(n)) ELSE lpad(s, spark_count(n), c) END",
+    "CREATE OR REPLACE MACRO spark_rpad(s, n, c) AS CASE WHEN c = '' THEN left(s, spark_count(n)) ELSE rpad(s, spark_count(n), c) END",
+    "CREATE OR REPLACE MACRO spark_split_part(s, d, n) AS CASE WHEN n = 0 THEN error('[INVALID_INDEX_OF_ZERO] The index 0 is "
+    "invalid. An index shall be either < 0 or > 0 (the first element has index 1)') WHEN d = '' THEN CASE WHEN abs(n) = 1 THEN s "
+    "WHEN s IS NOT NULL AND n IS NOT NULL THEN '' END ELSE split_part(s, d, n) END",
     "CREATE OR REPLACE MACRO spark_upper(x) AS upper(replace(x, '\u00df', 'SS'))",
     "CREATE OR REPLACE MACRO spark_lower(x) AS lower(replace(x, '\u0130', 'i\u0307'))",
     "CREATE OR REPLACE MACRO spark_chr(n) AS CASE WHEN n < 0 THEN '' WHEN n IS NOT NULL THEN chr(CAST(n % 256 AS INTEGER)) END",
-    "CREATE OR REPLACE MACRO spark_find_in_set(s, l) AS CAST(CASE WHEN contains(s, ',') THEN 0 ELSE "
+    "CREATE OR REPLACE MACRO spark_find_in_set(s, l) AS CAST(CASE WHEN s IS NULL OR l IS NULL THEN NULL WHEN contains(s, ',') THEN 0 ELSE "
     "coalesce(list_position(string_split(l, ','), s), 0) END AS INTEGER)",
-    "CREATE OR REPLACE MACRO spark_locate(t, s, p) AS CAST(CASE WHEN p < 1 OR strpos(substring(s, p), t) = 0 THEN 0 ELSE "
+    "CREATE OR REPLACE MACRO spark_locate(t, s, p) AS CAST(CASE WHEN t = '' AND s IS NOT NULL AND p IS NOT NULL THEN CASE WHEN p < 1 THEN 0 ELSE 1 END WHEN p < 1 OR strpos(substring(s, p), t) = 0 THEN 0 ELSE "
     "strpos(substring(s, p), t) + p - 1 END AS INTEGER)",
-    "CREATE OR REPLACE MACRO spark_levenshtein(a, b, n) AS CAST(CASE WHEN levenshtein(a, b) <= n THEN levenshtein(a, b) "
-    "ELSE -1 END AS INTEGER)",
+    "CREATE OR REPLACE MACRO spark_levenshtein(a, b, n) AS CAST(CASE WHEN spark_distance(a, b) <= n THEN spark_distance(a, b) "
+    "WHEN n IS NOT NULL AND a IS NOT NULL AND b IS NOT NULL THEN -1 END AS INTEGER)",
     "CREATE OR REPLACE MACRO spark_overlay(s, r, p, n) AS left(s, greatest(p - 1, 0)) || r || "
     "substring(s, p + CASE WHEN n < 0 THEN length(r) ELSE n END)",
     "CREATE OR REPLACE MACRO spark_substring(s, p, n) AS CASE WHEN n <= 0 THEN '' WHEN p > 0 THEN substring(s, p, n) "
@@ -87,7 +96,8 @@ static const char *const macros[] = {
     "invalid') ELSE a[i] END",
     "CREATE OR REPLACE MACRO spark_array_contains(a, v) AS CASE WHEN v IS NULL OR a IS NULL THEN NULL WHEN list_contains(a, v) "
     "THEN true WHEN len(list_filter(a, lambda x: x IS NULL)) > 0 THEN NULL ELSE false END",
-    "CREATE OR REPLACE MACRO spark_array_join(a, d, n) AS array_to_string(list_transform(a, lambda x: coalesce(x, n)), d)",
+    "CREATE OR REPLACE MACRO spark_array_join(a, d, n) AS CASE WHEN d IS NOT NULL THEN array_to_string(list_transform(a, lambda x: "
+    "coalesce(x, n)), d) END",
     "CREATE OR REPLACE MACRO spark_array_distinct(a) AS list_filter(a, lambda x, i: list_position(a, x) = i)",
     "CREATE OR REPLACE MACRO spark_array_except(a, b) AS CASE WHEN b IS NOT NULL THEN list_filter(a, lambda x, i: "
     "list_position(a, x) = i AND list_position(b, x) IS NULL) END",
@@ -160,10 +170,13 @@ static int register_table(struct duck *db, const struct native *table, struct er
 
 int engine_prelude(struct duck *db, struct err *err)
 {
-    static const struct native *const tables[] = {natives_number, natives_text, natives_time, natives_regex, natives_json};
+    static const struct native *const tables[] = {natives_number, natives_text, natives_time, natives_regex, natives_json,
+                                                   natives_files};
     for (size_t i = 0; i < COUNT_OF(tables); i++)
         if (register_table(db, tables[i], err))
             return -1;
+    if (csv_scan_register(db, err))
+        return -1;
     struct duck_conn *c = duck_connect(db, err);
     int rc = c ? 0 : -1;
     for (size_t i = 0; i < COUNT_OF(macros) && rc == 0; i++)

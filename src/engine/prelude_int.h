@@ -14,7 +14,8 @@ struct native {
     void *ctx;            /* told to fn: variants of one function */
 };
 /* Tables by area, each ends with a NULL name. */
-extern const struct native natives_number[], natives_text[], natives_time[], natives_regex[], natives_json[];
+extern const struct native natives_number[], natives_text[], natives_time[], natives_regex[], natives_json[],
+    natives_files[];
 
 static inline void put_i64(struct buf *out, int64_t v)
 {

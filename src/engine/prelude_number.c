@@ -589,10 +589,58 @@ static int cube_root(void *ctx, const struct duck_arg *a, size_t count, struct b
     return 0;
 }
 
-static int shift_left(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
+/* Java's shifts: the count modulo the width; >>> of a negative number fills with zeros. */
+enum shift { SHIFT_LEFT, SHIFT_RIGHT, SHIFT_RIGHT_ZERO };
+
+static int shift(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
 {
-    (void)ctx, (void)count, (void)is_null, (void)err;
-    put_i64(out, (int64_t)((uint64_t)a[0].i64 << (a[1].i64 & 63)));
+    bool wide = a[2].i64 == 64;
+    unsigned n = (unsigned)a[1].i64 & (wide ? 63 : 31);
+    uint64_t v = wide ? (uint64_t)a[0].i64 : (uint32_t)a[0].i64;
+    (void)count, (void)is_null, (void)err;
+    if ((intptr_t)ctx == SHIFT_LEFT)
+        v <<= n;
+    else if ((intptr_t)ctx == SHIFT_RIGHT_ZERO)
+        v >>= n;
+    else
+        v = (uint64_t)(a[0].i64 >> n);
+    put_i64(out, wide ? (int64_t)v : (int32_t)(uint32_t)v);
+    return 0;
+}
+
+/* What DuckDB has not, or with fewer digits near zero. NaN of log1p() is NULL in Spark. */
+enum real { REAL_EXPM1, REAL_LOG1P, REAL_HYPOT, REAL_LOG, REAL_INVERSE, REAL_ATANH, REAL_ACOSH };
+
+static int real_function(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
+{
+    double x = a[0].f64, v = 0;
+    (void)count, (void)err;
+    switch ((enum real)(intptr_t)ctx) {
+    case REAL_EXPM1:
+        v = expm1(x);
+        break;
+    case REAL_LOG1P:
+        *is_null = x <= -1;
+        v = *is_null ? 0 : log1p(x);
+        break;
+    case REAL_HYPOT:
+        v = hypot(x, a[1].f64);
+        break;
+    case REAL_LOG:
+        *is_null = x <= 0 || a[1].f64 <= 0;
+        v = *is_null ? 0 : log(a[1].f64) / log(x);
+        break;
+    case REAL_INVERSE:
+        v = 1 / x;
+        break;
+    case REAL_ATANH:
+        v = atanh(x);
+        break;
+    case REAL_ACOSH:
+        v = acosh(x);
+        break;
+    }
+    put_f64(out, v);
     return 0;
 }
 
@@ -606,7 +654,17 @@ const struct native natives_number[] = {
     {"spark_decimal_round", "sis", "s", decimal_round, false, NULL},
     {"spark_round", "di", "d", real_round, false, NULL}, {"spark_round_even", "di", "d", real_round, false, (void *)1},
     {"spark_cbrt", "d", "d", cube_root, false, NULL},
-    {"spark_conv", "sii", "s", conv, false, NULL}, {"spark_shift_left", "li", "l", shift_left, false, NULL},
+    {"spark_conv", "sii", "s", conv, false, NULL}, 
+    {"spark_shift_left", "lii", "l", shift, false, (void *)SHIFT_LEFT},
+    {"spark_shift_right", "lii", "l", shift, false, (void *)SHIFT_RIGHT},
+    {"spark_shift_right_zero", "lii", "l", shift, false, (void *)SHIFT_RIGHT_ZERO},
+    {"spark_expm1", "d", "d", real_function, false, (void *)REAL_EXPM1},
+    {"spark_log1p", "d", "d", real_function, false, (void *)REAL_LOG1P},
+    {"spark_hypot", "dd", "d", real_function, false, (void *)REAL_HYPOT},
+    {"spark_log", "dd", "d", real_function, false, (void *)REAL_LOG},
+    {"spark_inverse", "d", "d", real_function, false, (void *)REAL_INVERSE},
+    {"spark_atanh", "d", "d", real_function, false, (void *)REAL_ATANH},
+    {"spark_acosh", "d", "d", real_function, false, (void *)REAL_ACOSH},
     {"spark_murmur3", "lsx", "l", hash, true, NULL}, {"spark_xxhash64", "lsx", "l", hash, true, (void *)1},
     {0},
 };

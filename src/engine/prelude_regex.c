@@ -99,6 +99,10 @@ static int put_replacement(struct buf *out, struct str r, struct str s, const PC
             int n = r.ptr[++i] - '0';
             while (i + 1 < r.len && r.ptr[i + 1] >= '0' && r.ptr[i + 1] <= '9' && n * 10 + r.ptr[i + 1] - '0' < groups)
                 n = n * 10 + r.ptr[++i] - '0';
+            uint32_t all = 0;
+            pcre2_pattern_info(kept.code, PCRE2_INFO_CAPTURECOUNT, &all);
+            if ((uint32_t)n > all)
+                return err_set(err, ERR_INPUT, "[INVALID_REGEXP_REPLACE] the replacement names group %d of %u", n, all);
             if (n < groups && v[2 * n] != PCRE2_UNSET)
                 buf_add(out, s.ptr + v[2 * n], v[2 * n + 1] - v[2 * n]);
         } else {
@@ -121,6 +125,8 @@ static int replace(void *ctx, const struct duck_arg *a, size_t count, struct buf
     struct str s = a[0].text;
     size_t from = 0, copied = 0;
     (void)ctx, (void)count, (void)is_null;
+    if (a[3].i64 < 1)
+        return err_set(err, ERR_INPUT, "[VALUE_OUT_OF_RANGE] the position of regexp_replace() is %jd, it counts from 1", (intmax_t)a[3].i64);
     if (!compile(a[1].text, err))
         return -1;
     for (int64_t skip = 1; skip < a[3].i64 && from < s.len; skip++)

@@ -2,6 +2,15 @@
 #include "engine/prelude_int.h"
 #include <openssl/evp.h>
 
+/* Bytes of the character that begins at `at`. */
+static size_t text_char(struct str s, size_t at)
+{
+    size_t n = 1;
+    while (at + n < s.len && ((unsigned char)s.ptr[at + n] & 0xC0) == 0x80)
+        n++;
+    return n;
+}
+
 static int crc(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
 {
     (void)ctx, (void)count, (void)is_null, (void)err;
@@ -68,17 +77,89 @@ static int luhn(void *ctx, const struct duck_arg *a, size_t count, struct buf *o
     return 0;
 }
 
-/* mask(text, upper, lower, digit, other): NULL leaves that class as it is. */
+/* Edits between two texts, by characters: one row of the matrix at a time. */
+static int distance(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
+{
+    enum { MAX_CHARS = 1 << 16 };
+    (void)ctx, (void)count, (void)is_null;
+    if (a[0].text.len > MAX_CHARS || a[1].text.len > MAX_CHARS)
+        return err_set(err, ERR_LIMIT, "levenshtein() takes texts of up to %d bytes", MAX_CHARS);
+    int32_t *row = mem_alloc((a[1].text.len + 1) * sizeof *row);
+    size_t n = 0;
+    for (size_t j = 0; j < a[1].text.len; j += text_char(a[1].text, j)) {
+        n++;
+        row[n] = (int32_t)n;
+    }
+    for (size_t i = 0; i < a[0].text.len;) {
+        size_t ci = text_char(a[0].text, i), at = 1;
+        int32_t before = row[0]++;
+        for (size_t j = 0; j < a[1].text.len; at++) {
+            size_t cj = text_char(a[1].text, j);
+            bool same = ci == cj && memcmp(a[0].text.ptr + i, a[1].text.ptr + j, ci) == 0;
+            int32_t change = before + !same, drop = row[at] + 1, add = row[at - 1] + 1;
+            before = row[at];
+            row[at] = change < drop ? (change < add ? change : add) : (drop < add ? drop : add);
+            j += cj;
+        }
+        i += ci;
+    }
+    put_i64(out, row[n]);
+    mem_free(row);
+    return 0;
+}
+
+/* Base 64 in lines of 76 characters, as MIME has it. */
+static int base64_lines(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
+{
+    enum { LINE = 57 }; /* bytes of 76 characters */
+    (void)ctx, (void)count, (void)is_null, (void)err;
+    for (size_t i = 0; i < a[0].text.len; i += LINE) {
+        buf_z(out, i ? "\r\n" : "");
+        base64_put(out, str_sub(a[0].text, i, a[0].text.len - i < LINE ? a[0].text.len - i : LINE));
+    }
+    return 0;
+}
+
+/* Reads base 64 as MIME does: what is not of the alphabet is skipped, padding may lack. */
+static int unbase64(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
+{
+    static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    uint32_t bits = 0;
+    int n = 0;
+    (void)ctx, (void)count, (void)is_null;
+    for (size_t i = 0; i < a[0].text.len && a[0].text.ptr[i] != '='; i++) {
+        const char *at = a[0].text.ptr[i] ? strchr(alphabet, a[0].text.ptr[i]) : NULL;
+        if (!at)
+            continue;
+        bits = bits << 6 | (uint32_t)(at - alphabet);
+        if (++n % 4)
+            continue;
+        buf_add(out, (char[]){(char)(bits >> 16), (char)(bits >> 8), (char)bits}, 3);
+    }
+    if (n % 4 == 1)
+        return err_set(err, ERR_INPUT, "[CONVERSION_INVALID_INPUT] The value '%.*s' cannot be read as base 64", STR_ARGS(a[0].text));
+    if (n % 4 == 2)
+        buf_char(out, (char)(bits >> 4));
+    else if (n % 4 == 3)
+        buf_add(out, (char[]){(char)(bits >> 10), (char)(bits >> 2)}, 2);
+    return 0;
+}
+
+/* mask(text, upper, lower, digit, other, the text in upper case, in lower case): NULL leaves that class as it is. A
+ * letter's case is known by what changes it. */
 static int mask(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
 {
     (void)ctx, (void)count, (void)err;
     *is_null = a[0].is_null;
-    for (size_t i = 0; i < a[0].text.len && !*is_null;) {
+    struct str up = a[5].text, low = a[6].text;
+    for (size_t i = 0, u = 0, l = 0; i < a[0].text.len && !*is_null;) {
         unsigned char c = (unsigned char)a[0].text.ptr[i];
-        size_t n = 1;
-        while (i + n < a[0].text.len && ((unsigned char)a[0].text.ptr[i + n] & 0xC0) == 0x80)
-            n++;
-        size_t class = c >= 'A' && c <= 'Z' ? 1 : c >= 'a' && c <= 'z' ? 2 : c >= '0' && c <= '9' ? 3 : 4;
+        size_t n = text_char(a[0].text, i), un = u < up.len ? text_char(up, u) : 0, ln = l < low.len ? text_char(low, l) : 0;
+        bool upper = ln != n || memcmp(low.ptr + l, a[0].text.ptr + i, n) != 0;
+        bool lower = un != n || memcmp(up.ptr + u, a[0].text.ptr + i, n) != 0;
+        size_t class = upper ? 1 : lower ? 2 : c >= '0' && c <= '9' ? 3 : 4;
+        u += un;
+        l += ln;
         if (a[class].is_null)
             buf_add(out, a[0].text.ptr + i, n);
         else
@@ -120,7 +201,11 @@ static int url_decode(void *ctx, const struct duck_arg *a, size_t count, struct 
 static int parse_url(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
 {
     struct str s = a[0].text, scheme = STR_NONE, auth = STR_NONE, query = STR_NONE, ref = STR_NONE, path, got = STR_NONE;
-    (void)ctx, (void)count, (void)err;
+    (void)ctx, (void)count;
+    for (size_t i = 0; i < s.len; i++)
+        if ((unsigned char)s.ptr[i] <= ' ' || strchr("<>{}|\\^`\"", s.ptr[i]))
+            return err_set(err, ERR_INPUT, "[INVALID_URL] The url is invalid: %.*s. Use `try_parse_url` to tolerate invalid URL and "
+                           "return NULL instead", STR_ARGS(a[0].text));
     int64_t at = str_chr(s, '#');
     if (at >= 0) {
         ref = str_from(s, (size_t)at + 1);
@@ -232,10 +317,7 @@ static int format_number(void *ctx, const struct duck_arg *a, size_t count, stru
     const char *p = carried ? digits : digits + 1;
     n += carried;
     point += carried;
-    bool any = false;
-    for (size_t i = 0; i < n; i++)
-        any |= p[i] != '0';
-    if (negative && any)
+    if (negative)
         buf_char(out, '-');
     if (point <= 0)
         buf_char(out, '0');
@@ -303,8 +385,10 @@ static int to_number(void *ctx, const struct duck_arg *a, size_t count, struct b
 const struct native natives_text[] = {
     {"spark_crc32", "x", "l", crc, false, NULL}, {"spark_sha2", "xi", "s", sha2, false, NULL},
     {"spark_soundex", "s", "s", soundex, false, NULL}, {"spark_luhn_check", "s", "b", luhn, false, NULL},
-    {"spark_mask", "sssss", "s", mask, true, NULL}, {"spark_url_encode", "s", "s", url_encode, false, NULL},
+    {"spark_mask", "sssssss", "s", mask, true, NULL}, {"spark_url_encode", "s", "s", url_encode, false, NULL},
     {"spark_url_decode", "s", "s", url_decode, false, NULL}, {"spark_parse_url", "sss", "s", parse_url, false, NULL},
+    {"spark_distance", "ss", "i", distance, false, NULL}, {"spark_base64", "x", "s", base64_lines, false, NULL},
+    {"spark_unbase64", "s", "x", unbase64, false, NULL},
     {"spark_format_number", "si", "s", format_number, false, NULL},
     {"spark_to_number", "ssb", "s", to_number, false, NULL},
     {0},

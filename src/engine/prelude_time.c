@@ -135,7 +135,8 @@ bool spark_timestamp_of(struct str s, bool *zoned, int64_t *us)
     *zoned = false;
     if (!date_part(&c, &days))
         return false;
-    *us = days * DAY_S * SECOND_US;
+    if (__builtin_mul_overflow(days, DAY_S * SECOND_US, us))
+        return false; /* a year that microseconds do not reach */
     if (c.at == c.s.len)
         return true;
     if (!accept(&c, ' ') && !accept(&c, 'T'))
@@ -144,7 +145,8 @@ bool spark_timestamp_of(struct str s, bool *zoned, int64_t *us)
         return true;
     if (!time_part(&c, &time))
         return false;
-    *us += time;
+    if (__builtin_add_overflow(*us, time, us))
+        return false;
     struct str zone = str_trim(str_from(c.s, c.at));
     *zoned = zone.len > 0;
     return !zone.len || apply_zone(zone, us);

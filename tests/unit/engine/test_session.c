@@ -1,4 +1,5 @@
 /* Statements over a catalog in a temporary state: what a user types, and the rows that come back. */
+#include "base/log.h"
 #include "engine/session.h"
 #include "lake/catalog.h"
 #include "resolve/resolve.h"
@@ -124,9 +125,89 @@ static void files_are_read_as_spark_reads_them(void **state)
     arena_free(a);
 }
 
+/* Runs `sql` over the files in.csv and in.json of the world's folder; {DIR} stands for it. */
+static void expect_files(struct world *w, const char *csv, const char *json, const char *sql, const char *rows, const char *message)
+{
+    struct err err = {0};
+    struct arena *a = arena_new();
+    struct buf text;
+    buf_init(&text);
+    assert_int_equal(fs_write_file(path_join(a, w->dir, "in.csv"), str_z(csv), &err), 0);
+    assert_int_equal(fs_write_file(path_join(a, w->dir, "in.json"), str_z(json), &err), 0);
+    for (const char *at = strstr(sql, "{DIR}"); at; sql = at + 5, at = strstr(sql, "{DIR}")) {
+        buf_add(&text, sql, (size_t)(at - sql));
+        buf_z(&text, w->dir);
+    }
+    buf_z(&text, sql);
+    if (message)
+        expect_error(w, text.ptr, message);
+    else
+        expect(w, text.ptr, rows);
+    buf_release(&text);
+    arena_free(a);
+}
+
+#define WIDE_CSV "id,name\n1,a\n2,b,c,d\nx,e\n4\n"
+#define READ_CSV "SELECT * EXCEPT (_rescued_data), replace(_rescued_data, '{DIR}', '') AS r FROM read_files('{DIR}/in.csv', format => 'csv', header => true"
+
+static void what_does_not_fit_is_rescued(void **state)
+{
+    struct world *w = *state;
+    expect_files(w, WIDE_CSV, "", READ_CSV ", schema => 'id INT, name STRING', rescuedDataColumn => '_rescued_data')",
+                 "{\"id\":1,\"name\":\"a\",\"r\":null}"
+                 "{\"id\":2,\"name\":\"b\",\"r\":\"{\\\"_c2\\\":\\\"c\\\",\\\"_c3\\\":\\\"d\\\",\\\"_file_path\\\":\\\"file:///in.csv\\\"}\"}"
+                 "{\"id\":null,\"name\":\"e\",\"r\":\"{\\\"id\\\":\\\"x\\\",\\\"_file_path\\\":\\\"file:///in.csv\\\"}\"}"
+                 "{\"id\":4,\"name\":null,\"r\":null}", NULL);
+    /* Columns that the schema leaves out, and one whose case differs, are rescued by their names. */
+    expect_files(w, "ID,name,extra\n1,a,x\n", "", READ_CSV ", schema => 'id INT, name STRING, _rescued_data STRING')",
+                 "{\"id\":null,\"name\":\"a\",\"r\":\"{\\\"ID\\\":\\\"1\\\",\\\"extra\\\":\\\"x\\\",\\\"_file_path\\\":\\\"file:///in.csv\\\"}\"}", NULL);
+    /* What is rescued is not malformed; a row that is too short is. */
+    expect_files(w, WIDE_CSV, "", READ_CSV ", schema => 'id INT, name STRING', rescuedDataColumn => '_rescued_data', mode => 'DROPMALFORMED') WHERE _rescued_data IS NULL",
+                 "{\"id\":1,\"name\":\"a\",\"r\":null}", NULL);
+    expect_files(w, WIDE_CSV, "", READ_CSV ", schema => 'id INT, name STRING', rescuedDataColumn => '_rescued_data', mode => 'FAILFAST')", NULL,
+                 "in.csv:5:1: Malformed records");
+    expect_files(w, WIDE_CSV, "", "SELECT * FROM read_files('{DIR}/in.csv', format => 'csv', header => true, schema => 'id INT, name STRING', mode => 'FAILFAST')", NULL,
+                 "in.csv:3:1: Malformed records");
+    expect_files(w, WIDE_CSV, "", "SELECT id FROM read_files('{DIR}/in.csv', format => 'csv', header => true, schema => 'id INT, name STRING', mode => 'DROPMALFORMED')",
+                 "{\"id\":1}", NULL);
+    expect_files(w, "", "{\"a\":1,\"b\":2}\n{\"a\":\n{\"a\":\"x\"}\n",
+                 "SELECT a, replace(_rescued_data, '{DIR}', '') AS r FROM read_files('{DIR}/in.json', format => 'json', schema => 'a INT, _rescued_data STRING')",
+                 "{\"a\":1,\"r\":\"{\\\"b\\\":2,\\\"_file_path\\\":\\\"file:///in.json\\\"}\"}"
+                 "{\"a\":null,\"r\":\"{\\\"_corrupt_record\\\":\\\"{\\\\\\\"a\\\\\\\":\\\",\\\"_file_path\\\":\\\"file:///in.json\\\"}\"}"
+                 "{\"a\":null,\"r\":\"{\\\"a\\\":\\\"x\\\",\\\"_file_path\\\":\\\"file:///in.json\\\"}\"}", NULL);
+    /* A file source twice in a statement, through a CTE. */
+    expect_files(w, WIDE_CSV, "", "WITH f AS (SELECT * FROM read_files('{DIR}/in.csv', format => 'csv', header => true, schema => 'id INT, name STRING')) "
+                 "SELECT count(*) AS n, (SELECT max(id) FROM f) AS m FROM f JOIN f AS g ON f.id = g.id", "{\"n\":3,\"m\":4}", NULL);
+    expect_files(w, "", "", "SELECT * FROM read_files('{DIR}/in.csv', format => 'csv', badRecordsPath => '/x', schema => 'a INT')", NULL, "badRecordsPath");
+    expect_files(w, "", "", "SELECT * FROM read_files('{DIR}/in.csv', format => 'csv', encoding => 'UTF-16', schema => 'a INT')", NULL, "UTF-16");
+}
+
+static void keep_line(void *ctx, enum log_level level, struct str line)
+{
+    (void)level;
+    buf_str(ctx, line);
+}
+
+static void what_nobody_keeps_is_told(void **state)
+{
+    struct world *w = *state;
+    struct buf said;
+    buf_init(&said);
+    log_set_level(LOG_WARN);
+    log_set_sink(keep_line, &said);
+    expect_files(w, WIDE_CSV, "", "SELECT * FROM read_files('{DIR}/in.csv', format => 'csv', header => true, schema => 'id INT, name STRING')",
+                 "{\"id\":1,\"name\":\"a\"}{\"id\":2,\"name\":\"b\"}{\"id\":null,\"name\":\"e\"}{\"id\":4,\"name\":null}", NULL);
+    log_set_sink(NULL, NULL);
+    assert_non_null(strstr(said.ptr, "rows=1 first_line=3"));
+    assert_non_null(strstr(said.ptr, "line=4 column=id value=x so_far=1"));
+    buf_release(&said);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(what_does_not_fit_is_rescued, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_nobody_keeps_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(tables_hold_what_was_inserted, setup, teardown),
         cmocka_unit_test_setup_teardown(views_keep_their_own_names, setup, teardown),
         cmocka_unit_test_setup_teardown(files_are_read_as_spark_reads_them, setup, teardown),
