@@ -185,6 +185,7 @@ int fs_stat(const char *path, struct fs_stat *out, struct err *err)
         .mtime_us = (int64_t)st.st_mtim.tv_sec * 1000000 + st.st_mtim.tv_nsec / 1000,
         .is_dir = S_ISDIR(st.st_mode),
         .is_file = S_ISREG(st.st_mode),
+        .links = (int64_t)st.st_nlink,
     };
     return 0;
 }
@@ -192,6 +193,12 @@ int fs_stat(const char *path, struct fs_stat *out, struct err *err)
 bool fs_exists(const char *path)
 {
     return access(path, F_OK) == 0;
+}
+
+void fs_touch(const char *path)
+{
+    if (utimensat(AT_FDCWD, path, NULL, 0))
+        return;
 }
 
 static int make_dir(const char *path, struct err *err)

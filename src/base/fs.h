@@ -11,7 +11,7 @@
 
 /* Open flags. */
 enum { FS_READ = 1, FS_WRITE = 2, FS_CREATE = 4, FS_EXCL = 8, FS_APPEND = 16, FS_TRUNC = 32, FS_DIR = 64 };
-struct fs_stat { int64_t size, mtime_us; bool is_dir, is_file; };
+struct fs_stat { int64_t size, mtime_us; bool is_dir, is_file; int64_t links; };
 
 int fs_open(const char *path, int flags, struct err *err) MUST_CHECK;  /* fd; mode 0600/0700 below state */
 int fs_close(int fd);
@@ -27,6 +27,7 @@ int fs_sync_dir(const char *dir, struct err *err) MUST_CHECK;
 int fs_truncate(int fd, int64_t size, struct err *err) MUST_CHECK;
 int fs_stat(const char *path, struct fs_stat *out, struct err *err) MUST_CHECK; /* ERR_NOT_FOUND */
 bool fs_exists(const char *path);
+void fs_touch(const char *path);                             /* its mtime is now; a hint, it cannot fail */
 int fs_mkdirs(const char *path, struct err *err) MUST_CHECK; /* like mkdir -p, 0700 */
 int fs_unlink(const char *path, struct err *err) MUST_CHECK; /* absent is no error */
 int fs_rename(const char *from, const char *to, struct err *err) MUST_CHECK;

@@ -20,7 +20,7 @@ static const char *const remove_members[] = {"path", "partitionValues", "size", 
                                              "deletionVector", "baseRowId", "defaultRowCommitVersion"};
 static const char *const others[] = {"metaData", "protocol", "txn", "domainMetadata", "sidecar"};
 
-struct sidecars { struct arena *arena; char **files; size_t count, cap; };
+struct sidecars { struct arena *arena; struct store_pins *pins; struct store_want *files; size_t count, cap; };
 
 static void put_members(struct buf *sql, const char *column, const struct type *t, const char *const *members,
                         size_t count)
@@ -36,13 +36,15 @@ static void put_members(struct buf *sql, const char *column, const struct type *
     buf_char(sql, '}');
 }
 
-static void put_from(struct buf *sql, char *const *files, size_t count)
+static void put_from(struct buf *sql, const struct store_want *files, size_t count)
 {
+    struct arena *a = arena_new();
     buf_z(sql, " FROM read_parquet([");
     for (size_t i = 0; i < count; i++) {
         buf_z(sql, i ? ", " : "");
-        duck_quote_text(sql, str_z(files[i]));
+        duck_quote_text(sql, str_z(place_of(a, &files[i])));
     }
+    arena_free(a);
     buf_z(sql, count > 1 ? "], union_by_name = true)" : "])");
 }
 
@@ -52,8 +54,13 @@ static int note_sidecar(struct replay *r, struct sidecars *sc, const struct doc 
     if (!path.len)
         return 0;
     sc->files = arena_grow(sc->arena, sc->files, &sc->cap, sc->count + 1, sizeof *sc->files);
-    char *dir = arena_printf(sc->arena, "%s/" LAKE_LOG_DIR "/_sidecars", r->dir);
-    sc->files[sc->count++] = lake_file_path(sc->arena, str_chr(path, '/') < 0 ? dir : r->dir, path);
+    struct store_want *w = &sc->files[sc->count++];
+    if (str_chr(path, '/') < 0)
+        path = str_fmt(sc->arena, LAKE_LOG_DIR "/_sidecars/%.*s", STR_ARGS(path));
+    if (place_want(sc->arena, r->dir, path, -1, w))
+        return 0;
+    char *local = lake_file_path(sc->arena, r->dir, path);
+    *w = (struct store_want){str_cz(sc->arena, path_dir(str_z(local))), str_cz(sc->arena, path_base(str_z(local))), -1, 0};
     return 0;
 }
 
@@ -146,10 +153,18 @@ static const struct type *column_type(struct arena *a, const struct duck_result 
     return NULL;
 }
 
-static int read_parquet_files(struct replay *r, struct sidecars *sc, char *const *files, size_t count,
+/* Brings here what is in a store. */
+static int fetch(struct sidecars *sc, const struct store_want *files, size_t count, struct err *err)
+{
+    return count && store_is_remote(str_z(files[0].root)) ? store_pins_add(sc->pins, files, count, err) : 0;
+}
+
+static int read_parquet_files(struct replay *r, struct sidecars *sc, const struct store_want *files, size_t count,
                               struct duck_conn *c, struct err *err)
 {
     struct buf sql;
+    if (fetch(sc, files, count, err))
+        return -1;
     buf_init(&sql);
     buf_z(&sql, "SELECT *");
     put_from(&sql, files, count);
@@ -188,12 +203,13 @@ static int read_parquet_files(struct replay *r, struct sidecars *sc, char *const
     return rc;
 }
 
-static int read_json_file(struct replay *r, struct sidecars *sc, const char *file, struct err *err)
+static int read_json_file(struct replay *r, struct sidecars *sc, const struct store_want *file, struct err *err)
 {
     struct buf text;
+    struct store *s = store_shared(file->root, err);
     buf_init_max(&text, LAKE_COMMIT_MAX_BYTES);
     struct arena *scratch = arena_new();
-    int rc = fs_read_file(file, LAKE_COMMIT_MAX_BYTES, &text, err);
+    int rc = s ? store_get(s, file->name, LAKE_COMMIT_MAX_BYTES, &text, NULL, err) : -1;
     struct str rest = buf_view(&text), line;
     while (rc == 0 && str_split(&rest, '\n', &line))
         if (str_trim(line).len)
@@ -205,14 +221,15 @@ static int read_json_file(struct replay *r, struct sidecars *sc, const char *fil
 
 int checkpoint_read(struct replay *r, const struct checkpoint *k, struct duck_conn *c, struct err *err)
 {
-    struct sidecars sc = {.arena = arena_new()};
-    int rc = k->json ? read_json_file(r, &sc, k->files[0], err)
+    struct sidecars sc = {.arena = arena_new(), .pins = store_pins_new()};
+    int rc = k->json ? read_json_file(r, &sc, &k->files[0], err)
                      : read_parquet_files(r, &sc, k->files, k->count, c, err);
     if (rc == 0 && sc.count)
         rc = read_parquet_files(r, &sc, sc.files, sc.count, c, err);
     if (rc)
         err_wrap(err, "checkpoint %jd of '%s'", (intmax_t)k->version, r->dir);
     arena_free(sc.arena);
+    store_pins_free(sc.pins);
     r->checkpoint_version = k->version;
     return rc;
 }

@@ -123,15 +123,19 @@ static int make_parquet(struct duck_conn *c, const char *lines, size_t line_byte
     return rc;
 }
 
-static int publish(struct arena *a, const char *log_dir, const char *parquet, const struct counts *n, struct err *err)
+static int publish(struct arena *a, struct store *s, const char *parquet, const struct counts *n, struct err *err)
 {
     struct fs_stat st;
-    char *final = arena_printf(a, "%s/%020jd.checkpoint.parquet", log_dir, (intmax_t)n->version);
-    if (fs_stat(parquet, &st, err) || fs_rename(parquet, final, err) || fs_sync_dir(log_dir, err))
+    char *name = arena_printf(a, LAKE_LOG_DIR "/%020jd.checkpoint.parquet", (intmax_t)n->version);
+    char *log_dir = path_join(a, store_root(s), LAKE_LOG_DIR);
+    if (fs_stat(parquet, &st, err))
+        return -1;
+    if (store_is_local(s) ? fs_rename(parquet, path_join(a, store_root(s), name), err) || fs_sync_dir(log_dir, err)
+                          : store_put_file(s, name, parquet, err))
         return -1;
     char *hint = arena_printf(a, "{\"version\":%jd,\"size\":%jd,\"sizeInBytes\":%jd,\"numOfAddFiles\":%jd}", (intmax_t)n->version,
                               (intmax_t)n->actions, (intmax_t)st.size, (intmax_t)n->adds);
-    return fs_write_file(path_join(a, log_dir, "_last_checkpoint"), str_z(hint), err);
+    return store_put(s, LAKE_LOG_DIR "/_last_checkpoint", str_z(hint), err);
 }
 
 int lake_checkpoint(struct lake_table *t, struct duck_conn *c, struct err *err)
@@ -151,17 +155,20 @@ int lake_checkpoint(struct lake_table *t, struct duck_conn *c, struct err *err)
     struct arena *a = arena_new();
     char id[UUID_TEXT];
     struct err ignored;
-    char *log_dir = path_join(a, t->dir, LAKE_LOG_DIR);
-    char *lines = arena_printf(a, "%s/.%s.json.tmp", log_dir, uuid_make(id));
-    char *parquet = arena_printf(a, "%s/.%s.parquet.tmp", log_dir, id);
-    int rc = buf_check(&text, "a checkpoint", err);
+    char *stage = store_is_local(t->store) ? NULL : store_cache_stage(a, err);
+    char *dir = store_is_local(t->store) ? path_join(a, t->dir, LAKE_LOG_DIR) : stage ? stage : "";
+    char *lines = arena_printf(a, "%s/.%s.json.tmp", dir, uuid_make(id));
+    char *parquet = arena_printf(a, "%s/.%s.parquet.tmp", dir, id);
+    int rc = dir[0] ? buf_check(&text, "a checkpoint", err) : -1;
     if (rc == 0)
         rc = write_lines(lines, buf_view(&text), err);
     if (rc == 0)
         rc = make_parquet(c, lines, longest_line(buf_view(&text)), parquet, err);
     if (rc == 0)
-        rc = publish(a, log_dir, parquet, &n, err);
-    if (fs_unlink(lines, &ignored) || (rc && fs_unlink(parquet, &ignored)))
+        rc = publish(a, t->store, parquet, &n, err);
+    if (stage)
+        store_cache_unstage(stage, NULL);
+    else if (fs_unlink(lines, &ignored) || (rc && fs_unlink(parquet, &ignored)))
         log_err(LOG_WARN, "lake", &ignored);
     if (rc)
         err_wrap(err, "checkpoint %jd of '%s'", (intmax_t)n.version, t->dir);
@@ -174,7 +181,7 @@ int lake_checkpoint(struct lake_table *t, struct duck_conn *c, struct err *err)
 
 static bool log_file_version(const char *name, int64_t *version)
 {
-    struct str s = str_z(name);
+    struct str s = str_from(str_z(name), strlen(LAKE_LOG_DIR) + 1);
     if (s.len <= LAKE_VERSION_DIGITS || s.ptr[LAKE_VERSION_DIGITS] != '.')
         return false;
     return str_i64(str_sub(s, 0, LAKE_VERSION_DIGITS), version);
@@ -187,26 +194,21 @@ int64_t lake_clean_log(struct lake_table *t, struct duck_conn *c, struct err *er
         return -1;
     struct arena *a = arena_new();
     struct segment seg;
-    char **names;
-    char *log_dir = path_join(a, t->dir, LAKE_LOG_DIR);
+    struct store_entry *list;
+    struct store_list_opts all = {.prefix = LAKE_LOG_DIR "/", .flat = true, .look = true};
     int64_t deleted = 0, n = -1;
     int64_t before_us = (time_now_ms() - lake_interval_ms(lake_property(s, "delta.logRetentionDuration"), (int64_t)LOG_DAYS * DAY_MS)) * 1000;
     if (lake_property_bool(s, "delta.enableExpiredLogCleanup", true)) {
-        if (segment_find(a, t->dir, -1, &seg, err) == 0)
-            n = fs_list(a, log_dir, &names, err);
+        if (segment_find(a, t->store, -1, &seg, err) == 0)
+            n = store_list(t->store, a, &all, &list, err);
     } else {
         n = 0;
     }
     for (int64_t i = 0; i < n && deleted >= 0; i++) {
-        struct fs_stat st;
-        struct err ignored;
         int64_t version;
-        char *path = path_join(a, log_dir, names[i]);
-        if (!log_file_version(names[i], &version) || version >= seg.checkpoint.version)
+        if (!log_file_version(list[i].name, &version) || version >= seg.checkpoint.version || list[i].mtime_us >= before_us)
             continue;
-        if (fs_stat(path, &st, &ignored) || st.mtime_us >= before_us)
-            continue;
-        deleted = fs_unlink(path, err) ? -1 : deleted + 1;
+        deleted = store_remove(t->store, list[i].name, err) ? -1 : deleted + 1;
     }
     arena_free(a);
     lake_snapshot_unref(s);

@@ -27,6 +27,10 @@ static bool changes_data(const struct lake_file *files, size_t count)
 
 int commit_sync_folders(struct lake_txn *x, struct err *err)
 {
+    if (!store_is_local(x->table->store)) {
+        x->uploaded = true;
+        return store_cache_upload(x->table->dir, x->dir, x->written, x->written_count, err);
+    }
     struct map *seen = map_new();
     int rc = 0;
     for (size_t i = 0; i < x->written_count && rc == 0; i++) {
@@ -38,18 +42,6 @@ int commit_sync_folders(struct lake_txn *x, struct err *err)
         }
     }
     map_free(seen);
-    return rc;
-}
-
-static int write_temp(const char *path, struct str text, struct err *err)
-{
-    int fd = fs_open(path, FS_WRITE | FS_CREATE | FS_EXCL, err);
-    if (fd < 0)
-        return -1;
-    int rc = fs_write_all(fd, text.ptr, text.len, err);
-    if (rc == 0)
-        rc = fs_sync(fd, err);
-    fs_close(fd);
     return rc;
 }
 
@@ -68,25 +60,25 @@ static void wait_turn(int lost)
     pthread_mutex_unlock(&lock);
 }
 
-/* Links the temporary file to the first free version from *version on. */
-static int link_next(struct lake_txn *x, const char *temp, struct buf *text, int64_t *version, struct err *err)
+/* Publishes the staged text as the first free version from *version on. */
+static int publish_next(struct lake_txn *x, struct store_staged *staged, struct buf *text, int64_t *version, struct err *err)
 {
+    struct store *s = x->table->store;
     int64_t written = *version;
     for (int i = 0; i < LAKE_COMMIT_TRIES; i++) {
-        struct err link_err;
+        char name[COMMIT_NAME];
         if (*version != written && commit_depends_on_version(x)) {
             written = *version;
             buf_clear(text);
             commit_put(text, x, written);
-            if (buf_check(text, "a commit", err) || fs_unlink(temp, err) || write_temp(temp, buf_view(text), err))
+            if (buf_check(text, "a commit", err) || store_restage(s, staged, buf_view(text), err))
                 return -1;
         }
-        if (fs_link(temp, commit_path(x->arena, lake_table_dir(x->table), *version), &link_err) == 0)
-            return 0;
-        if (link_err.code != ERR_EXISTS) {
-            *err = link_err;
-            return -1;
-        }
+        enum store_outcome got = store_publish(s, staged, commit_name(*version, name), err);
+        x->landed = got == STORE_DONE;
+        x->unknown = got == STORE_UNKNOWN;
+        if (got != STORE_EXISTS)
+            return got == STORE_DONE ? 0 : -1;
         wait_turn(i);
         if (conflict_check(x, version, err))
             return -1;
@@ -108,21 +100,12 @@ static int make_log_dir(struct lake_txn *x, const char *log_dir, struct err *err
 
 static int put_if_absent(struct lake_txn *x, struct buf *text, int64_t *version, struct err *err)
 {
-    char id[UUID_TEXT];
-    char *log_dir = path_join(x->arena, lake_table_dir(x->table), LAKE_LOG_DIR);
-    char *temp = arena_printf(x->arena, "%s/.%s.tmp", log_dir, uuid_make(id));
-    struct err ignored;
-    if (make_log_dir(x, log_dir, err))
+    struct store *s = x->table->store;
+    if (store_is_local(s) && make_log_dir(x, path_join(x->arena, x->table->dir, LAKE_LOG_DIR), err))
         return -1;
-    int rc = write_temp(temp, buf_view(text), err);
-    if (rc == 0)
-        rc = link_next(x, temp, text, version, err);
-    if (rc == 0) {
-        x->landed = true;
-        rc = fs_sync_dir(log_dir, err);
-    }
-    if (fs_unlink(temp, &ignored))
-        log_err(LOG_WARN, "lake", &ignored);
+    struct store_staged *staged = store_stage(s, LAKE_LOG_DIR, buf_view(text), err);
+    int rc = staged ? publish_next(x, staged, text, version, err) : -1;
+    store_unstage(s, staged);
     return rc;
 }
 

@@ -20,6 +20,7 @@
  * The cache keeps CACHE_MAX vectors for the whole process, the oldest leaves first; it is the one
  * place of this module that DuckDB's threads share, hence the lock. */
 #include "lake/dv.h"
+#include "lake/place.h"
 #include <pthread.h>
 #include <string.h>
 
@@ -65,7 +66,7 @@ static int z85_get(struct buf *out, struct str text, struct err *err)
 
 /* ---- keys: "i:<z85>" or "<path>|<offset>|<size>" */
 
-static int put_uuid_path(struct buf *out, const char *dir, struct str coded, struct err *err)
+static int put_uuid_path(struct buf *out, struct str coded, struct err *err)
 {
     if (coded.len < UUID_Z85)
         return err_set(err, ERR_CORRUPT, "deletion vector file '%.*s'", STR_ARGS(coded));
@@ -76,11 +77,24 @@ static int put_uuid_path(struct buf *out, const char *dir, struct str coded, str
     int rc = z85_get(&raw, str_from(coded, prefix.len), err);
     if (rc == 0) {
         hex_put(&hex, buf_view(&raw));
-        buf_printf(out, "%s/%.*s%sdeletion_vector_%.8s-%.4s-%.4s-%.4s-%.12s.bin", dir, STR_ARGS(prefix),
+        buf_printf(out, "%.*s%sdeletion_vector_%.8s-%.4s-%.4s-%.4s-%.12s.bin", STR_ARGS(prefix),
                    prefix.len ? "/" : "", hex.ptr, hex.ptr + 8, hex.ptr + 12, hex.ptr + 16, hex.ptr + 20);
     }
     buf_release(&raw);
     buf_release(&hex);
+    return rc;
+}
+
+int lake_dv_file(struct arena *a, const struct lake_dv *dv, struct str *out, struct err *err)
+{
+    struct buf b;
+    *out = dv->storage == 'p' ? dv->path_or_inline : STR_NONE;
+    if (dv->storage != 'u')
+        return 0;
+    buf_init(&b);
+    int rc = put_uuid_path(&b, dv->path_or_inline, err);
+    *out = str_copy(a, buf_view(&b));
+    buf_release(&b);
     return rc;
 }
 
@@ -90,16 +104,16 @@ int lake_dv_key(struct buf *out, const char *dir, const struct lake_dv *dv, stru
         buf_printf(out, "i:%.*s", STR_ARGS(dv->path_or_inline));
         return 0;
     }
-    if (dv->storage == 'u') {
-        if (put_uuid_path(out, dir, dv->path_or_inline, err))
-            return -1;
-    } else if (dv->storage == 'p') {
-        struct arena *a = arena_new();
-        buf_z(out, lake_file_path(a, dir, dv->path_or_inline));
-        arena_free(a);
-    } else {
+    if (dv->storage != 'u' && dv->storage != 'p')
         return err_set(err, ERR_UNSUPPORTED, "deletion vector storage '%c'", dv->storage);
-    }
+    struct arena *a = arena_new();
+    struct str file;
+    int rc = lake_dv_file(a, dv, &file, err);
+    if (rc == 0)
+        buf_z(out, lake_file_path(a, dir, file));
+    arena_free(a);
+    if (rc)
+        return -1;
     buf_printf(out, "|%jd|%jd", (intmax_t)dv->offset, (intmax_t)dv->size_bytes);
     return 0;
 }

@@ -29,7 +29,7 @@ void lake_table_close(struct lake_table *t)
 {
     if (!t)
         return;
-    lake_snapshot_unref(t->latest);
+    snapshot_let_go(t->latest);
     replay_release(&t->replay);
     pthread_mutex_destroy(&t->lock);
     pthread_mutex_destroy(&t->commit_lock);
@@ -42,21 +42,22 @@ const char *lake_table_dir(const struct lake_table *t)
     return t->dir;
 }
 
-static int64_t file_mtime_us(const char *path)
+static int64_t mtime_us(struct store *s, const char *name)
 {
-    struct fs_stat st;
+    struct store_mark mark;
     struct err err;
-    return fs_stat(path, &st, &err) ? -1 : st.mtime_us;
+    return store_look(s, name, &mark, &err) ? -1 : mark.mtime_us;
 }
 
 /* Applies commit `version`: 1 done, 0 there is none, -1 error. */
-static int apply_commit(struct replay *r, struct arena *a, int64_t version, struct err *err)
+static int apply_commit(struct replay *r, struct store *s, int64_t version, struct err *err)
 {
     struct buf text;
     struct err read_err;
-    char *path = commit_path(a, r->dir, version);
+    char name[COMMIT_NAME];
+    struct store_mark mark;
     buf_init_max(&text, LAKE_COMMIT_MAX_BYTES);
-    if (fs_read_file(path, LAKE_COMMIT_MAX_BYTES, &text, &read_err)) {
+    if (store_get(s, commit_name(version, name), LAKE_COMMIT_MAX_BYTES, &text, &mark, &read_err)) {
         buf_release(&text);
         if (read_err.code == ERR_NOT_FOUND)
             return 0;
@@ -68,8 +69,8 @@ static int apply_commit(struct replay *r, struct arena *a, int64_t version, stru
     buf_release(&text);
     if (rc)
         return err_wrap(err, "commit %jd of '%s'", (intmax_t)version, r->dir);
-    r->commit_mtime_us = file_mtime_us(path);
-    int64_t ms = ict_ms >= 0 ? ict_ms : r->commit_mtime_us / 1000;
+    r->commit_mark = mark;
+    int64_t ms = ict_ms >= 0 ? ict_ms : mark.mtime_us / 1000;
     r->timestamp_ms = ms > r->timestamp_ms ? ms : r->timestamp_ms + 1;
     r->version = version;
     return 1;
@@ -78,20 +79,21 @@ static int apply_commit(struct replay *r, struct arena *a, int64_t version, stru
 static int load(struct replay *r, int64_t target, struct duck_conn *c, struct err *err)
 {
     struct segment seg;
+    struct store *s = store_shared(r->dir, err);
     struct arena *a = arena_new();
-    int rc = segment_find(a, r->dir, target, &seg, err);
+    int rc = s ? segment_find(a, s, target, &seg, err) : -1;
     if (rc == 0 && seg.checkpoint.version >= 0) {
+        char name[COMMIT_NAME];
+        struct err gone;
         rc = checkpoint_read(r, &seg.checkpoint, c, err);
         r->version = seg.checkpoint.version;
-        const char *commit = commit_path(a, r->dir, r->version);
-        int64_t us = file_mtime_us(commit);
-        r->commit_mtime_us = us;
-        if (us < 0)
-            us = file_mtime_us(seg.checkpoint.files[0]);
-        r->timestamp_ms = us / 1000;
+        if (store_look(s, commit_name(r->version, name), &r->commit_mark, &gone) == 0)
+            r->timestamp_ms = r->commit_mark.mtime_us / 1000;
+        else
+            r->timestamp_ms = mtime_us(s, seg.checkpoint.files[0].name) / 1000;
     }
     for (int64_t v = seg.first_commit; rc == 0 && v <= seg.last_commit; v++) {
-        int got = apply_commit(r, a, v, err);
+        int got = apply_commit(r, s, v, err);
         if (got == 0)
             err_set(err, ERR_CORRUPT, "commit %jd of '%s' vanished", (intmax_t)v, r->dir);
         rc = got > 0 ? 0 : -1;
@@ -104,43 +106,57 @@ static int reload(struct lake_table *t, struct duck_conn *c, struct err *err)
 {
     replay_release(&t->replay);
     replay_init(&t->replay, t->dir);
-    lake_snapshot_unref(t->latest);
+    snapshot_let_go(t->latest);
     t->latest = NULL;
     t->loaded = load(&t->replay, -1, c, err) == 0;
     return t->loaded ? 0 : -1;
 }
 
+/* Is the log behind us another one now, or ahead of us though its next commit is gone? */
+static int is_behind(struct lake_table *t, struct store *s, bool *behind, struct err *err)
+{
+    struct err gone;
+    struct store_mark mark;
+    char name[COMMIT_NAME];
+    if (store_look(s, commit_name(t->replay.version, name), &mark, &gone) && gone.code != ERR_NOT_FOUND) {
+        *err = gone;
+        return -1;
+    }
+    *behind = mark.mtime_us != t->replay.commit_mark.mtime_us || mark.tag != t->replay.commit_mark.tag;
+    if (*behind || !store_is_local(s)) /* a remote log is looked at once: what is cleaned first is the commit we are at */
+        return 0;
+    int64_t hint_us = mtime_us(s, LAKE_LOG_DIR "/_last_checkpoint");
+    if (hint_us != t->hint_mtime_us) {
+        struct segment seg;
+        struct arena *a = arena_new();
+        *behind = segment_find(a, s, -1, &seg, err) == 0 && seg.last_commit > t->replay.version;
+        arena_free(a);
+    }
+    t->hint_mtime_us = hint_us;
+    return 0;
+}
+
 /* Brings the replay up to the newest commit. */
 static int refresh(struct lake_table *t, struct duck_conn *c, struct err *err)
 {
-    struct arena *a = arena_new();
-    char *hint = arena_printf(a, "%s/" LAKE_LOG_DIR "/_last_checkpoint", t->dir);
-    int got = 0, rc = 0;
+    int got = 0;
+    bool behind = !t->loaded;
+    if (!t->store && !(t->store = store_shared(t->dir, err)))
+        return -1;
     if (t->loaded) {
         do {
-            got = apply_commit(&t->replay, a, t->replay.version + 1, err);
+            got = apply_commit(&t->replay, t->store, t->replay.version + 1, err);
             if (got > 0 && t->latest) {
-                lake_snapshot_unref(t->latest);
+                snapshot_let_go(t->latest);
                 t->latest = NULL;
             }
         } while (got > 0);
         if (got < 0)
             t->loaded = false; /* half applied: the next call starts anew */
-        rc = got;
     }
-    if (rc == 0) {
-        int64_t mtime_us = file_mtime_us(hint);
-        bool behind = !t->loaded || file_mtime_us(commit_path(a, t->dir, t->replay.version)) != t->replay.commit_mtime_us;
-        if (!behind && mtime_us != t->hint_mtime_us) {
-            struct segment seg;
-            behind = segment_find(a, t->dir, -1, &seg, err) == 0 && seg.last_commit > t->replay.version;
-        }
-        t->hint_mtime_us = mtime_us;
-        if (behind)
-            rc = reload(t, c, err);
-    }
-    arena_free(a);
-    return rc;
+    if (got == 0 && t->loaded && is_behind(t, t->store, &behind, err))
+        return -1;
+    return got < 0 ? -1 : behind ? reload(t, c, err) : 0;
 }
 
 struct lake_snapshot *lake_table_latest(struct lake_table *t, struct duck_conn *c, struct err *err)
@@ -150,7 +166,7 @@ struct lake_snapshot *lake_table_latest(struct lake_table *t, struct duck_conn *
     if (refresh(t, c, err) == 0) {
         if (!t->latest) {
             replay_compact(&t->replay);
-            t->latest = replay_snapshot(&t->replay, err);
+            t->latest = snapshot_keep(replay_snapshot(&t->replay, err));
         }
         if (t->latest)
             s = lake_snapshot_ref(t->latest);
@@ -179,31 +195,33 @@ struct lake_snapshot *lake_table_at(struct lake_table *t, struct duck_conn *c, i
 }
 
 /* inCommitTimestamp of a commit, or its mtime. */
-static int64_t commit_time_ms(struct arena *a, const char *dir, int64_t version)
+static int64_t commit_time_ms(struct arena *a, struct store *s, int64_t version)
 {
     struct err err;
     struct buf text;
+    struct store_mark mark = {};
     struct str line = STR_NONE, rest;
+    char name[COMMIT_NAME];
     int64_t ms = -1;
-    char *path = commit_path(a, dir, version);
     buf_init(&text);
-    if (fs_read_file(path, LAKE_COMMIT_MAX_BYTES, &text, &err) == 0) {
+    if (store_get(s, commit_name(version, name), LAKE_COMMIT_MAX_BYTES, &text, &mark, &err) == 0) {
         rest = buf_view(&text);
         str_split(&rest, '\n', &line);
         struct doc *d = str_find(line, STR("inCommitTimestamp")) >= 0 ? doc_json(a, NULL, line, &err) : NULL;
         doc_i64(doc_get(doc_get(d, "commitInfo"), "inCommitTimestamp"), &ms);
     }
     buf_release(&text);
-    return ms >= 0 ? ms : file_mtime_us(path) / 1000;
+    return ms >= 0 ? ms : mark.mtime_us / 1000;
 }
 
 struct lake_snapshot *lake_table_at_time(struct lake_table *t, struct duck_conn *c, struct tp when, struct err *err)
 {
     struct arena *a = arena_new();
     int64_t *versions, found = -1, last_ms = INT64_MIN, earliest_ms = 0;
-    int64_t n = lake_versions(a, t->dir, &versions, err);
+    struct store *s = store_shared(t->dir, err);
+    int64_t n = s ? lake_versions(a, t->dir, &versions, err) : -1;
     for (int64_t i = 0; i < n; i++) {
-        int64_t ms = commit_time_ms(a, t->dir, versions[i]);
+        int64_t ms = commit_time_ms(a, s, versions[i]);
         last_ms = ms > last_ms ? ms : last_ms + 1;
         if (i == 0)
             earliest_ms = last_ms;
@@ -268,15 +286,16 @@ static int change_line(struct arena *a, struct lake_change *ch, struct change_ca
 }
 
 /* 1 read, 0 absent, -1 error */
-static int read_change(struct arena *a, const char *dir, int64_t version, struct lake_change *ch, struct err *err)
+static int read_change(struct arena *a, struct store *s, int64_t version, struct lake_change *ch, struct err *err)
 {
     struct buf text;
     struct err read_err;
     struct change_caps caps = {};
-    char *path = commit_path(a, dir, version);
+    struct store_mark mark;
+    char name[COMMIT_NAME];
     *ch = (struct lake_change){.version = version};
     buf_init_max(&text, LAKE_COMMIT_MAX_BYTES);
-    int rc = fs_read_file(path, LAKE_COMMIT_MAX_BYTES, &text, &read_err);
+    int rc = store_get(s, commit_name(version, name), LAKE_COMMIT_MAX_BYTES, &text, &mark, &read_err);
     if (rc) {
         buf_release(&text);
         if (read_err.code == ERR_NOT_FOUND)
@@ -293,10 +312,10 @@ static int read_change(struct arena *a, const char *dir, int64_t version, struct
     }
     buf_release(&text);
     if (rc)
-        return err_wrap(err, "commit %jd of '%s'", (intmax_t)version, dir);
+        return err_wrap(err, "commit %jd of '%s'", (intmax_t)version, store_root(s));
     int64_t ict = -1;
     doc_i64(doc_get(ch->info, "inCommitTimestamp"), &ict);
-    ch->timestamp_ms = ict >= 0 ? ict : file_mtime_us(path) / 1000;
+    ch->timestamp_ms = ict >= 0 ? ict : mark.mtime_us / 1000;
     return 1;
 }
 
@@ -304,10 +323,11 @@ int64_t lake_changes(struct arena *a, const char *dir, int64_t from, int64_t to,
                      struct err *err)
 {
     size_t count = 0, cap = 0;
+    struct store *s = store_shared(dir, err);
     *out = NULL;
     for (int64_t v = from; v <= to; v++) {
         struct lake_change ch;
-        int got = read_change(a, dir, v, &ch, err);
+        int got = s ? read_change(a, s, v, &ch, err) : -1;
         if (got < 0)
             return -1;
         if (got == 0)
@@ -319,7 +339,7 @@ int64_t lake_changes(struct arena *a, const char *dir, int64_t from, int64_t to,
         return (int64_t)count;
     /* Nothing at `from`: at the head of the log that is no news, below it a hole. */
     struct segment seg;
-    if (segment_find(a, dir, -1, &seg, err))
+    if (segment_find(a, s, -1, &seg, err))
         return -1;
     if (from <= seg.last_commit)
         return err_set(err, ERR_NOT_FOUND,

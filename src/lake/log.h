@@ -36,8 +36,10 @@ struct lake_app_txn { struct str app_id; int64_t version, updated_ms; };
 
 enum lake_mapping { LAKE_MAP_NONE, LAKE_MAP_NAME, LAKE_MAP_ID };
 
+struct store_pins;
 struct lake_snapshot {            /* read-only for everybody but log.c */
-    const char *dir;              /* absolute folder of the table, no slash at the end */
+    const char *dir;              /* absolute folder of the table or its address (store.h), no slash at the end */
+    struct store_pins *pins;      /* remote files that scans of this snapshot fetched */
     int64_t version;
     int64_t timestamp_ms;         /* of the commit: inCommitTimestamp, else the file's mtime */
     struct str id, name, description;

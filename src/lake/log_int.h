@@ -8,6 +8,7 @@
 #ifndef PAYSTREAK_LAKE_LOG_INT_H
 #define PAYSTREAK_LAKE_LOG_INT_H
 #include "lake/log.h"
+#include "lake/place.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -40,7 +41,7 @@ struct lake_meta {
 struct replay {
     char *dir;
     int64_t version, timestamp_ms;        /* version -1: nothing replayed */
-    int64_t commit_mtime_us;              /* of that version's commit file: tells whether it is still the same */
+    struct store_mark commit_mark;        /* of that version's commit file: tells whether it is still the same */
     struct leaf **leaves;
     size_t leaf_count, leaf_cap;
     struct map *files;                    /* file key → struct lake_file */
@@ -63,6 +64,9 @@ void replay_put_file(struct replay *r, struct lake_file *f, bool removed);
 /* Applies a whole commit or JSON checkpoint; *ict_ms gets inCommitTimestamp or -1. */
 int replay_apply_text(struct replay *r, struct str text, int64_t version, int64_t *ict_ms, struct err *err) MUST_CHECK;
 void replay_compact(struct replay *r);     /* if it is worth it */
+/* A handle's own reference, which does not count as a reader. */
+struct lake_snapshot *snapshot_keep(struct lake_snapshot *s);
+void snapshot_let_go(struct lake_snapshot *s); /* NULL is allowed */
 struct lake_snapshot *replay_snapshot(struct replay *r, struct err *err) MUST_CHECK;
 
 /* ---- actions */
@@ -91,7 +95,7 @@ void action_put_protocol_body(struct buf *out, const struct lake_protocol *p);
 /* ---- the log folder */
 struct checkpoint {
     int64_t version;
-    char **files;                         /* full paths, in order of parts */
+    struct store_want *files;             /* in order of parts; sizes only where they are remote */
     size_t count;
     bool json;
 };
@@ -100,8 +104,10 @@ struct segment {                          /* what to read for a version */
     int64_t first_commit, last_commit;    /* last < first: no commit after the checkpoint */
 };
 /* Lists the log. `target` -1: the newest. Errors: ERR_NOT_FOUND, ERR_CORRUPT on gaps. */
-int segment_find(struct arena *a, const char *dir, int64_t target, struct segment *out, struct err *err) MUST_CHECK;
-char *commit_path(struct arena *a, const char *dir, int64_t version);
+int segment_find(struct arena *a, struct store *s, int64_t target, struct segment *out, struct err *err) MUST_CHECK;
+/* "_delta_log/00000000000000000012.json" */
+enum { COMMIT_NAME = 48 };
+const char *commit_name(int64_t version, char out[COMMIT_NAME]);
 /* The version in a commit's file name, or -1. */
 int64_t commit_version(const char *name);
 
@@ -122,6 +128,7 @@ struct lake_table {
     struct replay replay;                 /* the newest version seen */
     bool loaded;
     struct lake_snapshot *latest;         /* of `replay`, one reference; NULL: stale */
+    struct store *store;                  /* shared; NULL: not asked for yet */
     int64_t hint_mtime_us;                /* of _last_checkpoint when we last listed the log */
     pthread_mutex_t commit_lock;          /* commits of this process through this handle take turns */
 };

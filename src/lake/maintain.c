@@ -179,20 +179,19 @@ static bool is_hidden(struct str path)
 static int64_t sweep(struct arena *a, const char *dir, struct map *keep, int64_t before_us, bool dry_run, char ***out,
                      struct err *err)
 {
-    char **names;
-    int64_t n = fs_walk(a, dir, &names, err), count = 0;
+    struct store_entry *list;
+    struct store *s = store_shared(dir, err);
+    int64_t n = s ? store_list(s, a, &(struct store_list_opts){.look = true}, &list, err) : -1, count = 0;
     size_t cap = 0;
     *out = NULL;
     for (int64_t i = 0; i < n; i++) {
-        struct fs_stat st;
-        struct err ignored;
-        char *path = path_join(a, dir, names[i]);
-        if (is_hidden(str_z(names[i])) || map_has(keep, str_z(path)) || fs_stat(path, &st, &ignored) || st.mtime_us >= before_us)
+        const char *name = list[i].name;
+        if (is_hidden(str_z(name)) || map_has(keep, str_z(place_join(a, dir, name))) || list[i].mtime_us >= before_us)
             continue;
-        if (!dry_run && fs_unlink(path, err))
+        if (!dry_run && store_remove(s, name, err))
             return -1;
         *out = arena_grow(a, *out, &cap, (size_t)count + 1, sizeof **out);
-        (*out)[count++] = names[i];
+        (*out)[count++] = (char *)name;
     }
     return n < 0 ? -1 : count;
 }

@@ -5,6 +5,7 @@
  * per appId wins; the last domainMetadata per domain wins, "removed" drops it. A checkpoint is the
  * same actions, already reconciled. */
 #include "lake/log_int.h"
+#include "lake/place.h"
 #include <string.h>
 
 struct snap { /* what is behind a lake_snapshot; `pub` is first */
@@ -13,6 +14,7 @@ struct snap { /* what is behind a lake_snapshot; `pub` is first */
     struct leaf **leaves;
     size_t leaf_count;
     char *dir;
+    atomic_bool kept;             /* one reference is the handle's own */
 };
 
 static struct leaf *leaf_new(void)
@@ -295,6 +297,7 @@ struct lake_snapshot *replay_snapshot(struct replay *r, struct err *err)
     }
     p->leaf_count = r->leaf_count;
     s->dir = p->dir;
+    s->pins = store_pins_new();
     s->version = r->version;
     s->timestamp_ms = r->timestamp_ms;
     s->id = r->meta.id;
@@ -323,11 +326,28 @@ struct lake_snapshot *lake_snapshot_ref(struct lake_snapshot *s)
     return s;
 }
 
+struct lake_snapshot *snapshot_keep(struct lake_snapshot *s)
+{
+    if (s)
+        atomic_store(&((struct snap *)s)->kept, true);
+    return s;
+}
+
+void snapshot_let_go(struct lake_snapshot *s)
+{
+    if (s)
+        atomic_store(&((struct snap *)s)->kept, false);
+    lake_snapshot_unref(s);
+}
+
 void lake_snapshot_unref(struct lake_snapshot *s)
 {
     struct snap *p = (struct snap *)s;
+    if (p && atomic_load(&p->kept)) /* the last reader lets the files go */
+        store_pins_clear(s->pins, &p->refs, 2);
     if (!p || atomic_fetch_sub(&p->refs, 1) != 1)
         return;
+    store_pins_free(s->pins);
     for (size_t i = 0; i < p->leaf_count; i++)
         leaf_unref(p->leaves[i]);
     mem_free(p->leaves);
@@ -384,24 +404,4 @@ struct str lake_physical_name(const struct lake_snapshot *s, const struct type_f
     if (s->mapping == LAKE_MAP_NONE || !f->metadata)
         return f->name;
     return doc_str(doc_get(f->metadata, "delta.columnMapping.physicalName"), f->name);
-}
-
-char *lake_file_path(struct arena *a, const char *dir, struct str logged)
-{
-    struct str p = logged;
-    if (str_starts_z(p, "file:")) {
-        p = str_from(p, 5);
-        while (p.len > 1 && p.ptr[1] == '/')
-            p = str_from(p, 1);
-    }
-    struct buf decoded;
-    buf_init(&decoded);
-    char *path;
-    if (!percent_get(&decoded, p)) {
-        buf_clear(&decoded);
-        buf_str(&decoded, p);
-    }
-    path = decoded.len && decoded.ptr[0] == '/' ? arena_strdup(a, decoded.ptr) : path_join(a, dir, decoded.ptr);
-    buf_release(&decoded);
-    return path;
 }

@@ -336,7 +336,7 @@ static int take_file(struct lake_txn *x, const struct duck_result *r, size_t row
     int rc = o->kind == ROWS_CHANGES ? 0 : stats_put(&text, x->meta.schema, &x->meta, rows, stats, err);
     f.stats = str_copy(x->arena, buf_view(&text));
     buf_clear(&text);
-    size_t prefix = strlen(lake_table_dir(x->table)) + 1;
+    size_t prefix = strlen(x->dir) + 1;
     percent_put(&text, str_z(path + prefix), "/=");
     f.path = str_copy(x->arena, buf_view(&text));
     buf_release(&text);
@@ -392,7 +392,7 @@ int64_t rows_write(struct lake_txn *x, struct str select_sql, const struct rows_
     struct buf sql;
     buf_init(&sql);
     snprintf(mark, sizeof mark, "%016jx", (uintmax_t)random_u64());
-    const char *dir = o->kind == ROWS_CHANGES ? path_join(x->arena, lake_table_dir(x->table), CHANGE_DIR) : lake_table_dir(x->table);
+    const char *dir = o->kind == ROWS_CHANGES ? path_join(x->arena, x->dir, CHANGE_DIR) : x->dir;
     if (settle_schema(x, d, o, err) == 0 && fs_mkdirs(dir, err) == 0) {
         buf_z(&sql, "COPY (");
         if (put_select(x, &sql, d, select_sql, o, err) == 0) {

@@ -17,6 +17,7 @@
 #include "lake/scan.h"
 #include "lake/dv.h"
 #include "lake/log_int.h"
+#include "lake/place.h"
 #include <string.h>
 
 enum { MAX_ARMS = 64, MAX_DEPTH = 100 };
@@ -421,6 +422,8 @@ int lake_scan_files_sql(const struct lake_snapshot *s, const struct lake_file *c
 {
     struct plan p = {.arena = arena_new(), .snap = s, .opts = o, .sql = sql};
     int rc = choose_columns(&p, err);
+    if (rc == 0)
+        rc = place_pin(s->pins, s->dir, files, count, err);
     if (rc == 0) {
         buf_char(sql, '(');
         if (count)

@@ -1,7 +1,7 @@
 /* scan -- a snapshot, or some of its files, as text of a DuckDB relation.
  *
  * The text is a parenthesised SELECT whose columns are the table's, by name, order and type; it
- * can stand in FROM. Files lack columns added later (NULL) and partition columns (constants); with
+ * can stand in FROM, as long as the snapshot is held: remote files are fetched here, and pinned by it. Files lack columns added later (NULL) and partition columns (constants); with
  * column mapping their names differ; deleted rows of deletion vectors are left out. No file: an
  * empty relation of the same columns. Pure but for deletion vectors, which are read when the query runs. */
 #ifndef PAYSTREAK_LAKE_SCAN_H

@@ -6,15 +6,15 @@
  *     00000000000000000010.checkpoint.<uuid>.json|parquet    V2 checkpoint
  *     _last_checkpoint, *.crc, *.compacted.json, _sidecars/  not needed to list
  * The newest complete checkpoint not after the target is taken, then every commit after it, without
- * a gap. _last_checkpoint is only a hint for stores where listing is dear; here the folder is local
- * and the listing is the truth, so a stale or broken hint does no harm. */
+ * a gap. The listing is the truth. _last_checkpoint is a hint where listing is dear: a remote log is listed from
+ * the checkpoint it names, and all of it if that is not there. */
 #include "lake/log_int.h"
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_PARTS = 100000 };
+enum { MAX_PARTS = 100000, HINT_MAX_BYTES = 1 << 20 };
 
-struct parts { int64_t version, total; int64_t seen; char **files; };
+struct parts { int64_t version, total; int64_t seen; struct store_want *files; };
 
 static bool digits(struct str s, size_t n, int64_t *out)
 {
@@ -35,9 +35,10 @@ int64_t commit_version(const char *name)
     return v;
 }
 
-char *commit_path(struct arena *a, const char *dir, int64_t version)
+const char *commit_name(int64_t version, char out[COMMIT_NAME])
 {
-    return arena_printf(a, "%s/" LAKE_LOG_DIR "/%020jd.json", dir, (intmax_t)version);
+    snprintf(out, COMMIT_NAME, LAKE_LOG_DIR "/%020jd.json", (intmax_t)version);
+    return out;
 }
 
 /* "0000000001.0000000003.parquet" */
@@ -50,7 +51,7 @@ static bool part_name(struct str s, int64_t *part, int64_t *total)
 
 struct finder {
     struct arena *arena;
-    const char *log_dir;
+    const char *root;
     int64_t target;
     struct checkpoint best;
     struct parts parts;
@@ -58,30 +59,35 @@ struct finder {
     size_t commit_count, commit_cap;
 };
 
-/* A later candidate of the same version replaces the earlier: names are sorted, V2 after classic. */
-static void take_single(struct finder *f, int64_t version, const char *name, bool json)
+static struct store_want want(const struct finder *f, const struct store_entry *e)
 {
-    f->best = (struct checkpoint){.version = version, .count = 1, .json = json};
-    f->best.files = ARENA_ARRAY(f->arena, char *, 1);
-    f->best.files[0] = path_join(f->arena, f->log_dir, name);
+    return (struct store_want){f->root, e->name, e->size, e->etag.len ? str_hash(e->etag) : 0};
 }
 
-static void take_part(struct finder *f, int64_t version, const char *name, int64_t part, int64_t total)
+/* A later candidate of the same version replaces the earlier: names are sorted, V2 after classic. */
+static void take_single(struct finder *f, int64_t version, const struct store_entry *e, bool json)
+{
+    f->best = (struct checkpoint){.version = version, .count = 1, .json = json};
+    f->best.files = ARENA_ARRAY(f->arena, struct store_want, 1);
+    f->best.files[0] = want(f, e);
+}
+
+static void take_part(struct finder *f, int64_t version, const struct store_entry *e, int64_t part, int64_t total)
 {
     struct parts *p = &f->parts;
     if (p->version != version || p->total != total)
-        *p = (struct parts){version, total, 0, ARENA_ARRAY(f->arena, char *, total)};
-    if (!p->files[part - 1])
+        *p = (struct parts){version, total, 0, ARENA_ARRAY(f->arena, struct store_want, total)};
+    if (!p->files[part - 1].name)
         p->seen++;
-    p->files[part - 1] = path_join(f->arena, f->log_dir, name);
+    p->files[part - 1] = want(f, e);
     if (p->seen == total)
         f->best = (struct checkpoint){version, p->files, (size_t)total, false};
 }
 
-static void look_at(struct finder *f, const char *name)
+static void look_at(struct finder *f, const struct store_entry *e)
 {
     int64_t version, part, total;
-    struct str s = str_z(name);
+    struct str s = str_from(str_z(e->name), strlen(LAKE_LOG_DIR) + 1);
     if (!digits(s, LAKE_VERSION_DIGITS, &version) || (f->target >= 0 && version > f->target))
         return;
     struct str rest = str_from(s, LAKE_VERSION_DIGITS);
@@ -94,11 +100,11 @@ static void look_at(struct finder *f, const char *name)
         return;
     rest = str_from(rest, strlen(".checkpoint."));
     if (str_eqz(rest, "parquet"))
-        take_single(f, version, name, false);
+        take_single(f, version, e, false);
     else if (part_name(rest, &part, &total))
-        take_part(f, version, name, part, total);
+        take_part(f, version, e, part, total);
     else if (rest.len > 37 && (str_ends_z(rest, ".json") || str_ends_z(rest, ".parquet")))
-        take_single(f, version, name, str_ends_z(rest, ".json"));
+        take_single(f, version, e, str_ends_z(rest, ".json"));
 }
 
 static int check_commits(const struct finder *f, const char *dir, struct segment *out, struct err *err)
@@ -121,27 +127,55 @@ static int check_commits(const struct finder *f, const char *dir, struct segment
     return 0;
 }
 
-int segment_find(struct arena *a, const char *dir, int64_t target, struct segment *out, struct err *err)
+/* All of the log from a version on, looked at. Returns how many files, or -1. */
+static int64_t look_at_log(struct finder *f, struct store *s, int64_t from, struct err *err)
+{
+    struct store_entry *list;
+    struct store_list_opts o = {.prefix = LAKE_LOG_DIR "/", .flat = true};
+    if (from > 0)
+        o.from = arena_printf(f->arena, LAKE_LOG_DIR "/%020jd", (intmax_t)from);
+    f->root = store_root(s);
+    int64_t n = store_list(s, f->arena, &o, &list, err);
+    for (int64_t i = 0; i < n; i++)
+        look_at(f, &list[i]);
+    return n;
+}
+
+/* The version that _last_checkpoint names; 0 if there is none that is not after the target. */
+static int64_t hinted(struct arena *a, struct store *s, int64_t target)
+{
+    struct buf text;
+    struct err err;
+    int64_t version = 0;
+    buf_init(&text);
+    if (store_get(s, LAKE_LOG_DIR "/_last_checkpoint", HINT_MAX_BYTES, &text, NULL, &err) ||
+        !doc_i64(doc_get(doc_json(a, NULL, buf_view(&text), &err), "version"), &version) || (target >= 0 && version > target))
+        version = 0;
+    buf_release(&text);
+    return version;
+}
+
+int segment_find(struct arena *a, struct store *s, int64_t target, struct segment *out, struct err *err)
 {
     struct finder f = {.arena = a, .target = target, .best = {.version = -1}, .parts = {.version = -1}};
-    f.log_dir = path_join(a, dir, LAKE_LOG_DIR);
-    char **names;
-    if (!fs_exists(f.log_dir))
-        return err_set(err, ERR_NOT_FOUND, "'%s' is not a Delta table", dir);
-    int64_t n = fs_list(a, f.log_dir, &names, err);
-    if (n < 0)
-        return -1;
-    for (int64_t i = 0; i < n; i++)
-        look_at(&f, names[i]);
-    return check_commits(&f, dir, out, err);
+    int64_t from = store_is_local(s) ? 0 : hinted(a, s, target);
+    int64_t n = look_at_log(&f, s, from, err);
+    if (n >= 0 && from > 0 && f.best.version < from) { /* the hint is wrong */
+        f = (struct finder){.arena = a, .target = target, .best = {.version = -1}, .parts = {.version = -1}};
+        n = look_at_log(&f, s, 0, err);
+    }
+    return n < 0 ? -1 : check_commits(&f, store_root(s), out, err);
 }
 
 bool lake_is_table(const char *dir)
 {
     struct err err;
     struct segment seg;
+    char name[COMMIT_NAME];
     struct arena *a = arena_new();
-    bool is = fs_exists(commit_path(a, dir, 0)) || segment_find(a, dir, -1, &seg, &err) == 0 || err.code == ERR_CORRUPT;
+    struct store *s = store_shared(dir, &err);
+    bool local = s && store_is_local(s);
+    bool is = s && ((local && fs_exists(path_join(a, dir, commit_name(0, name)))) || segment_find(a, s, -1, &seg, &err) == 0 || err.code == ERR_CORRUPT);
     arena_free(a);
     return is;
 }
@@ -149,15 +183,12 @@ bool lake_is_table(const char *dir)
 int64_t lake_versions(struct arena *a, const char *dir, int64_t **out, struct err *err)
 {
     struct finder f = {.arena = a, .target = -1, .best = {.version = -1}, .parts = {.version = -1}};
-    f.log_dir = path_join(a, dir, LAKE_LOG_DIR);
-    char **names;
-    if (!fs_exists(f.log_dir))
-        return err_set(err, ERR_NOT_FOUND, "'%s' is not a Delta table", dir);
-    int64_t n = fs_list(a, f.log_dir, &names, err);
+    struct store *s = store_shared(dir, err);
+    int64_t n = s ? look_at_log(&f, s, 0, err) : -1;
     if (n < 0)
         return -1;
-    for (int64_t i = 0; i < n; i++)
-        look_at(&f, names[i]);
+    if (n == 0)
+        return err_set(err, ERR_NOT_FOUND, "'%s' is not a Delta table", dir);
     *out = f.commits;
     return (int64_t)f.commit_count;
 }

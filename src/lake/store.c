@@ -45,7 +45,7 @@ struct store *store_open(struct str root, const struct store_settings *from, str
         rc = store_azure_open(s, root, from, err);
     else if (store_s3_is(root))
         rc = store_s3_open(s, root, from, err);
-    else if (str_starts_z(root, "/") || str_starts_z(root, "file:"))
+    else if (str_starts_z(root, "file:") || str_find(root, STR("://")) < 0)
         store_file_open(s, root);
     else
         rc = err_set(err, ERR_UNSUPPORTED, "'%.*s' is no address of a store: abfss://, s3:// and folders are", STR_ARGS(root));
@@ -191,7 +191,22 @@ int store_stat(struct store *s, const char *name, struct store_entry *out, struc
     return rc ? err_wrap(err, "'%s/%s'", s->root, name) : 0;
 }
 
-static int get_once(struct store *s, const char *name, int64_t at, int64_t n, size_t max, struct buf *out, int64_t *mtime_us,
+static struct store_mark mark_of(const struct store_entry *e)
+{
+    return (struct store_mark){e->mtime_us, e->etag.len ? str_hash(e->etag) : 0};
+}
+
+int store_look(struct store *s, const char *name, struct store_mark *mark, struct err *err)
+{
+    struct arena *a = arena_new();
+    struct store_entry e = {};
+    int rc = store_stat(s, name, &e, a, err);
+    *mark = rc ? (struct store_mark){-1, 0} : mark_of(&e);
+    arena_free(a);
+    return rc;
+}
+
+static int get_once(struct store *s, const char *name, int64_t at, int64_t n, size_t max, struct buf *out, struct store_mark *mark,
                     struct err *err)
 {
     struct http_client_req q = {.max_body = (int64_t)max};
@@ -201,15 +216,15 @@ static int get_once(struct store *s, const char *name, int64_t at, int64_t n, si
     struct store_entry e;
     struct arena *a = arena_new();
     store_entry_of(a, &res, name, &e);
-    if (mtime_us)
-        *mtime_us = e.mtime_us;
+    if (mark)
+        *mark = mark_of(&e);
     buf_str(out, buf_view(&res.body));
     http_client_res_release(&res);
     arena_free(a);
     return buf_check(out, "an object", err);
 }
 
-static int get(struct store *s, const char *name, int64_t at, int64_t n, size_t max, struct buf *out, int64_t *mtime_us,
+static int get(struct store *s, const char *name, int64_t at, int64_t n, size_t max, struct buf *out, struct store_mark *mark,
                struct err *err)
 {
     size_t before = out->len;
@@ -218,14 +233,14 @@ static int get(struct store *s, const char *name, int64_t at, int64_t n, size_t 
         return -1;
     for (int i = 0; again(i, rc, err); i++) {
         out->len = before;
-        rc = get_once(s, name, at, n, max, out, mtime_us, err);
+        rc = get_once(s, name, at, n, max, out, mark, err);
     }
     return rc ? err_wrap(err, "'%s/%s'", s->root, name) : 0;
 }
 
-int store_get(struct store *s, const char *name, size_t max, struct buf *out, int64_t *mtime_us, struct err *err)
+int store_get(struct store *s, const char *name, size_t max, struct buf *out, struct store_mark *mark, struct err *err)
 {
-    return s->kind ? get(s, name, -1, 0, max, out, mtime_us, err) : store_file_get(s, name, max, out, mtime_us, err);
+    return s->kind ? get(s, name, -1, 0, max, out, mark, err) : store_file_get(s, name, max, out, mark, err);
 }
 
 int store_get_range(struct store *s, const char *name, int64_t at, int64_t n, struct buf *out, struct err *err)

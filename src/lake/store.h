@@ -39,6 +39,9 @@ struct store_entry {
     struct str etag;                      /* empty: the store has none */
 };
 
+/* What tells one object from a later one of the same name. */
+struct store_mark { int64_t mtime_us; uint64_t tag; /* hash of the etag; 0: the store has none */ };
+
 /* Where settings and credentials come from: `get` gives the value of an environment variable's name or
  * NULL. NULL instead of the struct: the environment. */
 struct store_settings { const char *(*get)(void *ctx, const char *name); void *ctx; };
@@ -59,8 +62,10 @@ struct store_list_opts { const char *prefix, *from; bool look, flat; /* flat: no
 int64_t store_list(struct store *s, struct arena *a, const struct store_list_opts *o, struct store_entry **out,
                    struct err *err) MUST_CHECK;
 int store_stat(struct store *s, const char *name, struct store_entry *out, struct arena *a, struct err *err) MUST_CHECK;
-/* The object, at most `max` bytes (ERR_LIMIT); `*mtime_us` (may be NULL) gets its time. */
-int store_get(struct store *s, const char *name, size_t max, struct buf *out, int64_t *mtime_us, struct err *err) MUST_CHECK;
+/* The object, at most `max` bytes (ERR_LIMIT); `*mark` (may be NULL) gets its time. */
+int store_get(struct store *s, const char *name, size_t max, struct buf *out, struct store_mark *mark, struct err *err) MUST_CHECK;
+/* Its mark alone. */
+int store_look(struct store *s, const char *name, struct store_mark *mark, struct err *err) MUST_CHECK;
 /* `n` bytes from `at`, fewer at the end. */
 int store_get_range(struct store *s, const char *name, int64_t at, int64_t n, struct buf *out, struct err *err) MUST_CHECK;
 /* Into a new local file, complete and fsynced under `path` or absent; `size` -1: whatever it is, else ERR_CORRUPT if it differs. */

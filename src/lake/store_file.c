@@ -86,15 +86,15 @@ int store_file_stat(struct store *s, const char *name, struct store_entry *out, 
 
 /* ---- reading */
 
-int store_file_get(struct store *s, const char *name, size_t max, struct buf *out, int64_t *mtime_us, struct err *err)
+int store_file_get(struct store *s, const char *name, size_t max, struct buf *out, struct store_mark *mark, struct err *err)
 {
     struct arena *a = arena_new();
     char *path = path_of(s, a, name);
-    struct store_entry e;
+    struct store_entry e = {0};
     int rc = fs_read_file(path, max, out, err);
-    if (rc == 0 && mtime_us) {
+    if (rc == 0 && mark) {
         rc = look(path, &e, err);
-        *mtime_us = rc ? -1 : e.mtime_us;
+        *mark = (struct store_mark){rc ? -1 : e.mtime_us, 0};
     }
     arena_free(a);
     return rc;

@@ -41,7 +41,7 @@ struct store {
 void store_file_open(struct store *s, struct str root);
 int64_t store_file_list(struct store *s, struct arena *a, const struct store_list_opts *o, struct store_entry **out, struct err *err) MUST_CHECK;
 int store_file_stat(struct store *s, const char *name, struct store_entry *out, struct err *err) MUST_CHECK;
-int store_file_get(struct store *s, const char *name, size_t max, struct buf *out, int64_t *mtime_us, struct err *err) MUST_CHECK;
+int store_file_get(struct store *s, const char *name, size_t max, struct buf *out, struct store_mark *mark, struct err *err) MUST_CHECK;
 int store_file_range(struct store *s, const char *name, int64_t at, int64_t n, struct buf *out, struct err *err) MUST_CHECK;
 int store_file_copy(struct store *s, const char *name, const char *path, bool in, struct err *err) MUST_CHECK;
 int store_file_put(struct store *s, const char *name, struct str bytes, struct err *err) MUST_CHECK;

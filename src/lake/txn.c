@@ -31,6 +31,7 @@ struct lake_txn *lake_txn_begin(struct lake_table *t, struct duck_conn *c, struc
     struct lake_txn *x = NEW(struct lake_txn);
     x->arena = arena_new();
     x->table = t;
+    x->dir = store_is_local(t->store) ? t->dir : store_cache_stage(x->arena, err);
     x->conn = c;
     x->snap = s;
     x->operation = "WRITE";
@@ -50,7 +51,20 @@ struct lake_txn *lake_txn_begin(struct lake_table *t, struct duck_conn *c, struc
         x->meta.provider = STR("parquet");
         x->protocol_changed = true;
     }
-    return x;
+    if (x->dir)
+        return x;
+    lake_txn_end(x);
+    return NULL;
+}
+
+/* Files that no commit names: here and, if they went up already, in the store. */
+static void drop_written(struct lake_txn *x)
+{
+    struct err err;
+    bool remote = !store_is_local(x->table->store);
+    for (size_t i = 0; i < x->written_count; i++)
+        if (remote ? x->uploaded && store_remove(x->table->store, x->written[i] + strlen(x->dir) + 1, &err) : fs_unlink(x->written[i], &err))
+            log_err(LOG_WARN, "lake", &err);
 }
 
 void lake_txn_end(struct lake_txn *x)
@@ -61,9 +75,10 @@ void lake_txn_end(struct lake_txn *x)
     for (size_t i = 0; i < x->temp_count; i++)
         if (duck_execf(x->conn, &err, "DROP TABLE IF EXISTS %.*s", STR_ARGS(x->temps[i])))
             log_err(LOG_WARN, "lake", &err);
-    for (size_t i = 0; i < x->written_count && !x->landed && !x->unknown; i++)
-        if (fs_unlink(x->written[i], &err))
-            log_err(LOG_WARN, "lake", &err);
+    if (!x->landed && !x->unknown)
+        drop_written(x);
+    if (x->dir && !store_is_local(x->table->store))
+        store_cache_unstage(x->dir, x->landed ? x->table->dir : NULL);
     lake_snapshot_unref(x->snap);
     arena_free(x->arena);
     mem_free(x);
@@ -226,4 +241,5 @@ void lake_txn_info(struct lake_txn *x, const char *operation, const struct doc *
     x->operation = arena_strdup(x->arena, operation);
     x->parameters = doc_copy(x->arena, parameters);
     x->metrics = doc_copy(x->arena, metrics);
+    x->own_metrics = false;
 }

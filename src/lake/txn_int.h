@@ -15,6 +15,7 @@ struct txn_domain { struct str name, configuration; bool removed; };
 struct lake_txn {
     struct arena *arena;
     struct lake_table *table;
+    const char *dir;                  /* where its files are made: the table's folder, or a stage of the cache */
     struct duck_conn *conn;
     struct lake_snapshot *snap;       /* NULL: no table yet */
     struct lake_meta meta;            /* what the commit leaves */
@@ -34,6 +35,7 @@ struct lake_txn {
     size_t domain_count, domain_cap;
     char **written;                   /* full paths of files made here */
     size_t written_count, written_cap;
+    bool uploaded;                    /* they began to go up to the store */
     int64_t rows, bytes;
     const char *operation;
     const struct doc *parameters, *metrics;

@@ -65,9 +65,9 @@ static int show(struct buf *b, int rc)
 static int on_get(struct tool *t, struct str arg, struct err *err)
 {
     struct buf b;
-    int64_t us;
+    struct store_mark mark;
     buf_init(&b);
-    return show(&b, store_get(t->store, word(t, &arg), 1 << 20, &b, &us, err));
+    return show(&b, store_get(t->store, word(t, &arg), 1 << 20, &b, &mark, err));
 }
 
 static int on_range(struct tool *t, struct str arg, struct err *err)

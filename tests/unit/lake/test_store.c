@@ -76,7 +76,6 @@ static void test_addresses(void **state)
         {"https://acct.blob.core.windows.net/c/t?sv=1", NULL, NULL, ERR_INPUT},
         {"s3:///t", NULL, NULL, ERR_INPUT},
         {"https://example.com/c/t", NULL, NULL, ERR_UNSUPPORTED},
-        {"relative/t", NULL, NULL, ERR_UNSUPPORTED},
         {"gs://b/t", NULL, NULL, ERR_UNSUPPORTED},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {

@@ -1,0 +1,78 @@
+/* place.c -- see place.h.
+ *
+ * A logged path is a URI: relative to the table, `file:` and the like, or the address of an object, whose
+ * store is then opened on the folder it lies in. */
+#include "lake/place.h"
+#include <string.h>
+
+static struct str decoded(struct arena *a, struct str logged)
+{
+    struct buf b;
+    buf_init(&b);
+    if (!percent_get(&b, logged)) {
+        buf_clear(&b);
+        buf_str(&b, logged);
+    }
+    struct str out = str_copy(a, buf_view(&b));
+    buf_release(&b);
+    return out;
+}
+
+static bool split_address(struct arena *a, struct str address, int64_t size, struct store_want *out)
+{
+    int64_t slash = str_rchr(address, '/');
+    *out = (struct store_want){str_cz(a, str_sub(address, 0, (size_t)slash)), str_cz(a, str_from(address, (size_t)slash + 1)), size, 0};
+    return true;
+}
+
+bool place_want(struct arena *a, const char *dir, struct str logged, int64_t size, struct store_want *out)
+{
+    if (str_chr(logged, ':') > 0 && store_is_remote(logged))
+        return split_address(a, decoded(a, logged), size, out);
+    if (!store_is_remote(str_z(dir)) || str_starts_z(logged, "file:") || str_starts_z(logged, "/"))
+        return false;
+    *out = (struct store_want){dir, decoded(a, logged).ptr, size, 0};
+    return true;
+}
+
+char *place_of(struct arena *a, const struct store_want *w)
+{
+    return store_is_remote(str_z(w->root)) ? store_cache_path(a, w) : path_join(a, w->root, w->name);
+}
+
+char *place_join(struct arena *a, const char *dir, const char *name)
+{
+    return place_of(a, &(struct store_want){dir, name, -1, 0});
+}
+
+char *lake_file_path(struct arena *a, const char *dir, struct str logged)
+{
+    struct store_want w;
+    if (place_want(a, dir, logged, -1, &w))
+        return store_cache_path(a, &w);
+    if (str_starts_z(logged, "file:")) {
+        logged = str_from(logged, 5);
+        while (logged.len > 1 && logged.ptr[1] == '/')
+            logged = str_from(logged, 1);
+    }
+    struct str path = decoded(a, logged);
+    return path.len && path.ptr[0] == '/' ? (char *)path.ptr : path_join(a, dir, path.ptr);
+}
+
+int place_pin(struct store_pins *pins, const char *dir, const struct lake_file *const *files, size_t count, struct err *err)
+{
+    struct arena *a = arena_new();
+    struct store_want *wants = ARENA_ARRAY(a, struct store_want, 2 * count);
+    size_t n = 0;
+    int rc = 0;
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        struct str dv;
+        n += place_want(a, dir, files[i]->path, files[i]->size > 0 ? files[i]->size : -1, &wants[n]);
+        if (files[i]->dv.storage && files[i]->dv.storage != 'i' && (rc = lake_dv_file(a, &files[i]->dv, &dv, err)) == 0)
+            n += place_want(a, dir, dv, -1, &wants[n]);
+    }
+    if (rc == 0 && n)
+        rc = store_pins_add(pins, wants, n, err);
+    arena_free(a);
+    return rc;
+}

@@ -1,0 +1,19 @@
+/* place -- where a table's files are: below its folder, elsewhere on the disk, or in a store.
+ *
+ * A table lies at a local folder or at an address of store.h; either is its `dir`. DuckDB reads local files
+ * only, so that the local path of a remote file is the cache's (store_cache.h), where it is while it is pinned. */
+#ifndef PAYSTREAK_LAKE_PLACE_H
+#define PAYSTREAK_LAKE_PLACE_H
+#include "lake/log.h"
+#include "lake/store_cache.h"
+
+/* Is the file of a logged path (percent-encoded, relative or absolute) in a store? Then what to ask it for. */
+bool place_want(struct arena *a, const char *dir, struct str logged, int64_t size, struct store_want *out);
+/* The local path of `name` (not encoded) below `dir`, and that of an object or file. */
+char *place_of(struct arena *a, const struct store_want *w);
+char *place_join(struct arena *a, const char *dir, const char *name);
+/* Fetches and pins what of the files and their deletion vectors is in a store. */
+int place_pin(struct store_pins *pins, const char *dir, const struct lake_file *const *files, size_t count, struct err *err) MUST_CHECK;
+/* A deletion vector's file, as a logged path relative to the table or absolute; empty for inline ones. */
+int lake_dv_file(struct arena *a, const struct lake_dv *dv, struct str *out, struct err *err) MUST_CHECK;
+#endif
