@@ -46,7 +46,7 @@ static const struct feature {
     {"icebergCompatV2", true, false, false, 0, 0, NULL, "delta.enableIcebergCompatV2"},
     {"icebergWriterCompatV1", true, false, false, 0, 0, NULL, "delta.enableIcebergWriterCompatV1"},
     {"variantType", true, true, true, 0, 0, NULL, NULL},
-    {"variantType-preview", false, false, true, 0, 0, NULL, NULL},
+    {"variantType-preview", true, false, true, 0, 0, NULL, NULL},
     {"variantShredding", true, true, true, 0, 0, NULL, NULL},
     {"variantShredding-preview", true, true, true, 0, 0, NULL, NULL},
 };

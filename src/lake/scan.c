@@ -13,11 +13,15 @@
  * prunes by. Past MAX_ARMS values the files are joined by name with a list of their values instead.
  * Files with a deletion vector are always read that way, with the vector's key in the list: the
  * function lake_dv(key, row) says whether a row is deleted (dv.c).
+ * VARIANT. Files of older writers hold the struct {metadata, value} without Parquet's annotation, and
+ * DuckDB then sees a plain struct. Their footers tell, so tables with such columns are asked for them;
+ * those files are arms of their own, read as structs and decoded by variant_bytes_to_variant().
  * A path is given to DuckDB with its glob characters in brackets. */
 #include "lake/scan.h"
 #include "lake/dv.h"
 #include "lake/log_int.h"
 #include "lake/place.h"
+#include "lake/parquet_footer.h"
 #include <string.h>
 
 enum { MAX_ARMS = 64, MAX_DEPTH = 100 };
@@ -35,6 +39,7 @@ struct plan {
     struct out_col *cols;
     size_t count;
     bool mapped, json_variants;
+    bool bare_variants;           /* of the arms that are being written: not annotated in the files */
     struct buf *sql;
 };
 
@@ -45,10 +50,10 @@ struct group { struct str key; const struct lake_file **files; size_t count, cap
 /* Do values of `t` differ in names or form from those in files? */
 static bool renamed(const struct plan *p, const struct type *t, int depth)
 {
-    if ((!p->mapped && !p->json_variants) || depth > MAX_DEPTH)
+    if ((!p->mapped && !p->json_variants && !p->bare_variants) || depth > MAX_DEPTH)
         return false;
     if (t->kind == TYPE_VARIANT)
-        return p->json_variants;
+        return p->json_variants || p->bare_variants;
     for (size_t i = 0; i < t->field_count; i++)
         if (!str_eq(lake_physical_name(p->snap, &t->fields[i]), t->fields[i].name) ||
             renamed(p, t->fields[i].type, depth + 1))
@@ -79,7 +84,7 @@ static void put_physical_type(const struct plan *p, struct buf *out, const struc
         put_physical_type(p, out, t->element);
         buf_char(out, ')');
     } else if (t->kind == TYPE_VARIANT) {
-        type_write_duck(out, t);
+        buf_z(out, p->bare_variants ? "STRUCT(metadata BLOB, \"value\" BLOB)" : "VARIANT");
     } else {
         put_physical_type(p, out, t->element);
         buf_z(out, "[]");
@@ -115,7 +120,8 @@ static void put_renamed(const struct plan *p, struct buf *out, const struct type
         put_renamed(p, out, t->element, arena_printf(p->arena, "%s.value", var), depth + 1);
         buf_z(out, ")))");
     } else if (t->kind == TYPE_VARIANT) {
-        buf_printf(out, "CAST(%s AS JSON)", expr);
+        const char *variant = p->bare_variants ? arena_printf(p->arena, "variant_bytes_to_variant((%s).metadata || (%s).\"value\")", expr, expr) : expr;
+        buf_printf(out, p->json_variants ? "CAST(%s AS JSON)" : "%s", variant);
     } else {
         buf_printf(out, "list_transform(%s, lambda %s: ", expr, var);
         put_renamed(p, out, t->element, var, depth + 1);
@@ -123,7 +129,7 @@ static void put_renamed(const struct plan *p, struct buf *out, const struct type
     }
 }
 
-static void put_path(struct buf *out, struct str path)
+void lake_put_path(struct buf *out, struct str path)
 {
     struct buf b;
     buf_init(&b);
@@ -179,7 +185,7 @@ static void put_files(const struct plan *p, const struct lake_file *const *files
     buf_z(sql, "read_parquet([");
     for (size_t i = 0; i < count; i++) {
         buf_z(sql, i ? ", " : "");
-        put_path(sql, str_z(lake_file_path(p->arena, p->snap->dir, files[i]->path)));
+        lake_put_path(sql, str_z(lake_file_path(p->arena, p->snap->dir, files[i]->path)));
     }
     buf_z(sql, "], schema = MAP {");
     for (size_t i = 0; i < p->count; i++) {
@@ -205,6 +211,15 @@ static void put_files(const struct plan *p, const struct lake_file *const *files
     buf_z(sql, "})");
 }
 
+/* CHAR(n) reads as n characters, as Spark pads it; files hold it as it was written. The expression
+ * stands in the text from `from` on. */
+static void pad_char(const struct plan *p, size_t from, int length)
+{
+    char *expr = arena_strdup(p->arena, p->sql->ptr + from);
+    p->sql->ptr[p->sql->len = from] = '\0';
+    buf_printf(p->sql, "CASE WHEN length(%s) < %d THEN rpad(%s, %d, ' ') ELSE %s END", expr, length, expr, length, expr);
+}
+
 /* The select list. `f`: partition values are constants of this file; NULL: columns v0, v1 … */
 static void put_list(const struct plan *p, const struct lake_file *f)
 {
@@ -212,6 +227,7 @@ static void put_list(const struct plan *p, const struct lake_file *f)
     for (size_t i = 0; i < p->count; i++) {
         const struct out_col *c = &p->cols[i];
         buf_z(sql, i ? ", " : "");
+        size_t from = sql->len;
         if (c->is_void) {
             put_null(sql, c->field->type);
         } else if (c->partition && f) {
@@ -225,6 +241,8 @@ static void put_list(const struct plan *p, const struct lake_file *f)
         } else {
             put_renamed(p, sql, c->field->type, arena_printf(p->arena, "c%zu", i), 0);
         }
+        if (c->field->type->kind == TYPE_CHAR)
+            pad_char(p, from, c->field->type->precision);
         buf_z(sql, " AS ");
         duck_quote_ident(sql, c->field->name);
     }
@@ -335,6 +353,46 @@ static size_t group_files(const struct plan *p, const struct lake_file *const *f
     return groups;
 }
 
+/* ---- variants that files do not call so */
+
+static bool has_variant(const struct type *t, int depth)
+{
+    if (t->kind == TYPE_VARIANT || depth > MAX_DEPTH)
+        return t->kind == TYPE_VARIANT;
+    for (size_t i = 0; i < t->field_count; i++)
+        if (has_variant(t->fields[i].type, depth + 1))
+            return true;
+    return (t->element && has_variant(t->element, depth + 1)) || (t->key && has_variant(t->key, depth + 1));
+}
+
+static bool child_named(const struct parquet_schema *s, size_t group, size_t last, const char *name)
+{
+    for (size_t i = group + 1; i <= last && i < s->count; i++)
+        if (str_eqz(s->items[i].name, name))
+            return true;
+    return false;
+}
+
+/* 1 if the file's variants are plain structs, 0 if not, -1 ERR_UNSUPPORTED. */
+static int is_bare(const struct plan *p, const struct lake_file *f, struct err *err)
+{
+    struct parquet_schema s;
+    struct err ignored;
+    bool bare = false;
+    if (parquet_schema_read(p->arena, lake_file_path(p->arena, p->snap->dir, f->path), &s, &ignored))
+        return 0; /* DuckDB will say what is wrong with it */
+    for (size_t i = 0; i < s.count; i++) {
+        size_t children = (size_t)s.items[i].children;
+        if (s.items[i].is_variant)
+            return 0;
+        bool pair = children >= 2 && children <= 3 && child_named(&s, i, i + 2, "metadata") && child_named(&s, i, i + 2, "value");
+        if (pair && children == 3 && child_named(&s, i, s.count, "typed_value"))
+            return err_set(err, ERR_UNSUPPORTED, "the file '%.*s' has a shredded VARIANT without Parquet's annotation VARIANT", STR_ARGS(f->path));
+        bare = bare || (pair && children == 2);
+    }
+    return bare;
+}
+
 static int put_arms(const struct plan *p, const struct lake_file *const *files, size_t count, struct err *err)
 {
     const struct lake_file **plain = ARENA_ARRAY(p->arena, const struct lake_file *, count);
@@ -361,6 +419,32 @@ static int put_arms(const struct plan *p, const struct lake_file *const *files, 
         return 0;
     buf_z(p->sql, plain_count ? " UNION ALL " : "");
     return put_joined_arm(p, with_dv, dv_count, true, err);
+}
+
+static int put_all_arms(struct plan *p, const struct lake_file *const *files, size_t count, struct err *err)
+{
+    bool variants = false;
+    for (size_t i = 0; i < p->count; i++)
+        variants = variants || has_variant(p->cols[i].field->type, 0);
+    if (!variants)
+        return put_arms(p, files, count, err);
+    const struct lake_file **kinds[2] = {ARENA_ARRAY(p->arena, const struct lake_file *, count), ARENA_ARRAY(p->arena, const struct lake_file *, count)};
+    size_t counts[2] = {0, 0};
+    for (size_t i = 0; i < count; i++) {
+        int bare = is_bare(p, files[i], err);
+        if (bare < 0)
+            return -1;
+        kinds[bare][counts[bare]++] = files[i];
+    }
+    for (int bare = 0; bare < 2; bare++) {
+        if (!counts[bare])
+            continue;
+        buf_z(p->sql, bare && counts[0] ? " UNION ALL " : "");
+        p->bare_variants = bare;
+        if (put_arms(p, kinds[bare], counts[bare], err))
+            return -1;
+    }
+    return 0;
 }
 
 /* ---- the relation */
@@ -427,7 +511,7 @@ int lake_scan_files_sql(const struct lake_snapshot *s, const struct lake_file *c
     if (rc == 0) {
         buf_char(sql, '(');
         if (count)
-            rc = put_arms(&p, files, count, err);
+            rc = put_all_arms(&p, files, count, err);
         else
             put_empty(&p);
         buf_char(sql, ')');

@@ -24,6 +24,8 @@ int lake_scan_sql(const struct lake_snapshot *s, const struct lake_scan *o, stru
 /* Some files, e.g. the adds of a lake_change, read with the snapshot's schema. */
 int lake_scan_files_sql(const struct lake_snapshot *s, const struct lake_file *const *files, size_t count,
                         const struct lake_scan *o, struct buf *sql, struct err *err) MUST_CHECK;
+/* A path as a quoted text for DuckDB's file functions: its glob characters in brackets. */
+void lake_put_path(struct buf *out, struct str path);
 /* The schema's columns as an empty relation. */
 void lake_empty_sql(const struct type *schema, struct buf *sql);
 #endif
