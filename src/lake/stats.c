@@ -179,6 +179,19 @@ int stats_put(struct buf *out, const struct type *schema, const struct lake_meta
     return buf_check(out, "file statistics", err);
 }
 
+struct str stats_loosened(struct arena *a, struct str stats, int64_t physical_rows)
+{
+    stats = str_trim(stats);
+    if (stats.len < 3 || stats.ptr[stats.len - 1] != '}')
+        return str_fmt(a, "{\"numRecords\":%jd,\"tightBounds\":false}", (intmax_t)physical_rows);
+    if (str_find(stats, STR("\"tightBounds\":false")) >= 0)
+        return stats;
+    int64_t tight = str_find(stats, STR(",\"tightBounds\":true"));
+    if (tight >= 0)
+        stats = str_fmt(a, "%.*s%.*s", (int)tight, stats.ptr, STR_ARGS(str_from(stats, (size_t)tight + sizeof ",\"tightBounds\":true" - 1)));
+    return str_fmt(a, "%.*s,\"tightBounds\":false}", (int)stats.len - 1, stats.ptr);
+}
+
 struct str stats_partition_value(struct arena *a, const struct type *t, struct str text)
 {
     if (t->kind != TYPE_TIMESTAMP)
