@@ -35,10 +35,10 @@ static int dir_of_uri(struct arena *a, const struct cli_args *args, struct str u
     int rc = cli_bind_all(names, a, args, err);
     if (rc == 0)
         rc = resolve_name(names, a, uri, &at, err);
-    if (rc == 0 && at.kind != RESOLVED_LOCAL)
+    if (rc == 0 && at.kind != RESOLVED_LOCAL && at.kind != RESOLVED_STORE)
         rc = err_set(err, ERR_UNSUPPORTED, "a table cannot lie at '%.*s': it is not served here; bind it to a folder", STR_ARGS(uri));
     if (rc == 0)
-        *dir = without_slashes(a, at.path);
+        *dir = without_slashes(a, at.kind == RESOLVED_STORE ? at.url : at.path);
     resolve_free(names);
     return rc;
 }

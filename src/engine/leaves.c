@@ -27,6 +27,10 @@ int session_localize(void *ctx, struct arena *a, struct str location, char **dir
     struct resolved where;
     if (resolve_name(e->names, a, location, &where, err))
         return -1;
+    if (where.kind == RESOLVED_STORE) {
+        *dir = arena_strdup(a, where.url);
+        return 0;
+    }
     if (where.kind != RESOLVED_LOCAL)
         return err_set(err, ERR_UNSUPPORTED, "a table cannot lie at '%.*s': it is not served here; bind it to a folder",
                        STR_ARGS(location));

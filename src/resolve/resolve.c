@@ -12,7 +12,7 @@
 struct binding {
     char *from;       /* scheme and host in lower case, no slash at the end */
     enum resolved_kind kind;
-    char *to;         /* LOCAL, GIT: absolute folder or file; HTTP: URL without slash at the end */
+    char *to;         /* LOCAL, GIT: absolute folder or file; HTTP, STORE: URL without slash at the end; STORE: NULL: the name itself */
     char *ref;        /* GIT: from ?ref=, or NULL */
 };
 
@@ -222,6 +222,17 @@ static char *bound_folder(const struct resolver_names *r, struct str path)
     return p;
 }
 
+/* Addresses of object stores, and the words that say "the name itself". */
+static bool is_store(struct str to)
+{
+    static const char *const schemes_of[] = {"abfss://", "abfs://", "wasbs://", "wasb://", "s3://", "s3a://", "azure+http://", "azure+https://",
+                                             "dfs+http://", "dfs+https://", "s3+http://", "s3+https://"};
+    for (size_t i = 0; i < COUNT_OF(schemes_of); i++)
+        if (str_starts_z(to, schemes_of[i]))
+            return true;
+    return str_eqz(to, "azure:") || str_eqz(to, "s3:");
+}
+
 static int read_target(const struct resolver_names *r, struct str to, struct binding *b,
                        struct err *err)
 {
@@ -236,9 +247,14 @@ static int read_target(const struct resolver_names *r, struct str to, struct bin
         b->to = bound_folder(r, str_from(to, 5));
         return 0;
     }
+    if (is_store(to)) {
+        b->kind = RESOLVED_STORE;
+        b->to = str_find(to, STR("://")) < 0 ? NULL : without_end_slash(str_dup(to));
+        return 0;
+    }
     if (!str_starts_z(to, "git+file:"))
         return err_set(err, ERR_INPUT,
-                       "a binding leads to file://, git+file:// or https://, not to '%.*s'",
+                       "a binding leads to file://, git+file://, https:// or an object store, not to '%.*s'",
                        STR_ARGS(to));
     path = until_any(str_from(to, 9), "?");
     query = str_from(to, 9 + path.len);
@@ -262,7 +278,7 @@ int resolve_bind(struct resolver_names *r, struct str from_to, struct err *err)
     else if (at <= 0)
         err_set(err, ERR_INPUT,
                 "'%.*s' is no binding: write FROM=TO, with TO as file:///path, "
-                "git+file:///path?ref=REF or https://host/path",
+                "git+file:///path?ref=REF, https://host/path, azure: or s3:",
                 STR_ARGS(from_to));
     else if (memchr(from_to.ptr, 0, from_to.len))
         err_set(err, ERR_INPUT, "a binding holds a NUL byte");
@@ -343,11 +359,28 @@ static int bound_git(struct look *l, const struct binding *b, struct str rest)
     return resolve_clean(l->a, l->name, rest, &out->path, l->err);
 }
 
+/* The rest of a name keeps its spelling but for "..", empty parts and, of a URL, its encoding and query. */
+static int bound_store(struct look *l, const struct binding *b, struct str rest)
+{
+    const char *clean;
+    bool http = str_starts_z(l->name, "http");
+    struct str base = b->to ? str_z(b->to) : str_sub(l->name, 0, l->name.len - rest.len);
+    if (http)
+        rest = until_any(rest, "?#");
+    if ((http && decoded(l, rest, &rest)) || resolve_clean(l->a, l->name, rest, &clean, l->err))
+        return -1;
+    l->out->kind = RESOLVED_STORE;
+    l->out->url = arena_printf(l->a, "%.*s%s%s", STR_ARGS(base), clean[0] ? "/" : "", clean);
+    return 0;
+}
+
 static int bound(struct look *l, const struct binding *b)
 {
     struct str rest = str_from(l->name, strlen(b->from));
     const char *rel;
     l->out->bound = true;
+    if (b->kind == RESOLVED_STORE)
+        return bound_store(l, b, rest);
     if (b->kind == RESOLVED_HTTP) {
         l->out->kind = RESOLVED_HTTP;
         l->out->url = arena_printf(l->a, "%s%.*s", b->to, STR_ARGS(rest));
@@ -534,7 +567,7 @@ static int refuse(struct look *l, const char *what)
 {
     return err_set(l->err, ERR_UNSUPPORTED,
                    "'%.*s' names %s, which is not reached unless bound; bind it to what answers "
-                   "here: FROM=file:///path, git+file:///path?ref=REF or https://host/path",
+                   "here: FROM=file:///path, git+file:///path?ref=REF, https://host/path, or azure: or s3: for the real one",
                    STR_ARGS(l->name), what);
 }
 

@@ -15,7 +15,9 @@
  *
  * Bindings, FROM=TO, come before all of these. The longest FROM that is a whole-segment prefix of
  * the name wins; of equal ones the one added last. TO is file:///P (file://./P and file:P/… are
- * relative to PROJECT), git+file:///P[?ref=R], or http(s)://…. The rest of the name is appended.
+ * relative to PROJECT), git+file:///P[?ref=R], http(s)://…, or an object store: an address of one (abfss://…,
+ * wasbs://…, s3://…, azure+http(s)://HOST/ACCT/C/P, s3+http(s)://HOST/BUCKET/P), or `azure:` or `s3:` alone, which says that
+ * the name is its own address, for real. The rest of the name is appended.
  * Without ?ref= a Git binding takes the branch that FROM names, if the repository has it, else HEAD;
  * a FROM that stops before the branch (…/O/R) leaves the branch to the name.
  *
@@ -32,7 +34,7 @@
 #define PAYSTREAK_RESOLVE_RESOLVE_H
 #include "base/base.h"
 
-enum resolved_kind { RESOLVED_LOCAL, RESOLVED_GIT, RESOLVED_HTTP, RESOLVED_HUB };
+enum resolved_kind { RESOLVED_LOCAL, RESOLVED_GIT, RESOLVED_HTTP, RESOLVED_HUB, RESOLVED_STORE };
 
 /* Where a name leads. Strings live in the arena given to resolve_name(); those that a kind does
  * not use are NULL. */
@@ -43,7 +45,7 @@ struct resolved {
     const char *path;         /* LOCAL: absolute path; GIT: path in the tree, "" is its top */
     const char *repo;         /* GIT: the repository's folder */
     const char *ref;          /* GIT: branch, tag or commit; "HEAD" */
-    const char *url;          /* HTTP */
+    const char *url;          /* HTTP; STORE: the address, as lake/store.h reads it */
     const char *name_space;   /* HUB: "ns" of ns.servicebus.windows.net, lower case */
     const char *hub;          /* HUB: the entity path, "" if the name has none */
     const char *account;      /* LOCAL storage names: the account … */

@@ -102,6 +102,31 @@ static void other_kinds(void **state)
     assert_string_equal(at.url, "https://example.com/a?b=c");
 }
 
+static void stores(void **state)
+{
+    (void)state;
+    static const struct { const char *bind, *name, *url; } rows[] = {
+        {"abfss://real@acct.dfs.core.windows.net=azure:", "abfss://real@ACCT.dfs.core.windows.net/a/b/", "abfss://real@ACCT.dfs.core.windows.net/a/b"},
+        {"abfss://real@acct.dfs.core.windows.net=azure:", "abfss://real@acct.dfs.core.windows.net", "abfss://real@acct.dfs.core.windows.net"},
+        {"abfss://dev@acct.dfs.core.windows.net=azure+http://127.0.0.1:10000/devstoreaccount1/dev", "abfss://dev@acct.dfs.core.windows.net/t 1",
+         "azure+http://127.0.0.1:10000/devstoreaccount1/dev/t 1"},
+        {"s3://mine=s3:", "s3://mine/x/y", "s3://mine/x/y"},
+        {"s3://minio=s3+http://127.0.0.1:9000/other", "s3://minio/x", "s3+http://127.0.0.1:9000/other/x"},
+        {"https://web.blob.core.windows.net=azure:", "https://web.blob.core.windows.net/c/a%20b?sv=1", "https://web.blob.core.windows.net/c/a b"},
+        {"/mnt/lake=s3://b/lake", "/mnt/lake/t", "s3://b/lake/t"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct err err = {};
+        assert_int_equal(resolve_bind(w.r, str_z(rows[i].bind), &err), 0);
+        struct resolved at = ok(rows[i].name);
+        assert_int_equal(at.kind, RESOLVED_STORE);
+        assert_true(at.bound);
+        assert_string_equal(at.url, rows[i].url);
+    }
+    assert_int_equal(bad("s3://mine/../x").code, ERR_INPUT);
+    assert_int_equal(bad("s3://elsewhere/x").code, ERR_UNSUPPORTED);
+}
+
 static void refused(void **state)
 {
     (void)state;
@@ -342,6 +367,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bindings, setup, teardown),
         cmocka_unit_test_setup_teardown(git_binding, setup, teardown),
         cmocka_unit_test_setup_teardown(own_remote, setup, teardown),
+        cmocka_unit_test_setup_teardown(stores, setup, teardown),
         cmocka_unit_test(remote_names),
         cmocka_unit_test_setup_teardown(local_reads, setup, teardown),
     };
