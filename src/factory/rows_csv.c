@@ -67,8 +67,10 @@ struct csv_in {
     size_t at, len;
     bool end;
     int64_t line;                 /* where the window stands */
+    int64_t dropped, line_start;  /* bytes of the file before the window; where the line begins in it */
+    struct spot { int64_t line, col; } from; /* of the field being read */
     struct buf row;
-    struct field { size_t from, len; bool quoted; } *fields;
+    struct field { size_t from, len; bool quoted; struct spot at; } *fields;
     size_t count, cap;
     struct cell *cells;
 };
@@ -79,6 +81,7 @@ static int fill(struct csv_in *c, size_t n, struct err *err)
     while (c->len - c->at < n && !c->end) {
         memmove(c->window, c->window + c->at, c->len - c->at);
         c->len -= c->at;
+        c->dropped += (int64_t)c->at;
         c->at = 0;
         int64_t got = datastore_read(c->in, c->window + c->len, CSV_WINDOW - c->len, err);
         if (got < 0)
@@ -111,10 +114,22 @@ static size_t row_end(struct csv_in *c)
     return c->at + 1 < c->len && c->window[c->at + 1] == '\n' ? 2 : 1;
 }
 
-static int bad(struct csv_in *c, struct err *err, const char *what)
+/* Byte `at` of the window begins a line. */
+static void line_begins(struct csv_in *c, size_t at)
+{
+    c->line++;
+    c->line_start = c->dropped + (int64_t)at;
+}
+
+static struct spot spot(const struct csv_in *c)
+{
+    return (struct spot){c->line, c->dropped + (int64_t)c->at - c->line_start + 1};
+}
+
+static int bad(struct csv_in *c, struct spot at, struct err *err, const char *what)
 {
     c->base.bad_row = true;
-    return err_at(err, ERR_INPUT, c->base.shown, (int)c->line, 0, "%s", what);
+    return err_at(err, ERR_INPUT, c->base.shown, (int)at.line, (int)at.col, "%s", what);
 }
 
 /* The quoted field whose opening quote is next. 1: closed; 0: the file ended inside; -1. */
@@ -137,16 +152,17 @@ static int read_quoted(struct csv_in *c, struct err *err)
             c->at++;
             return 1;
         }
-        c->line += ch == '\n';
         buf_char(&c->row, (char)ch);
         c->at++;
+        if (ch == '\n')
+            line_begins(c, c->at);
     }
 }
 
 static void add_field(struct csv_in *c, size_t from, bool quoted)
 {
     c->fields = mem_grow(c->fields, &c->cap, c->count + 1, sizeof *c->fields);
-    c->fields[c->count++] = (struct field){from, c->row.len - from, quoted};
+    c->fields[c->count++] = (struct field){from, c->row.len - from, quoted, c->from};
 }
 
 static void skip_line(struct csv_in *c)
@@ -156,7 +172,7 @@ static void skip_line(struct csv_in *c)
         size_t n = row_end(c);
         c->at += n ? n : 1;
         if (n) {
-            c->line++;
+            line_begins(c, c->at);
             return;
         }
     }
@@ -167,13 +183,11 @@ static int read_field(struct csv_in *c, struct err *err)
 {
     size_t from = c->row.len;
     bool quoted = peek(c) >= 0 && peek(c) == c->d.quote;
+    c->from = spot(c);
     if (quoted) {
-        int64_t line = c->line;
         int rc = read_quoted(c, err);
-        if (rc == 0) {
-            c->line = line;
-            return bad(c, err, "the quotes of a field do not end");
-        }
+        if (rc == 0)
+            return bad(c, c->from, err, "the quotes of a field do not end");
         if (rc < 0)
             return -1;
     }
@@ -189,15 +203,14 @@ static int read_field(struct csv_in *c, struct err *err)
         if (n || peek(c) < 0) {
             add_field(c, from, quoted);
             c->at += n;
-            c->line += n > 0;
+            if (n)
+                line_begins(c, c->at);
             return 0;
         }
         if (quoted) {
-            int64_t line = c->line;
+            struct spot at = spot(c);
             skip_line(c);
-            int rc = bad(c, err, "text follows the closing quote of a field");
-            err->where.line = (int)line;
-            return rc;
+            return bad(c, at, err, "text follows the closing quote of a field");
         }
         buf_char(&c->row, c->window[c->at++]);
     }
@@ -215,7 +228,7 @@ static int read_row(struct csv_in *c, struct err *err)
         if (!n)
             break;
         c->at += n;
-        c->line++;
+        line_begins(c, c->at);
     }
     if (peek(c) < 0)
         return 0;
@@ -226,7 +239,7 @@ static int read_row(struct csv_in *c, struct err *err)
         if ((more = read_field(c, err)) < 0)
             return -1;
         if (c->row.len > ROWS_MAX_ROW || c->count > ROWS_MAX_COLUMNS)
-            return err_at(err, ERR_LIMIT, c->base.shown, (int)c->base.line, 0,
+            return err_at(err, ERR_LIMIT, c->base.shown, (int)c->from.line, (int)c->from.col,
                           "a row of more than %d columns or %d bytes", ROWS_MAX_COLUMNS,
                           ROWS_MAX_ROW);
     }
@@ -241,7 +254,8 @@ static int csv_next(struct rows_in *in, const struct cell **cells, struct err *e
         return rc;
     if (c->count > in->count) {
         in->bad_row = true;
-        return err_at(err, ERR_INPUT, in->shown, (int)in->line, 0,
+        struct spot at = c->fields[in->count].at;
+        return err_at(err, ERR_INPUT, in->shown, (int)at.line, (int)at.col,
                       "the row has %zu columns, %zu are expected", c->count, in->count);
     }
     for (size_t i = 0; i < in->count; i++) {
@@ -251,7 +265,8 @@ static int csv_next(struct rows_in *in, const struct cell **cells, struct err *e
         c->cells[i] = (struct cell){null ? CELL_NULL : CELL_TEXT, text, NULL};
         if (!null && !str_utf8_ok(text)) {
             in->bad_row = true;
-            return err_at(err, ERR_INPUT, in->shown, (int)in->line, 0,
+            struct spot at = c->fields[i].at;
+            return err_at(err, ERR_INPUT, in->shown, (int)at.line, (int)at.col,
                           "column %zu is not UTF-8 text; set the dataset's encodingName", i + 1);
         }
     }
@@ -285,20 +300,24 @@ static int read_columns(struct csv_in *c, struct err *err)
     int rc;
     if (fill(c, 3, err))
         return -1;
-    if (here(c, STR("\xef\xbb\xbf")))
+    if (here(c, STR("\xef\xbb\xbf"))) {
         c->at += 3;
+        c->line_start = c->dropped + 3;
+    }
     if (!c->d.header) {
         if (fill(c, CSV_WINDOW, err)) /* the first row must lie in the window to be read twice */
             return -1;
         at = c->at;
         size_t len = c->len;
+        int64_t line = c->line, line_start = c->line_start;
         if ((rc = read_row(c, err)) < 0)
             return -1;
         if (c->len != len || c->at < at)
-            return err_at(err, ERR_LIMIT, c->base.shown, 1, 0,
+            return err_at(err, ERR_LIMIT, c->base.shown, (int)line, 1,
                           "the first row is longer than %d bytes", CSV_WINDOW);
         c->at = at;
-        c->line = 1;
+        c->line = line;
+        c->line_start = line_start;
     } else if ((rc = read_row(c, err)) < 0) {
         return -1;
     }

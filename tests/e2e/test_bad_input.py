@@ -119,13 +119,18 @@ def test_a_csv_row_with_too_many_fields_fails_its_copy_by_line(retail, tmp_path)
         file.write("11999,AW00011999,Ann,Extra,S,F,2026-01-01,one,two,three\n")
     replace(retail / "factory" / "pipeline" / "pl_ingest_batch.json", '"retry": 2', '"retry": 0')
     run = run_once(retail, tmp_path / "state", *FEW, status=1)
-    assert_one_error(run, "source_crm/cust_info.csv", lines + 1, "10 columns, 7 are expected")
+    assert_one_error(run, "source_crm/cust_info.csv", f"{lines + 1}:43", "10 columns, 7 are expected")
     # The other files are there, and the stream has gone through.
     assert lake_rows(tmp_path / "state", "gold.dim_products", ["product_id"])
     assert len(lake_rows(tmp_path / "state", "gold.fact_sales", ["order_number"])) >= 100
 
 
-def test_a_landed_csv_value_of_another_type_is_rescued_and_counted(retail, tmp_path):
+@pytest.mark.parametrize(
+    "bad",
+    ["9oo02,AW90002,Bob,Bad,S,M,2026-01-01,2026-01-01,x", "90002,AW90002,Bob,Bad,S,M,2026-01-01,2026-01-01,x,beyond"],
+    ids=["a value of another type", "a row with too many fields"],
+)
+def test_a_landed_csv_row_that_does_not_fit_is_rescued_and_counted(bad, retail, tmp_path):
     from deltalake import DeltaTable
 
     state = tmp_path / "state"
@@ -135,13 +140,13 @@ def test_a_landed_csv_value_of_another_type_is_rescued_and_counted(retail, tmp_p
     landed = state / "storage" / "paystreakretail" / "landing" / "crm_customers" / "by-hand"
     landed.mkdir()
     header = "cst_id,cst_key,cst_firstname,cst_lastname,cst_marital_status,cst_gndr,cst_create_date,landed_at,run_id"
-    good, bad = "90001,AW90001,Ann,Good,S,F,2026-01-01,2026-01-01,x", "9oo02,AW90002,Bob,Bad,S,M,2026-01-01,2026-01-01,x"
+    good = "90001,AW90001,Ann,Good,S,F,2026-01-01,2026-01-01,x"
     (landed / "cust_info.csv").write_text(f"{header}\n{good}\n{bad}\n")
     # The job ran already in this state: a project that is the same but for its state's history runs it again.
     replace(retail / "resources" / "jobs.yml", "    retail:\n      name: retail", "    again:\n      name: again")
     run_once(retail, state, *FEW)
     ids = [row[0] for row in lake_rows(state, "silver.crm_customers", ["customer_id"])]
-    assert 90001 in ids
+    assert 90001 in ids and 90002 not in ids
     dropped = 0
     for commit in DeltaTable(str(state / "lake" / "main" / "silver" / "crm_customers")).history():
         for row in json.loads(commit["operationMetrics"].get("expectations", "[]")):

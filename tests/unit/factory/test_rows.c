@@ -57,7 +57,7 @@ static const char *read_all(struct rows_in *in)
     buf_char(&b, '\n');
     while ((more = rows_next(in, &cells, &err)) != 0) {
         if (more < 0) {
-            buf_printf(&b, "!%d\n", err.where.line);
+            buf_printf(&b, err.where.col ? "!%d:%d\n" : "!%d\n", err.where.line, err.where.col);
             if (!in->bad_row)
                 break;
             continue;
@@ -102,9 +102,11 @@ static void dialects(void **state)
         {"{}", "1,2\n3,4\n", "Prop_0|Prop_1\n1|2\n3|4\n"},
         {"{" HEAD "}", "a,,c\n1,2,3\n", "a|Prop_1|c\n1|2|3\n"},
         {"{" HEAD "}", "", "\n"},
-        {"{" HEAD "}", "a,b\n1,2,3\n\"x\"y,1\n4,5\n", "a|b\n!2\n!3\n4|5\n"},
-        {"{" HEAD "}", "a,b\n1,\"x\ny\n", "a|b\n!2\n"},
-        {"{" HEAD "}", "\xef\xbb\xbf" "a\n\xff\n1\n", "a\n!2\n1\n"},
+        {"{" HEAD "}", "a,b\n1,2,3\n\"x\"y,1\n4,5\n", "a|b\n!2:5\n!3:4\n4|5\n"},
+        {"{" HEAD "}", "a,b\n\n\"q\nr\",\"s\nt\",x\n1,2\n", "a|b\n!5:4\n1|2\n"},
+        {"{\"columnDelimiter\":\";\"}", "a;b\n1;2;;3\n", "Prop_0|Prop_1\na|b\n!2:5\n"},
+        {"{" HEAD "}", "a,b\n1,\"x\ny\n", "a|b\n!2:3\n"},
+        {"{" HEAD "}", "\xef\xbb\xbf" "a\n\xff\n1\n", "a\n!2:1\n1\n"},
         {"{" HEAD ",\"quoteChar\":\"ab\"}", "a\n", "\"quoteChar\" is one character"},
     };
     (void)state;
@@ -163,7 +165,7 @@ static void json_shapes(void **state)
         {"[]", "\n"},
         {"", "\n"},
         {"[{\"a\":1}", "a\n1\n!1\n"},
-        {"{\"a\":1}\n{\"a\":}\n", "a\n1\n!2\n"},
+        {"{\"a\":1}\n{\"a\":}\n", "a\n1\n!2:6\n"},
         {"{\"a\":1}\n[2]\n{\"a\":3}", "a\n1\n!2\n3\n"},
     };
     (void)state;

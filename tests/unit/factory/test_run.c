@@ -18,7 +18,7 @@ struct world {
     struct buf events;          /* "name:Status " of each activity that ended */
     bool done;
     enum run_status status;
-    const char *error, *output;
+    const char *error, *place, *output;
     struct factory_run *run;
     const char *cancel_at;
 };
@@ -110,6 +110,7 @@ static void on_done(void *ctx, const struct factory_result *r)
     buf_release(&b);
     w.status = r->status;
     w.error = r->error ? arena_strdup(w.a, r->error->msg) : "";
+    w.place = r->error ? arena_printf(w.a, "%s:%d:%d", r->error->where.file, r->error->where.line, r->error->where.col) : "";
     w.done = true;
 }
 
@@ -347,7 +348,8 @@ static void bad_rows(void **state)
     pipeline("p", "", SKIPPING("false"));
     run("p");
     assert_int_equal(w.status, RUN_FAILED);
-    assert_true(strstr(w.error, "the row has 3 columns, 2 are expected"));
+    assert_non_null(strstr(w.error, "the row has 3 columns, 2 are expected"));
+    assert_non_null(strstr(w.place, "bad.csv:3:5"));
     assert_false(fs_exists(path_join(w.a, w.dir, "state/storage/acct/landing/o.csv")));
     char **left;
     struct err err;
