@@ -307,7 +307,7 @@ static int load_topics(struct hub_ns *ns, struct err *err)
     return rc;
 }
 
-struct hub_ns *store_namespace(struct store *s, struct str name, struct err *err)
+struct hub_ns *hub_store_namespace(struct store *s, struct str name, struct err *err)
 {
     struct arena *a = arena_new();
     struct str lower = str_lower(a, name);
@@ -354,7 +354,7 @@ static int next_epoch(struct store *s, struct err *err)
     return rc;
 }
 
-struct store *store_open(const struct store_opts *opts, struct err *err)
+struct store *hub_store_open(const struct store_opts *opts, struct err *err)
 {
     struct store *s = NEW(struct store);
     struct arena *a = arena_new();
@@ -368,16 +368,16 @@ struct store *store_open(const struct store_opts *opts, struct err *err)
     rc = n < 0;
     for (int64_t i = 0; i < n && !rc; i++)
         if (namespace_ok(str_z(names[i])) && !str_eqz(str_z(names[i]), "epoch"))
-            rc = !store_namespace(s, str_z(names[i]), err);
+            rc = !hub_store_namespace(s, str_z(names[i]), err);
     arena_free(a);
     if (rc) {
-        store_close(s, false);
+        hub_store_close(s, false);
         return NULL;
     }
     return s;
 }
 
-void store_close(struct store *s, bool orderly)
+void hub_store_close(struct store *s, bool orderly)
 {
     size_t at = 0, in;
     struct str key;

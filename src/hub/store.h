@@ -67,11 +67,11 @@ struct store_opts {
 
 struct store { char *dir; struct map *namespaces; int32_t epoch; struct store_opts opts; };
 
-struct store *store_open(const struct store_opts *opts, struct err *err) MUST_CHECK;
-void store_close(struct store *s, bool orderly); /* logs have nothing staged */
+struct store *hub_store_open(const struct store_opts *opts, struct err *err) MUST_CHECK;
+void hub_store_close(struct store *s, bool orderly); /* logs have nothing staged */
 
 /* The namespace of that name, made if absent. ERR_INPUT if the name is none. */
-struct hub_ns *store_namespace(struct store *s, struct str name, struct err *err) MUST_CHECK;
+struct hub_ns *hub_store_namespace(struct store *s, struct str name, struct err *err) MUST_CHECK;
 
 bool topic_name_ok(struct str name);
 struct topic *topic_find(struct hub_ns *ns, struct str name);
