@@ -46,7 +46,7 @@ struct dv_file *dv_file_new(struct lake_txn *x, struct err *err)
     hex_put(&hex, str_of((char *)id, sizeof id));
     z85_put(&coded, id, sizeof id);
     d->name_z85 = str_copy(x->arena, buf_view(&coded));
-    d->path = arena_printf(x->arena, "%s/deletion_vector_%.8s-%.4s-%.4s-%.4s-%.12s.bin", lake_table_dir(x->table), hex.ptr, hex.ptr + 8, hex.ptr + 12,
+    d->path = arena_printf(x->arena, "%s/deletion_vector_%.8s-%.4s-%.4s-%.4s-%.12s.bin", x->dir, hex.ptr, hex.ptr + 8, hex.ptr + 12,
                            hex.ptr + 16, hex.ptr + 20);
     buf_char(&d->bytes, VERSION_BYTE);
     buf_release(&hex);
