@@ -170,7 +170,7 @@ static int choose_namespace(struct amqp_conn *c, struct str hostname, struct amq
     struct str name = sas_namespace_of(hostname);
     if (!name.ptr)
         name = sas_namespace_of(str_z(tcp_conn_tls_name(c->tcp)));
-    c->ns = name.ptr ? store_namespace(h->store, name, &err) : h->default_ns;
+    c->ns = name.ptr ? hub_store_namespace(h->store, name, &err) : h->default_ns;
     return c->ns ? 0 : amqp_fail(e, "amqp:not-found", "%s", err.msg);
 }
 

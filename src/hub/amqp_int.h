@@ -78,7 +78,7 @@ struct amqp_link {
 
     /* client sends: the delivery that is coming in */
     struct buf partial;
-    bool in_delivery, settled;
+    bool in_delivery, settled, too_large;
     uint32_t delivery_id, format;
 
     /* client receives */

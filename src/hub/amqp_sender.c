@@ -139,6 +139,16 @@ static int begin_delivery(struct amqp_link *l, const struct amqp_transfer *t, st
     return 0;
 }
 
+static void refuse_large(struct amqp_link *l, size_t max)
+{
+    struct amqp_error e;
+    amqp_fail(&e, "amqp:link:message-size-exceeded", "The message is larger than the link's maximum of %zu bytes.", max);
+    if (!l->settled)
+        amqp_settle(l->session, l->delivery_id, &e);
+    l->in_delivery = l->too_large = false;
+    buf_clear(&l->partial);
+}
+
 int amqp_sender_transfer(struct amqp_link *l, const struct amqp_transfer *t, struct amqp_error *e)
 {
     size_t max = l->node == AMQP_NODE_EVENTS ? AMQP_MAX_MESSAGE : AMQP_MAX_NODE_MESSAGE;
@@ -146,12 +156,17 @@ int amqp_sender_transfer(struct amqp_link *l, const struct amqp_transfer *t, str
         return -1;
     l->settled = l->settled || t->settled;
     if (t->aborted) {
-        l->in_delivery = false;
+        l->in_delivery = l->too_large = false;
         buf_clear(&l->partial);
         return 0;
     }
     if (l->partial.len + t->payload.len > max)
-        return amqp_fail(e, "amqp:link:message-size-exceeded", "the message is larger than %zu bytes", max);
+        l->too_large = true; /* the rest of it is not kept */
+    if (l->too_large) {
+        if (!t->more)
+            refuse_large(l, max);
+        return 0;
+    }
     if (!t->more && !l->partial.len) { /* the usual case: not copied */
         l->in_delivery = false;
         delivery_done(l, t->payload);

@@ -32,7 +32,9 @@ static struct str subprotocol(struct str offered)
 
 static const char *refusal(const struct http_head *h)
 {
-    bool own = !http_head_header(h, "origin").ptr; /* a page of a browser is none of our clients */
+    struct str origin = http_head_header(h, "origin"); /* a foreign page of a browser is none of our clients */
+    int64_t at = str_find(origin, STR("://"));
+    bool own = !origin.ptr || (at > 0 && str_ieq(str_from(origin, (size_t)at + 3), h->host));
     if (!str_eqz(h->method, "GET") || !(str_ieqz(h->path, WS_PATH) || str_ieqz(h->path, WS_PATH "/")))
         return "404 Not Found";
     if (!str_ieqz(http_head_header(h, "upgrade"), "websocket") || !http_head_header(h, "sec-websocket-key").len ||

@@ -9,7 +9,7 @@ static int choose_namespace(struct hreq *q, struct err *err)
     struct str name = sas_namespace_of(q->http->host);
     if (!name.ptr)
         name = sas_namespace_of(str_z(http_req_tls_name(q->http)));
-    q->ns = name.ptr ? store_namespace(h->store, name, err) : h->default_ns;
+    q->ns = name.ptr ? hub_store_namespace(h->store, name, err) : h->default_ns;
     return q->ns ? 0 : -1;
 }
 
@@ -33,10 +33,10 @@ void hreq_refuse(struct hreq *q, const struct err *err)
     int status = http_status_of(err->code);
     buf_init(&b);
     buf_printf(&b, "<Error><Code>%d</Code><Detail>", status);
-    xml_text(&b, str_z(err->msg));
+    atom_text(&b, str_z(err->msg));
     buf_z(&b, "</Detail></Error>");
-    http_respond_buf(q->http, status, "application/xml; charset=utf-8", &b);
     q->https->open--;
+    http_respond_buf(q->http, status, "application/xml; charset=utf-8", &b); /* `q` goes with it */
 }
 
 struct hreq *hreq_begin(struct http_req *r, unsigned rights)
@@ -251,8 +251,8 @@ static void on_durable(void *arg)
         hreq_refuse(q, &err);
         return;
     }
-    http_respond(q->http, 201, NULL, STR(""));
     q->https->open--;
+    http_respond(q->http, 201, NULL, STR(""));
 }
 
 static int send(struct hreq *q, struct err *err)

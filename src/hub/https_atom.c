@@ -7,7 +7,7 @@
 #define SB "http://schemas.microsoft.com/netservices/2010/10/servicebus/connect"
 #define TYPE "application/atom+xml;type=entry;charset=utf-8"
 
-void xml_text(struct buf *out, struct str s)
+void atom_text(struct buf *out, struct str s)
 {
     for (size_t i = 0; i < s.len; i++) {
         const char c = s.ptr[i];
@@ -28,7 +28,7 @@ static void open_entry(struct buf *b, struct str title, const char *description,
 {
     char when[40];
     buf_z(b, "<entry xmlns=\"" ATOM "\"><title type=\"text\">");
-    xml_text(b, title);
+    atom_text(b, title);
     time_iso((struct tp){created_ms * 1000}, 3, when);
     buf_printf(b, "</title><published>%s</published><updated>%s</updated><content type=\"application/xml\"><%s xmlns=\"" SB "\">", when, when, description);
 }
@@ -72,8 +72,8 @@ static void put_partition(struct buf *b, const struct topic *t, const struct par
 
 static void respond(struct hreq *q, int status, struct buf *b)
 {
-    http_respond_buf(q->http, status, TYPE, b);
     q->https->open--;
+    http_respond_buf(q->http, status, TYPE, b); /* `q` goes with it */
 }
 
 /* The request and its hub; NULL: it was answered. */

@@ -22,7 +22,7 @@ struct hreq {                          /* in the request's arena */
 struct hreq *hreq_begin(struct http_req *r, unsigned rights);
 void hreq_refuse(struct hreq *q, const struct err *err);
 struct topic *hreq_topic(struct hreq *q, bool may_create, struct err *err);
-void xml_text(struct buf *out, struct str s);
+void atom_text(struct buf *out, struct str s);
 
 /* https_atom.c */
 void https_get_hubs(struct http_req *r);

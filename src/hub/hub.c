@@ -1,4 +1,5 @@
 #include "hub/hub_int.h"
+#include "net/tcp.h"
 #include "hub/amqp.h"
 #include "hub/group.h"
 #include "hub/https.h"
@@ -181,7 +182,7 @@ void hub_wait_durable(struct hub *h, struct hub_wait *w)
 
 struct hub_ns *hub_namespace(struct hub *h, const char *name, struct err *err)
 {
-    return name && *name ? store_namespace(h->store, str_z(name), err) : h->default_ns;
+    return name && *name ? hub_store_namespace(h->store, str_z(name), err) : h->default_ns;
 }
 
 struct topic *hub_topic(struct hub *h, struct hub_ns *ns, struct str name, bool may_create, struct err *err)
@@ -236,18 +237,13 @@ static void on_tick(void *arg)
     }
 }
 
-static bool is_loopback(const char *host)
-{
-    return str_starts_z(str_z(host), "127.") || str_eqz(str_z(host), "::1") || str_eqz(str_z(host), "localhost");
-}
-
 static int check_opts(const struct hub_opts *o, struct err *err)
 {
     if (o->port < -1 || o->port > 65535)
         return err_set(err, ERR_USAGE, "%d is no port", o->port);
     if ((o->tls_cert == NULL) != (o->tls_key == NULL))
         return err_set(err, ERR_USAGE, "a certificate and its key go together");
-    if (o->host && !is_loopback(o->host))
+    if (o->host && !tcp_is_loopback(o->host))
         return err_set(err, ERR_USAGE,
                        "the hub listens on a loopback address only: '%s' would need TLS", o->host);
     return 0;
@@ -287,7 +283,7 @@ static int open_store(struct hub *h, struct err *err)
         .default_partitions = h->opts.partitions,
         .segment_bytes = h->opts.segment_bytes,
     };
-    h->store = store_open(&so, err);
+    h->store = hub_store_open(&so, err);
     buf_release(&dir);
     if (!h->store || !(h->default_ns = hub_namespace(h, h->opts.default_namespace, err)))
         return -1;
@@ -354,7 +350,7 @@ static void hub_free(struct hub *h, bool orderly)
     sas_close(h->sas);
     if (h->store)
         groups_close_all(h);
-    store_close(h->store, orderly);
+    hub_store_close(h->store, orderly);
     if (h->tick)
         ev_timer_free(h->tick);
     if (h->loop)

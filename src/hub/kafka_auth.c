@@ -54,7 +54,7 @@ static struct hub_ns *namespace_of(struct hub *h, struct str host, struct err *e
 {
     int64_t dot = str_chr(host, '.');
     bool cloud = str_find(host, STR(".servicebus.")) > 0;
-    return cloud ? store_namespace(h->store, str_sub(host, 0, (size_t)dot), err) : h->default_ns;
+    return cloud ? hub_store_namespace(h->store, str_sub(host, 0, (size_t)dot), err) : h->default_ns;
 }
 
 static bool key_ok(const struct hub *h, const struct connection_string *cs)

@@ -736,6 +736,11 @@ static void fill_defaults(struct tcp_server *s)
     o->high_water = o->high_water ? o->high_water : TCP_HIGH_WATER;
 }
 
+bool tcp_is_loopback(const char *host)
+{
+    return str_starts_z(str_z(host), "127.") || str_eqz(str_z(host), "::1") || str_eqz(str_z(host), "localhost");
+}
+
 struct tcp_server *tcp_listen(struct ev_loop *loop, const struct tcp_server_opts *opts,
                               struct err *err)
 {
