@@ -73,6 +73,13 @@ int cmd_lake_detail(const struct cli_args *args);
 int cmd_lake_history(const struct cli_args *args);
 int cmd_lake_files(const struct cli_args *args);
 int cmd_lake_cat(const struct cli_args *args);
+int cmd_lake_checkpoint(const struct cli_args *args);
+int cmd_lake_optimize(const struct cli_args *args);
+int cmd_lake_vacuum(const struct cli_args *args);
+int cmd_lake_restore(const struct cli_args *args);
+int cmd_lake_verify(const struct cli_args *args);
+int cmd_lake_convert(const struct cli_args *args);
+int cmd_lake_clone(const struct cli_args *args);
 int cmd_check(const struct cli_args *args);
 int cmd_factory_eval(const struct cli_args *args);
 #endif

@@ -12,6 +12,10 @@ static const char *const HUB_OPTIONS[] = {"--state", "--project", "--output", "-
 static const char *const LAKE_OPTIONS[] = {COMMON, "--bind", NULL};
 static const char *const LAKE_AT_OPTIONS[] = {COMMON, "--bind", "--version", "--timestamp", NULL};
 static const char *const LAKE_CAT_OPTIONS[] = {COMMON, "--bind", "--version", "--timestamp", "--cdf", "--limit", NULL};
+static const char *const LAKE_OPTIMIZE_OPTIONS[] = {COMMON, "--bind", "--where", "--zorder", NULL};
+static const char *const LAKE_VACUUM_OPTIONS[] = {COMMON, "--bind", "--retain", "--dry-run", "--no-retention-check", NULL};
+static const char *const LAKE_VERIFY_OPTIONS[] = {COMMON, "--bind", "--full", NULL};
+static const char *const LAKE_CONVERT_OPTIONS[] = {COMMON, "--bind", "--partition-by", NULL};
 static const char *const LAKE_LIMIT_OPTIONS[] = {COMMON, "--bind", "--limit", NULL};
 
 const struct cli_command CLI_COMMANDS[] = {
@@ -38,6 +42,22 @@ const struct cli_command CLI_COMMANDS[] = {
      "  paystreak lake cat --version 7 main.gold.sales\n"
      "  paystreak lake cat --timestamp 2024-05-01T12:00:00Z main.gold.sales\n"
      "  paystreak lake cat --cdf 3 --version 9 main.gold.sales    the changes of versions 3 to 9\n", LAKE_CAT_OPTIONS, cmd_lake_cat},
+    {"lake checkpoint", "URI", 1, 1, "write a checkpoint, and delete log files that are out of their time", "  paystreak lake checkpoint main.gold.sales\n",
+     LAKE_OPTIONS, cmd_lake_checkpoint},
+    {"lake optimize", "URI", 1, 1, "join small files; with --zorder order the rows for skipping",
+     "  paystreak lake optimize main.gold.sales\n"
+     "  paystreak lake optimize --where \"day >= '2024-01-01'\" --zorder customer,product /data/sales\n", LAKE_OPTIMIZE_OPTIONS, cmd_lake_optimize},
+    {"lake vacuum", "URI", 1, 1, "delete files that no version of the last days names",
+     "  paystreak lake vacuum --dry-run main.gold.sales\n  paystreak lake vacuum --retain 240 main.gold.sales\n", LAKE_VACUUM_OPTIONS, cmd_lake_vacuum},
+    {"lake restore", "URI", 1, 1, "make the newest version hold what an older one held",
+     "  paystreak lake restore --version 7 main.gold.sales\n  paystreak lake restore --timestamp 2024-05-01T12:00:00Z main.gold.sales\n", LAKE_AT_OPTIONS,
+     cmd_lake_restore},
+    {"lake verify", "URI", 1, 1, "check files, sizes, rows, vectors, checkpoint and log; with --full statistics",
+     "  paystreak lake verify --full main.gold.sales                exit status 1 if something is wrong\n", LAKE_VERIFY_OPTIONS, cmd_lake_verify},
+    {"lake convert", "FOLDER", 1, 1, "make a folder of Parquet files a Delta table, in place",
+     "  paystreak lake convert /data/sales\n  paystreak lake convert --partition-by 'day DATE, region STRING' /data/sales\n", LAKE_CONVERT_OPTIONS, cmd_lake_convert},
+    {"lake clone", "URI FOLDER", 2, 2, "make a table in FOLDER that shares the files of URI (a shallow clone)",
+     "  paystreak lake clone --version 7 main.gold.sales /data/sales_7\n", LAKE_AT_OPTIONS, cmd_lake_clone},
     {"keys", "", 0, 0, "print the keys of this state", "  paystreak keys --output json\n", KEYS_OPTIONS, cmd_keys},
 };
 const size_t CLI_COMMAND_COUNT = COUNT_OF(CLI_COMMANDS);

@@ -166,10 +166,13 @@ static struct map *kept(struct arena *a, struct lake_table *t, const struct lake
     return keep;
 }
 
-/* A part of the path that starts with _ or . hides it, but for a partition folder (`_p=1`). */
+/* A part of the path that starts with _ or . hides it, but for a partition folder (`_p=1`). Change data
+ * files are ours to delete: none is needed longer than the files they tell of. */
 static bool is_hidden(struct str path)
 {
     struct str part;
+    if (str_starts_z(path, "_change_data/"))
+        path = str_from(path, sizeof "_change_data/" - 1);
     while (str_split(&path, '/', &part))
         if (part.len && (part.ptr[0] == '.' || (part.ptr[0] == '_' && (!path.len || str_chr(part, '=') < 0))))
             return true;
@@ -207,9 +210,13 @@ int64_t lake_vacuum(struct lake_table *t, struct duck_conn *c, const struct lake
         lake_snapshot_unref(s);
         return -1;
     }
-    int64_t retention_ms = o ? o->retention_ms : -1;
-    if (retention_ms < 0)
-        retention_ms = lake_interval_ms(lake_property(s, "delta.deletedFileRetentionDuration"), (int64_t)DEFAULT_RETENTION_DAYS * DAY_MS);
+    int64_t table_ms = lake_interval_ms(lake_property(s, "delta.deletedFileRetentionDuration"), (int64_t)DEFAULT_RETENTION_DAYS * DAY_MS);
+    int64_t retention_ms = o && o->retention_ms >= 0 ? o->retention_ms : table_ms;
+    if (o && o->check_retention && retention_ms < table_ms) {
+        lake_snapshot_unref(s);
+        return err_set(err, ERR_INPUT, "VACUUM with a retention of %jd hours, below the %jd hours of delta.deletedFileRetentionDuration: readers and writers at "
+                       "work may lose files", (intmax_t)(retention_ms / 3600000), (intmax_t)(table_ms / 3600000));
+    }
     int64_t before_ms = time_now_ms() - retention_ms;
     struct map *keep = kept(a, t, s, before_ms);
     int64_t n = sweep(a, s->dir, keep, before_ms * 1000, o && o->dry_run, &found, err);

@@ -27,9 +27,10 @@ int64_t lake_maintain(struct lake_table *t, struct duck_conn *c, struct err *err
 struct lake_vacuum_opts {
     int64_t retention_ms;         /* -1: delta.deletedFileRetentionDuration (7 days) */
     bool dry_run;                 /* only list */
+    bool check_retention;         /* ERR_INPUT if retention_ms is below the table's own */
 };
 /* Deletes data files below the table's folder that no version younger than the retention names and
- * that are older than it themselves. Hidden files (_ or . in front) are left alone. Returns the
+ * that are older than it themselves; old change data files too. Other hidden files (_ or . in front) are left alone. Returns the
  * count; `*paths` (may be NULL) gets them, relative, in the arena. Older versions cannot be read after. */
 int64_t lake_vacuum(struct lake_table *t, struct duck_conn *c, const struct lake_vacuum_opts *o, struct arena *a,
                     char ***paths, struct err *err) MUST_CHECK;

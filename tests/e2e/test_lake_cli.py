@@ -178,3 +178,160 @@ def test_golden_rows(name):
 def test_golden_refusals(name):
     status, out, err = run("cat", DATA / name / "delta", "--output", "json")
     assert status == 1 and json.loads(out)["error"] and err.startswith("paystreak: ")
+
+
+# ---- tables of our own, made and read by delta-rs
+
+
+deltalake = pytest.importorskip("deltalake")
+
+
+def append(path, start, stop, **options):
+    ids = list(range(start, stop))
+    data = pa.table({"id": pa.array(ids, pa.int64()), "p": [f"p {i % 2}/%" for i in ids], "v": [f"value {i:05}" for i in ids], "x": [i * 7919 % 1000 for i in ids]})
+    deltalake.write_deltalake(str(path), data, mode="append", **options)
+
+
+def their_ids(path, **options):
+    query = deltalake.QueryBuilder().register("t", deltalake.DeltaTable(str(path), **options)).execute("SELECT id FROM t ORDER BY id")
+    return pa.table(query)["id"].to_pylist()
+
+
+def done(*words):
+    return rows(*words)[-1]
+
+
+@pytest.fixture
+def small(tmp_path):
+    path = tmp_path / "small files"
+    for i in range(12):
+        append(path, i * 10, i * 10 + 10, partition_by=["p"])
+    return path
+
+
+def test_optimize_joins_the_files_of_a_partition(small):
+    where = done("optimize", small, "--where", "p = 'p 1/%'")
+    assert where["numFilesRemoved"] == 12 and where["numFilesAdded"] == 1 and where["numFilesConsidered"] == 12
+    rest = done("optimize", small)
+    assert rest["numFilesRemoved"] == 12 and rest["numFilesAdded"] == 1 and rest["partitions"] == 2
+    assert done("optimize", small)["numFilesRemoved"] == 0
+    assert their_ids(small) == list(range(120)) and len(deltalake.DeltaTable(str(small)).file_uris()) == 2
+    info = deltalake.DeltaTable(str(small)).history(1)[0]
+    assert info["operation"] == "OPTIMIZE"
+    status, _, err = run("optimize", small, "--where", "id > 3")
+    assert status == 1 and "partition" in err
+
+
+def test_zorder_makes_files_that_can_be_skipped(tmp_path):
+    path = tmp_path / "z"
+    data = pa.table({"a": [i * 7919 % 10000 for i in range(10000)], "b": [f"{i * 104729 % 10000:05}" for i in range(10000)], "c": list(range(10000))})
+    deltalake.write_deltalake(str(path), data)
+    table = deltalake.DeltaTable(str(path))
+    size = sum(table.get_add_actions(flatten=True)["size_bytes"].to_pylist())
+    table.alter.set_table_properties({"delta.targetFileSize": str(size // 16)})
+    got = done("optimize", path, "--zorder", "a,b")
+    assert got["numFilesRemoved"] == 1 and got["numFilesAdded"] >= 12
+    files = rows("files", path)
+    for column, low, high in [("a", 4000, 4100), ("b", "04000", "04100")]:
+        kept = [f for f in files if f["stats"]["minValues"][column] <= high and f["stats"]["maxValues"][column] >= low]
+        assert len(kept) <= len(files) * 2 // 3, column
+    assert sorted(r["c"] for r in rows("cat", path)) == list(range(10000))
+    for bad, word in [("nothing", "nothing"), ("a,nothing", "nothing")]:
+        status, _, err = run("optimize", path, "--zorder", bad)
+        assert status == 1 and word in err
+
+
+def test_vacuum_keeps_what_the_retention_needs(small):
+    done("optimize", small)
+    assert done("vacuum", small, "--dry-run")["numFiles"] == 0
+    status, _, err = run("vacuum", small, "--retain", "1")
+    assert status == 1 and "deletedFileRetentionDuration" in err
+    listed = rows("vacuum", small, "--retain", "0", "--no-retention-check", "--dry-run")
+    assert listed[-1] == {"dryRun": True, "numFiles": 24} and len(listed) == 25
+    assert done("vacuum", small, "--retain", "0", "--no-retention-check")["numFiles"] == 24
+    assert their_ids(small) == list(range(120)) and len(list(small.glob("p=*/*.parquet"))) == 2
+    assert done("verify", small)["findings"] == 0
+
+
+def test_restore_brings_a_version_back(small):
+    table = deltalake.DeltaTable(str(small))
+    table.delete("id >= 45")
+    before = deltalake.DeltaTable(str(small)).version()
+    got = done("restore", small, "--version", 3)
+    assert got["version"] == before + 1 and their_ids(small) == list(range(40))
+    assert done("restore", small, "--version", before)["numRestoredFiles"] > 0
+    assert their_ids(small) == list(range(45))
+    assert [h["operation"] for h in rows("history", small, "--limit", 2)] == ["RESTORE", "RESTORE"]
+    done("restore", small, "--version", 11)
+    done("vacuum", small, "--retain", "0", "--no-retention-check")
+    status, _, err = run("restore", small, "--version", 12)
+    assert status == 1 and "deleted" in err
+
+
+def test_a_shallow_clone_shares_files(small, tmp_path):
+    clone = tmp_path / "a clone"
+    done("clone", small, clone, "--version", 5)
+    assert sorted(r["id"] for r in rows("cat", clone)) == list(range(60))
+    assert not list(clone.rglob("*.parquet"))
+    status, _, err = run("clone", small, clone)
+    assert status == 1 and "already" in err
+    assert done("verify", clone, "--full")["findings"] == 0
+
+
+def test_a_folder_of_parquet_becomes_a_table(tmp_path):
+    folder = tmp_path / "plain"
+    for day, region in [("2024-01-01", "E%20U"), ("2024-01-02", "__HIVE_DEFAULT_PARTITION__")]:
+        part = folder / f"day={day}" / f"region={region}"
+        part.mkdir(parents=True)
+        pq.write_table(pa.table({"id": [1, 2], "name": ["a", None]}), part / "part 0.parquet")
+    (folder / "_SUCCESS").touch()
+    status, _, err = run("convert", folder)
+    assert status == 1 and "day" in err and not (folder / "_delta_log").exists()
+    status, _, err = run("convert", folder, "--partition-by", "day INT, region STRING")
+    assert status == 1 and "2024-01-01" in err
+    assert done("convert", folder, "--partition-by", "day DATE, region STRING")["numFiles"] == 2
+    got = sorted(map(str, deltalake.DeltaTable(str(folder)).to_pyarrow_table().to_pylist()))
+    assert len(got) == 4 and "E U" in got[0] and "None" in got[2]
+    assert sorted(map(str, rows("cat", folder))) == sorted(map(str, [{"id": i, "name": n, "day": d, "region": r}
+        for d, r in [("2024-01-01", "E U"), ("2024-01-02", None)] for i, n in [(1, "a"), (2, None)]]))
+    assert run("convert", folder)[0] == 1
+
+
+def test_verify_finds_what_is_broken(small):
+    assert done("verify", small, "--full") == {"version": 11, "files": 24, "bytes": done("verify", small)["bytes"], "rows": 120, "findings": 0}
+    done("checkpoint", small)
+    assert (small / "_delta_log" / f"{11:020}.crc").exists() and done("verify", small)["findings"] == 0
+    files = sorted(small.glob("p=*/*.parquet"))
+    files[0].unlink()
+    files[1].write_bytes(files[1].read_bytes()[:-4] + b"XXXX")
+    files[2].write_bytes(files[3].read_bytes())
+    crc = small / "_delta_log" / f"{11:020}.crc"
+    crc.write_text(crc.read_text().replace('"numFiles":24', '"numFiles":23'))
+    status, out, _ = run("verify", small, "--full", "--output", "json")
+    found = [json.loads(line) for line in out.splitlines()]
+    assert status == 1 and found[-1]["findings"] == len(found) - 1
+    assert {"file", "parquet", "crc", "stats"} <= {f.get("check") for f in found}, found
+
+
+def test_names_of_the_catalog_need_a_state_and_paths_do_not(small, tmp_path):
+    status, _, err = run("cat", "main.gold.nothing", cwd=tmp_path)
+    assert status == 1 and "state" in err
+    assert len(rows("cat", small.name, cwd=small.parent)) == 120
+    assert len(rows("cat", f"file://{small}")) == 120
+    assert {row["location"] for row in rows("ls", small.parent)} == {str(small)}
+    assert run("cat")[0] == 2 and run("cat", small, "--version", "x")[0] == 2 and run("cat", small, "--version", 99)[0] == 1
+
+
+def test_time_travel_and_limits(small):
+    stamps = {h["version"]: h["timestamp"] for h in rows("history", small)}
+    assert len(rows("cat", small, "--timestamp", stamps[4])) == 50
+    assert len(rows("cat", small, "--limit", 7)) == 7
+    status, _, err = run("cat", small, "--timestamp", "2001-01-01")
+    assert status == 1 and "earliest" in err
+    assert json.loads(run("schema", small, "--output", "json")[1])["fields"][0]["name"] == "id"
+    assert done("detail", small)["partitionColumns"] == ["p"]
+
+
+def test_changes_need_the_feed(small):
+    status, _, err = run("cat", small, "--cdf", 0)
+    assert status == 1 and "delta.enableChangeDataFeed" in err
