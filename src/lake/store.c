@@ -456,8 +456,7 @@ static enum store_outcome whose(struct store *s, const char *name, struct str by
 /* Did the store answer for sure that nothing was written? */
 static bool is_refusal(const struct err *e)
 {
-    return e->code == ERR_AUTH || e->code == ERR_INPUT || e->code == ERR_NOT_FOUND || (e->code == ERR_LIMIT && !e->retriable) ||
-           (e->code == ERR_IO && !e->retriable);
+    return !e->retriable && e->code != ERR_EXISTS && e->code != ERR_TIMEOUT;
 }
 
 static enum store_outcome publish_remote(struct store *s, const char *name, struct str bytes, struct err *err)

@@ -8,9 +8,14 @@
  *     compact                            all files into one, no data change
  *     read [VERSION]                     each row as a line of JSON
  *     checkpoint
+ *     vacuum MS | clean            files that no version younger than MS names; the log behind the last checkpoint
+ *     fault KIND N                the N-th call from here on that changes a local file fails (fail, short) or is
+ *                                 the last (exit, lose, tear); KIND none: prints how many there were
  * After each command but read a line "ok …" or "error CODE message". */
+#include "lake/maintain.h"
 #include "lake/scan.h"
 #include "lake/write.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -168,10 +173,43 @@ static int on_checkpoint(struct tool *t, struct str arg, struct err *err)
     return lake_checkpoint(t->table, t->conn, err);
 }
 
+static int on_vacuum(struct tool *t, struct str arg, struct err *err)
+{
+    int64_t ms = 0;
+    if (!str_i64(arg, &ms))
+        return err_set(err, ERR_USAGE, "vacuum MS");
+    return lake_vacuum(t->table, t->conn, &(struct lake_vacuum_opts){.retention_ms = ms}, t->arena, NULL, err) < 0 ? -1 : 0;
+}
+
+static int on_clean(struct tool *t, struct str arg, struct err *err)
+{
+    (void)arg;
+    return lake_clean_log(t->table, t->conn, err) < 0 ? -1 : 0;
+}
+
+static int on_fault(struct tool *t, struct str arg, struct err *err)
+{
+    static const char *const kinds[] = {"none", "fail", "short", "exit", "lose", "tear"};
+    struct fs_fault f = {.errnum = ENOSPC};
+    struct str kind;
+    size_t i = 0;
+    (void)t;
+    str_split(&arg, ' ', &kind);
+    while (i < COUNT_OF(kinds) && !str_eqz(kind, kinds[i]))
+        i++;
+    if (i == COUNT_OF(kinds) || (i && !str_i64(arg, &f.nth)))
+        return err_set(err, ERR_USAGE, "fault KIND N");
+    f.kind = (enum fs_fault_kind)i;
+    printf("calls %jd\n", (intmax_t)fs_fault_calls());
+    fs_fault_set(&f);
+    return 0;
+}
+
 static const struct { const char *name; int (*run)(struct tool *, struct str, struct err *); } commands[] = {
     {"table", on_table},   {"begin", on_begin},       {"commit", on_commit}, {"end", on_end},   {"create", on_create},
     {"property", on_property}, {"write", on_write},   {"evolve", on_evolve}, {"overwrite", on_overwrite}, {"app", on_app},
     {"compact", on_compact},   {"read", on_read},     {"checkpoint", on_checkpoint},
+    {"vacuum", on_vacuum},  {"clean", on_clean},         {"fault", on_fault},
 };
 
 static void run_line(struct tool *t, struct str line)
