@@ -9,7 +9,7 @@
 #define PAYSTREAK_CLI_CLI_H
 #include "base/base.h"
 
-enum { CLI_MAX_ARGS = 64, CLI_MAX_BINDS = 64 };
+enum { CLI_MAX_ARGS = 64, CLI_MAX_BINDS = 64, CLI_MAX_PARAMS = 256 };
 
 struct cli_args {
     const char *project;       /* --project, default "." */
@@ -19,11 +19,22 @@ struct cli_args {
     const char *listen;        /* --listen HOST:PORT */
     const char *binds[CLI_MAX_BINDS];
     size_t bind_count;
+    const char *params[CLI_MAX_PARAMS]; /* --param NAME=VALUE */
+    size_t param_count;
+    const char *parameters, *cases, *factory; /* files, and the factory's folder */
+    bool activity_outputs;
+    int64_t port;              /* --port; -1: not given */
     int64_t port_base;         /* 0: free ports are chosen by the system */
     int64_t events;            /* --events, with --once; 0: functions_once() decides */
     int64_t partitions;
+    int64_t amqp, https;       /* ports; -1: not given */
+    int64_t pg, web;           /* ports; -1: not given */
+    const char *tls_cert, *tls_key;
     bool once, insecure_local, auto_create, help, json, verbose, continue_on_error;
     const char *file;          /* --file */
+    const char *spec;          /* --spec */
+    const char *refresh, *full_refresh; /* --refresh, --full-refresh: names with commas */
+    bool full_refresh_all;
     int64_t version, cdf_from; /* --version, --cdf; -1: not given */
     int64_t limit;             /* --limit; 0: all */
     int64_t retain_hours;      /* --retain; -1: as the table says */
@@ -61,12 +72,15 @@ char *cli_state_dir(struct arena *a, const struct cli_args *args);
 struct resolver_names;
 /* Adds the bindings of the project's paystreak.yml (if it has one), then those of the command line. */
 int cli_bind_all(struct resolver_names *names, struct arena *a, const struct cli_args *args, struct err *err) MUST_CHECK;
+/* --listen HOST:PORT; HOST may be empty (127.0.0.1), the option may be missing. */
+int cli_listen_address(const struct cli_args *args, int otherwise, char host[256], int *port, struct err *err) MUST_CHECK;
 char *cli_project_dir(struct arena *a, const struct cli_args *args);
 
 int cmd_run(const struct cli_args *args);
 int cmd_sql(const struct cli_args *args);
 int cmd_hub_start(const struct cli_args *args);
 int cmd_keys(const struct cli_args *args);
+int cmd_storage_start(const struct cli_args *args);
 int cmd_lake_ls(const struct cli_args *args);
 int cmd_lake_schema(const struct cli_args *args);
 int cmd_lake_detail(const struct cli_args *args);
@@ -80,6 +94,13 @@ int cmd_lake_restore(const struct cli_args *args);
 int cmd_lake_verify(const struct cli_args *args);
 int cmd_lake_convert(const struct cli_args *args);
 int cmd_lake_clone(const struct cli_args *args);
+int cmd_pipelines_run(const struct cli_args *args);
+int cmd_pipelines_dry_run(const struct cli_args *args);
+int cmd_pipelines_graph(const struct cli_args *args);
+int cmd_pipelines_events(const struct cli_args *args);
 int cmd_check(const struct cli_args *args);
 int cmd_factory_eval(const struct cli_args *args);
+int cmd_factory_run(const struct cli_args *args);
+int cmd_serve(const struct cli_args *args);
+int cmd_connect(const struct cli_args *args);
 #endif

@@ -1,11 +1,18 @@
-/* cmd_misc -- the small commands: keys, factory eval, hub start. */
+/* cmd_misc -- the small commands: keys, hub start. */
 #include "cli/cli.h"
 #include "cli/state.h"
-#include "factory/factory.h"
 #include "hub/hub.h"
+#include "hub/sas.h"
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+
+enum { HUB_LISTEN_PORT = 9093 };
+
+static const char *connection_string(struct arena *a, const char *key)
+{
+    return arena_printf(a, "Endpoint=sb://localhost;SharedAccessKeyName=" SAS_ROOT_POLICY ";SharedAccessKey=%s;UseDevelopmentEmulator=true;", key);
+}
 
 int cmd_keys(const struct cli_args *args)
 {
@@ -16,9 +23,14 @@ int cmd_keys(const struct cli_args *args)
     if (!s) {
         status = cli_fail(args, &err);
     } else {
+        char send[SAS_KEY_TEXT], listen[SAS_KEY_TEXT];
+        sas_derive_key(s->keys.sas, "SendOnly", send);
+        sas_derive_key(s->keys.sas, "ListenOnly", listen);
         const struct { const char *name, *use, *key; } rows[] = {
-            {"sas", "event hub, policy RootManageSharedAccessKey", s->keys.sas}, {"password", "PostgreSQL, user paystreak", s->keys.password},
-            {"token", "REST and Spark Connect", s->keys.token}, {"function", "functions, code=", s->keys.function},
+            {"sas", "event hub, policy RootManageSharedAccessKey", s->keys.sas},
+            {"sas_send", "event hub, policy SendOnly", send}, {"sas_listen", "event hub, policy ListenOnly", listen},
+            {"connection", "event hub, AMQP on the default port", connection_string(a, s->keys.sas)}, {"password", "PostgreSQL, user paystreak", s->keys.password},
+            {"token", "REST and Spark Connect", s->keys.token}, {"function", "functions, code=", s->keys.function}, {"storage", "storage accounts, AccountKey", s->keys.storage},
         };
         for (size_t i = 0; i < COUNT_OF(rows); i++) {
             if (args->json)
@@ -32,35 +44,17 @@ int cmd_keys(const struct cli_args *args)
     return status;
 }
 
-int cmd_factory_eval(const struct cli_args *args)
-{
-    struct err err = {0};
-    struct buf out;
-    buf_init(&out);
-    int status = 0;
-    if (factory_eval(str_z(args->words[0]), NULL, &out, &err))
-        status = cli_fail(args, &err);
-    else
-        printf("%s\n", out.ptr);
-    buf_release(&out);
-    return status;
-}
-
-
 static void stop_loop(void *arg) { ev_stop(arg); }
 
-/* HOST:PORT; either part may be missing. */
-static int listen_address(const char *text, char host[256], int *port, struct err *err)
+static void print_ready(const struct hub *h)
 {
-    const char *colon = text ? strrchr(text, ':') : NULL;
-    int64_t n = 9093;
-    snprintf(host, 256, "%.*s", colon ? (int)(colon - text) : 0, text ? text : "");
-    if (!host[0])
-        snprintf(host, 256, "127.0.0.1");
-    if (colon && (!str_i64(str_z(colon + 1), &n) || n < 0 || n > 65535))
-        return err_set(err, ERR_USAGE, "--listen takes HOST:PORT, not '%s'", text);
-    *port = (int)n;
-    return 0;
+    printf("{\"ready\":true,\"kafka\":\"%s:%d\"", hub_host(h), hub_port(h));
+    if (hub_amqp_port(h))
+        printf(",\"amqp\":\"%s:%d\"", hub_host(h), hub_amqp_port(h));
+    if (hub_https_port(h))
+        printf(",\"https\":\"%s:%d\"", hub_host(h), hub_https_port(h));
+    printf("}\n");
+    fflush(stdout);
 }
 
 int cmd_hub_start(const struct cli_args *args)
@@ -72,16 +66,17 @@ int cmd_hub_start(const struct cli_args *args)
     struct state *s = NULL;
     struct hub *h = NULL;
     struct ev_loop *loop = ev_loop_new("main");
-    if (listen_address(args->listen, host, &port, &err) == 0)
+    if (cli_listen_address(args, HUB_LISTEN_PORT, host, &port, &err) == 0)
         s = state_open(cli_state_dir(a, args), true, "hub start", &err);
     struct hub_opts opts = {.state_dir = s ? s->dir : NULL, .host = host, .port = port, .sas_key = s ? s->keys.sas : NULL,
-                            .insecure_local = args->insecure_local, .auto_create = args->auto_create, .partitions = (int)args->partitions};
+                            .insecure_local = args->insecure_local, .auto_create = args->auto_create, .partitions = (int)args->partitions,
+                            .amqp = {args->amqp >= 0, (int)args->amqp}, .https = {args->https >= 0, (int)args->https},
+                            .tls_cert = args->tls_cert, .tls_key = args->tls_key};
     if (s)
         h = hub_start(loop, &opts, &err);
     if (h) {
         struct ev_signal *on_int = ev_signal_start(loop, SIGINT, stop_loop, loop), *on_term = ev_signal_start(loop, SIGTERM, stop_loop, loop);
-        printf("{\"ready\":true,\"kafka\":\"%s:%d\"}\n", hub_host(h), hub_port(h));
-        fflush(stdout);
+        print_ready(h);
         ev_run(loop);
         ev_signal_free(on_int);
         ev_signal_free(on_term);

@@ -16,11 +16,13 @@ const char *run_spark_remote(struct run *r)
 void run_addresses(struct run *r)
 {
     const char *url = endpoints_console_url(r->endpoints);
-    struct { const char *name; char text[300]; } rows[] = {{"kafka", ""}, {"postgres", ""}, {"console", ""}, {"spark", ""}};
+    struct { const char *name; char text[300]; } rows[] = {{"kafka", ""}, {"amqp", ""}, {"https", ""}, {"postgres", ""}, {"console", ""}, {"spark", ""}};
     snprintf(rows[0].text, sizeof rows[0].text, "%s:%d", hub_host(r->hub), hub_port(r->hub));
-    snprintf(rows[1].text, sizeof rows[1].text, "127.0.0.1:%d", endpoints_pg_port(r->endpoints));
-    snprintf(rows[2].text, sizeof rows[2].text, "%s", url);
-    snprintf(rows[3].text, sizeof rows[3].text, "sc://localhost:%d", endpoints_spark_port(r->endpoints));
+    snprintf(rows[1].text, sizeof rows[1].text, "%s:%d", hub_host(r->hub), hub_amqp_port(r->hub));
+    snprintf(rows[2].text, sizeof rows[2].text, "https://%s:%d", hub_host(r->hub), hub_https_port(r->hub));
+    snprintf(rows[3].text, sizeof rows[3].text, "127.0.0.1:%d", endpoints_pg_port(r->endpoints));
+    snprintf(rows[4].text, sizeof rows[4].text, "%s", url);
+    snprintf(rows[5].text, sizeof rows[5].text, "sc://localhost:%d", endpoints_spark_port(r->endpoints));
     if (r->args->json) {
         struct buf b;
         buf_init(&b);
@@ -54,18 +56,23 @@ static void on_signal(void *arg)
     run_stop(r);
 }
 
-static struct run *run_new(const struct cli_args *args, const char *title)
+static enum status_mode status_mode_of(const struct cli_args *args)
+{
+    return args->json ? STATUS_JSON : isatty(STDOUT_FILENO) ? STATUS_BOARD : STATUS_LINES;
+}
+
+struct run *cli_run_new(const struct cli_args *args, const char *title, enum status_mode mode)
 {
     struct arena *a = arena_new();
     struct run *r = ARENA_NEW(a, struct run);
     r->args = args;
     r->a = a;
     r->loop = ev_loop_new("main");
-    r->status = status_new(args->json ? STATUS_JSON : isatty(STDOUT_FILENO) ? STATUS_BOARD : STATUS_LINES, title);
+    r->status = status_new(mode, title);
     return r;
 }
 
-static void run_free(struct run *r)
+void cli_run_free(struct run *r)
 {
     ev_timer_free(r->tick);
     for (size_t i = 0; i < COUNT_OF(r->signals); i++)
@@ -78,7 +85,7 @@ static void run_free(struct run *r)
 }
 
 /* The failures as the last thing that a person, or a machine, reads. */
-static int print_failures(struct run *r)
+int run_print_failures(struct run *r)
 {
     if (r->args->json) {
         struct buf b;
@@ -105,13 +112,13 @@ int cmd_run(const struct cli_args *args)
     struct err err = {0};
     struct arena *a = arena_new();
     struct str name = path_base(str_z(cli_project_dir(a, args)));
-    struct run *r = run_new(args, arena_printf(a, "%.*s", STR_ARGS(name)));
+    struct run *r = cli_run_new(args, arena_printf(a, "%.*s", STR_ARGS(name)), status_mode_of(args));
     int status;
     signal(SIGPIPE, SIG_IGN);
     if (run_open(r, &err)) {
         status = cli_fail(args, &err);
     } else if (run_check(r)) {
-        status = print_failures(r);
+        status = run_print_failures(r);
     } else {
         r->signals[0] = ev_signal_start(r->loop, SIGINT, on_signal, r);
         r->signals[1] = ev_signal_start(r->loop, SIGTERM, on_signal, r);
@@ -122,9 +129,9 @@ int cmd_run(const struct cli_args *args)
         ev_run(r->loop);
         run_show(r);
         status_draw(r->status);
-        status = args->once || args->json ? print_failures(r) : 0;
+        status = args->once || args->json ? run_print_failures(r) : 0;
     }
-    run_free(r);
+    cli_run_free(r);
     arena_free(a);
     return status;
 }
@@ -132,16 +139,16 @@ int cmd_run(const struct cli_args *args)
 int cmd_check(const struct cli_args *args)
 {
     struct err err = {0};
-    struct run *r = run_new(args, "check");
+    struct run *r = cli_run_new(args, "check", status_mode_of(args));
     int status;
     if (run_open(r, &err)) {
         status = cli_fail(args, &err);
     } else {
         run_check(r);
-        status = print_failures(r);
+        status = run_print_failures(r);
         if (!status && !args->json)
             puts("everything in this project runs here");
     }
-    run_free(r);
+    cli_run_free(r);
     return status;
 }

@@ -157,7 +157,7 @@ static int run_sql(struct arena *a, const struct cli_args *args, struct str text
     char *dir = cli_state_dir(a, args), *project = cli_project_dir(a, args);
     struct err busy;
     bool owner = true;
-    struct state *state = fs_exists(dir) ? state_open(dir, true, "sql", &busy) : state_open(dir, false, "sql", &busy);
+    struct state *state = args->state || fs_exists(dir) ? state_open(dir, true, "sql", &busy) : state_open(dir, false, "sql", &busy);
     if (!state && busy.code == ERR_EXISTS) {
         owner = false;
         state = state_open(dir, false, "sql", err);

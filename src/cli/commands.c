@@ -3,12 +3,18 @@
 #include "cli/cli.h"
 
 #define COMMON "--state", "--project", "--output"
-static const char *const RUN_OPTIONS[] = {COMMON, "--target", "--bind", "--port-base", "--once", "--events", "--insecure-local", NULL};
+static const char *const RUN_OPTIONS[] = {COMMON, "--target", "--bind", "--port-base", "--once", "--events", "--insecure-local", "--amqp", "--https", "--tls-cert", "--tls-key", NULL};
 static const char *const SQL_OPTIONS[] = {COMMON, "--bind", "--file", NULL};
 static const char *const KEYS_OPTIONS[] = {"--state", "--project", "--output", NULL};
 static const char *const CHECK_OPTIONS[] = {"--project", "--state", "--output", "--target", "--bind", NULL};
-static const char *const EVAL_OPTIONS[] = {"--output", NULL};
-static const char *const HUB_OPTIONS[] = {"--state", "--project", "--output", "--listen", "--insecure-local", "--partitions", "--auto-create", NULL};
+static const char *const PIPELINES_OPTIONS[] = {COMMON, "--spec", "--target", "--bind", NULL};
+static const char *const PIPELINES_RUN_OPTIONS[] = {COMMON, "--spec", "--target", "--bind", "--refresh", "--full-refresh", "--full-refresh-all", NULL};
+static const char *const EVAL_OPTIONS[] = {"--output", "--cases", "--param", "--parameters", NULL};
+static const char *const SERVE_OPTIONS[] = {COMMON, "--bind", "--pg", "--web", "--insecure-local", NULL};
+static const char *const CONNECT_OPTIONS[] = {COMMON, "--bind", "--listen", "--insecure-local", NULL};
+static const char *const FACTORY_RUN_OPTIONS[] = {COMMON, "--factory", "--bind", "--param", "--parameters", "--activity-outputs", NULL};
+static const char *const HUB_OPTIONS[] = {"--state", "--project", "--output", "--listen", "--insecure-local", "--partitions", "--auto-create", "--amqp", "--https", "--tls-cert", "--tls-key", NULL};
+static const char *const STORAGE_OPTIONS[] = {COMMON, "--port", "--insecure-local", NULL};
 static const char *const LAKE_OPTIONS[] = {COMMON, "--bind", NULL};
 static const char *const LAKE_AT_OPTIONS[] = {COMMON, "--bind", "--version", "--timestamp", NULL};
 static const char *const LAKE_CAT_OPTIONS[] = {COMMON, "--bind", "--version", "--timestamp", "--cdf", "--limit", NULL};
@@ -28,8 +34,27 @@ const struct cli_command CLI_COMMANDS[] = {
     {"sql", "['STATEMENT']", 0, 1, "run Spark SQL over the project's tables",
      "  paystreak sql 'SELECT * FROM gold.sales_by_month ORDER BY month'\n"
      "  paystreak sql --output json --state /data/state 'SHOW TABLES IN gold'\n", SQL_OPTIONS, cmd_sql},
-    {"hub start", "", 0, 0, "run the event hub alone", "  paystreak hub start --state /data/hub --listen 127.0.0.1:9093 --auto-create\n", HUB_OPTIONS, cmd_hub_start},
-    {"factory eval", "EXPRESSION", 1, 1, "evaluate a Data Factory expression", "  paystreak factory eval \"@concat('a', string(add(1, 2)))\"\n", EVAL_OPTIONS, cmd_factory_eval},
+    {"hub start", "", 0, 0, "run the event hub alone", "  paystreak hub start --state /data/hub --listen 127.0.0.1:9093 --auto-create\n"
+     "  paystreak hub start --state /data/hub --amqp 5672 --https 5443\n", HUB_OPTIONS, cmd_hub_start},
+    {"storage start", "", 0, 0, "serve the state's storage as Azure Blob, Data Lake and Queue", "  paystreak storage start --state /data/state --port 10000\n",
+     STORAGE_OPTIONS, cmd_storage_start},
+    {"serve", "", 0, 0, "serve a state's tables: PostgreSQL, the console, the dashboards", "  paystreak serve --state /data/state --pg 5433 --web 8580\n", SERVE_OPTIONS, cmd_serve},
+    {"connect", "", 0, 0, "serve a state's tables over Spark Connect",
+     "  paystreak connect --state /data/state --listen 127.0.0.1:15002\n  SPARK_REMOTE=sc://127.0.0.1:15002 python my_job.py\n", CONNECT_OPTIONS, cmd_connect},
+    {"factory eval", "['EXPRESSION']", 0, 1, "evaluate a Data Factory expression, or a file of cases",
+     "  paystreak factory eval \"@concat('a', string(add(1, 2)))\"\n"
+     "  paystreak factory eval --param day=2024-01-31 \"@pipeline().parameters.day\"\n"
+     "  paystreak factory eval --cases cases.json\n", EVAL_OPTIONS, cmd_factory_eval},
+    {"factory run", "PIPELINE", 1, 1, "run one pipeline of a Data Factory folder",
+     "  paystreak factory run copy_daily --factory adf --param day=2024-01-31\n"
+     "  paystreak factory run copy_daily --bind 'https://raw.githubusercontent.com/o/r/main=file:///data' --output json\n", FACTORY_RUN_OPTIONS, cmd_factory_run},
+    {"pipelines run", "[PIPELINE…]", 0, CLI_MAX_ARGS, "bring the project's pipelines, or those named, up to date once",
+     "  paystreak pipelines run\n  paystreak pipelines run batch --full-refresh silver.customers --output json\n"
+     "  paystreak pipelines run --spec spark-pipeline.yml --state /data/state\n", PIPELINES_RUN_OPTIONS, cmd_pipelines_run},
+    {"pipelines dry-run", "[PIPELINE…]", 0, CLI_MAX_ARGS, "check the graph, names and types of pipelines; nothing runs", "  paystreak pipelines dry-run --spec spark-pipeline.yml\n",
+     PIPELINES_OPTIONS, cmd_pipelines_dry_run},
+    {"pipelines graph", "[PIPELINE…]", 0, CLI_MAX_ARGS, "list the datasets of pipelines and what each reads", "  paystreak pipelines graph --output json\n", PIPELINES_OPTIONS, cmd_pipelines_graph},
+    {"pipelines events", "[PIPELINE…]", 0, CLI_MAX_ARGS, "print the event logs of pipelines", "  paystreak pipelines events live --output json\n", PIPELINES_OPTIONS, cmd_pipelines_events},
     {"lake ls", "[NAME|FOLDER]", 0, 1, "list the tables of the catalog, of a catalog or schema, or those below a folder",
      "  paystreak lake ls\n  paystreak lake ls main.gold\n  paystreak lake ls /data\n", LAKE_OPTIONS, cmd_lake_ls},
     {"lake schema", "URI", 1, 1, "print a Delta table's columns", "  paystreak lake schema main.gold.sales\n  paystreak lake schema --output json /data/sales\n",

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum option_kind { OPT_TEXT, OPT_FLAG, OPT_COUNT, OPT_BIND };
+enum option_kind { OPT_TEXT, OPT_FLAG, OPT_COUNT, OPT_BIND, OPT_PARAM };
 static const struct option_row {
     struct cli_option shown;
     enum option_kind kind;
@@ -21,12 +21,28 @@ static const struct option_row {
     {{"--output", "text|json", "json: one JSON object a line, for machines"}, OPT_TEXT, FIELD(output), 0, 0},
     {{"--listen", "HOST:PORT", "the address to listen on"}, OPT_TEXT, FIELD(listen), 0, 0},
     {{"--bind", "FROM=TO", "serve the address FROM from TO, e.g. https://…=file:///data; may be repeated"}, OPT_BIND, 0, 0, 0},
+    {{"--param", "NAME=VALUE", "a parameter; may be repeated"}, OPT_PARAM, 0, 0, 0},
+    {{"--parameters", "FILE", "a JSON object with parameters"}, OPT_TEXT, FIELD(parameters), 0, 0},
+    {{"--cases", "FILE", "a JSON file of cases: {\"cases\": [{\"id\", \"expression\", \"context\"}]}; one answer a line"}, OPT_TEXT, FIELD(cases), 0, 0},
+    {{"--factory", "DIR", "the factory's folder (default: the project's)"}, OPT_TEXT, FIELD(factory), 0, 0},
+    {{"--activity-outputs", NULL, "print what each activity gave (--output json always has it)"}, OPT_FLAG, FIELD(activity_outputs), 0, 0},
+    {{"--port", "N", "the port to listen on (0: a free one)"}, OPT_COUNT, FIELD(port), 0, 65534},
     {{"--port-base", "N", "listen on N, N+1, … instead of the default ports (0: free ones)"}, OPT_COUNT, FIELD(port_base), 0, 65000},
     {{"--events", "N", "with --once: stop each function after N events (default: endless ones after 10000)"}, OPT_COUNT, FIELD(events), 1, INT64_MAX},
     {{"--partitions", "N", "partitions of hubs created on first use (default 4)"}, OPT_COUNT, FIELD(partitions), 1, 1024},
+    {{"--pg", "PORT", "the port of PostgreSQL (default 5433; 0: a free one)"}, OPT_COUNT, FIELD(pg), 0, 65535},
+    {{"--web", "PORT", "the port of the console and dashboards (default 8580; 0: a free one)"}, OPT_COUNT, FIELD(web), 0, 65535},
+    {{"--amqp", "PORT", "listen for AMQP 1.0 too, plain and TLS (0: a free port)"}, OPT_COUNT, FIELD(amqp), 0, 65535},
+    {{"--https", "PORT", "listen for HTTPS too, plain HTTP included (0: a free port)"}, OPT_COUNT, FIELD(https), 0, 65535},
+    {{"--tls-cert", "FILE", "the certificate chain of AMQP and HTTPS, PEM (default: one is made)"}, OPT_TEXT, FIELD(tls_cert), 0, 0},
+    {{"--tls-key", "FILE", "its private key"}, OPT_TEXT, FIELD(tls_key), 0, 0},
     {{"--once", NULL, "run everything once, drain, and exit"}, OPT_FLAG, FIELD(once), 0, 0},
     {{"--auto-create", NULL, "create a hub when a client first names it"}, OPT_FLAG, FIELD(auto_create), 0, 0},
     {{"--insecure-local", NULL, "no keys asked on the loopback address"}, OPT_FLAG, FIELD(insecure_local), 0, 0},
+    {{"--spec", "FILE", "a pipeline's description, spark-pipeline.yml, instead of the project's bundle"}, OPT_TEXT, FIELD(spec), 0, 0},
+    {{"--refresh", "NAMES", "update these datasets only, separated by commas"}, OPT_TEXT, FIELD(refresh), 0, 0},
+    {{"--full-refresh", "NAMES", "make these datasets anew from their sources, separated by commas"}, OPT_TEXT, FIELD(full_refresh), 0, 0},
+    {{"--full-refresh-all", NULL, "make all datasets anew"}, OPT_FLAG, FIELD(full_refresh_all), 0, 0},
     {{"--file", "FILE", "read the statements from FILE"}, OPT_TEXT, FIELD(file), 0, 0},
     {{"--version", "N", "the table as of version N"}, OPT_COUNT, FIELD(version), 0, INT64_MAX},
     {{"--timestamp", "T", "the table as of a time, ISO 8601, UTC unless it has an offset"}, OPT_TEXT, FIELD(timestamp), 0, 0},
@@ -83,6 +99,11 @@ static int option_set(struct cli_args *args, const struct option_row *row, const
         if (args->bind_count == CLI_MAX_BINDS)
             return err_set(err, ERR_USAGE, "more than %d --bind options", CLI_MAX_BINDS);
         args->binds[args->bind_count++] = value;
+        return 0;
+    case OPT_PARAM:
+        if (args->param_count == CLI_MAX_PARAMS)
+            return err_set(err, ERR_USAGE, "more than %d --param options", CLI_MAX_PARAMS);
+        args->params[args->param_count++] = value;
         return 0;
     }
     UNREACHABLE();
@@ -197,9 +218,22 @@ char *cli_state_dir(struct arena *a, const struct cli_args *args)
     return args->state ? absolute(a, args->state) : path_join(a, cli_project_dir(a, args), ".paystreak");
 }
 
+int cli_listen_address(const struct cli_args *args, int otherwise, char host[256], int *port, struct err *err)
+{
+    const char *text = args->listen, *colon = text ? strrchr(text, ':') : NULL;
+    int64_t n = otherwise;
+    snprintf(host, 256, "%.*s", colon ? (int)(colon - text) : 0, text ? text : "");
+    if (!host[0])
+        snprintf(host, 256, "127.0.0.1");
+    if (text && (!colon || !str_i64(str_z(colon + 1), &n) || n < 0 || n > 65535))
+        return err_set(err, ERR_USAGE, "--listen takes HOST:PORT, not '%s'", text);
+    *port = (int)n;
+    return 0;
+}
+
 int cli_main(int argc, char **argv)
 {
-    struct cli_args args = {.output = "text", .partitions = 4, .port_base = -1, .version = -1, .cdf_from = -1, .retain_hours = -1};
+    struct cli_args args = {.output = "text", .partitions = 4, .port_base = -1, .port = -1, .amqp = -1, .pg = -1, .web = -1, .https = -1, .version = -1, .cdf_from = -1, .retain_hours = -1};
     struct err err = {0};
     int used;
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {

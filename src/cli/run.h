@@ -101,6 +101,13 @@ void run_close(struct run *r);
 size_t run_check(struct run *r);
 /* The address that Python notebooks get, in the arena; NULL if there is no Spark Connect port. */
 const char *run_spark_remote(struct run *r);
+/* Only what pipelines need: no hub, no endpoints, nothing listens. With `own` false another process
+ * may own the state; then nothing is written. `spec` (NULL: the project's bundle) is spark-pipeline.yml. */
+int run_open_pipelines(struct run *r, const char *command, bool own, const char *spec, struct err *err) MUST_CHECK;
+/* cmd_run.c: a run over no parts yet, and its end; the closing list of failures, returns the exit status. */
+struct run *cli_run_new(const struct cli_args *args, const char *title, enum status_mode mode);
+void cli_run_free(struct run *r);
+int run_print_failures(struct run *r);
 /* run_steps.c */
 void run_start(struct run *r);
 void run_stop(struct run *r);

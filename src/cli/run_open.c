@@ -4,6 +4,7 @@
 #include "base/embed.h"
 #include "cli/run.h"
 #include "lake/catalog.h"
+#include "pipelines/spec.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -167,6 +168,8 @@ static int open_bundle(struct run *r, struct err *err)
     for (size_t i = 0; i < r->bundle->resource_count; i++) {
         const struct bundle_resource *res = &r->bundle->resources[i];
         for (size_t k = 0; k < COUNT_OF(kinds); k++) {
+            if (r->engine->read_only && k > 0)
+                continue;
             struct err e = {0};
             if (str_eqz(res->kind, kinds[k].kind) && kinds[k].open(r, res, &e))
                 run_fail(r, str_cz(r->a, res->key), &e);
@@ -295,6 +298,7 @@ static int capture_dir(struct run *r, const struct project_hub *hub, char **dir,
     return lake_catalog_put(r->engine->catalog, &e, true, err);
 }
 
+/* Their tables and where they lie; what fills them is started later, if at all. */
 static int open_captures(struct run *r, struct err *err)
 {
     const struct type *schema = type_read_ddl(r->a, STR(CAPTURE_DDL), err);
@@ -356,7 +360,9 @@ static int open_engine(struct run *r, struct err *err)
     r->engine->on_commit_ctx = r;
     r->queries = query_service_of(r->engine);
     r->history = history_open(r->loop, r->state->dir, err);
-    return r->history && history_repair(r->history, err) == 0 ? 0 : -1;
+    if (!r->history)
+        return -1;
+    return r->state->lock_fd >= 0 ? history_repair(r->history, err) : 0; /* what runs in the owner is not interrupted */
 }
 
 static int open_hub(struct run *r, struct err *err)
@@ -369,6 +375,35 @@ static int open_hub(struct run *r, struct err *err)
                             .default_namespace = r->project->hub_count ? str_cz(r->a, r->project->hubs[0].name_space) : NULL};
     r->hub = hub_start(r->loop, &opts, err);
     return r->hub ? 0 : -1;
+}
+
+/* What spark-pipeline.yml describes, alone. */
+static int open_spec(struct run *r, const char *spec, struct err *err)
+{
+    struct pipeline_def def;
+    return spec_read(r->a, spec, &def, err) || pipelines_add(r->pipelines, &def, err) ? -1 : 0;
+}
+
+int run_open_pipelines(struct run *r, const char *command, bool own, const char *spec, struct err *err)
+{
+    struct pipelines_opts po = {.loop = r->loop};
+    if (spec) {
+        r->project = ARENA_NEW(r->a, struct project);
+        r->project->dir = str_cz(r->a, path_dir(str_z(spec)));
+    } else {
+        r->project = project_load(r->a, cli_project_dir(r->a, r->args), err);
+    }
+    if (!r->project || !(r->state = state_open(cli_state_dir(r->a, r->args), own, command, err)))
+        return -1;
+    if (open_engine(r, err))
+        return -1;
+    r->engine->read_only = !own;
+    po.engine = r->engine;
+    po.runs = own ? history_log(r->history) : NULL;
+    r->pipelines = pipelines_new(&po);
+    if (spec)
+        return open_spec(r, spec, err);
+    return open_bundle(r, err) || open_captures(r, err) ? -1 : 0;
 }
 
 int run_open(struct run *r, struct err *err)

@@ -61,7 +61,7 @@ static void show_functions(struct run *r)
 
 void run_show(struct run *r)
 {
-    if (!r->stopping)
+    if (r->hub && !r->stopping)
         hub_stats(r->hub, show_hub, r);
     show_functions(r);
     for (size_t i = 0; i < r->capture_count; i++) {

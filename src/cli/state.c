@@ -10,7 +10,7 @@ enum { STATE_FILE_MAX = 64 << 10 };
 static const struct { const char *name; size_t offset; } KEYS[] = {
     {"sas", offsetof(struct state_keys, sas)},           {"token", offsetof(struct state_keys, token)},
     {"password", offsetof(struct state_keys, password)}, {"function", offsetof(struct state_keys, function)},
-    {"login", offsetof(struct state_keys, login)},
+    {"login", offsetof(struct state_keys, login)},       {"storage", offsetof(struct state_keys, storage)},
 };
 
 static int format_check(struct arena *a, const char *dir, struct err *err)

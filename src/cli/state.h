@@ -4,7 +4,8 @@
  *   lock     held with flock(2) by the process that owns the state; it names that process:
  *            {"pid":…,"command":"run","started":"…"}
  *   keys     0600, JSON: sas (the hub's shared access key), token (REST and Spark Connect),
- *            password (PostgreSQL), function (functions' host key), login (the console's)
+ *            password (PostgreSQL), function (functions' host key), login (the console's), storage (the
+ *            account key of the storage endpoint)
  *
  * Thread: the main thread, at start. */
 #ifndef PAYSTREAK_CLI_STATE_H
@@ -13,7 +14,7 @@
 
 enum { STATE_FORMAT = 1 };
 
-struct state_keys { char sas[64], token[64], password[64], function[64], login[64]; };
+struct state_keys { char sas[64], token[64], password[64], function[64], login[64], storage[64]; };
 
 struct state {
     char *dir;             /* absolute */

@@ -137,19 +137,3 @@ size_t factory_triggers(const struct factory *f, const struct factory_trigger **
     *out = f->triggers;
     return f->trigger_count;
 }
-
-/* ---------------------------------------------------------------- eval */
-
-int factory_eval(struct str text, const struct doc *params, struct buf *json, struct err *err)
-{
-    struct arena *a = arena_new();
-    struct doc *pipeline = doc_new_object(a);
-    struct adf_scope scope = {.pipeline = pipeline};
-    doc_set(a, pipeline, STR("parameters"), params ? (struct doc *)params : doc_new_object(a));
-    doc_set(a, pipeline, STR("globalParameters"), doc_new_object(a));
-    const struct doc *v = adf_text(a, &scope, text, NULL, NULL, err);
-    if (v)
-        doc_write(json, v);
-    arena_free(a);
-    return v ? 0 : -1;
-}

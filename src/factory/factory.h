@@ -53,6 +53,7 @@ struct factory_activity {
     enum run_status status;   /* RUN_RUNNING when it starts */
     int attempt;
     int64_t duration_ms;
+    const struct doc *input;  /* its typeProperties evaluated; NULL: none, secure, or a container */
     const struct doc *output; /* NULL: none, or secure */
     const struct err *error;  /* NULL: none */
 };
@@ -118,4 +119,7 @@ void factory_stop(struct factory *f, ev_fn stopped, void *arg);
  * NULL. */
 int factory_eval(struct str text, const struct doc *params, struct buf *json,
                  struct err *err) MUST_CHECK;
+/* One case of a file of cases (eval.c): appends {"id":…,"value":…}, or {"id":…,"error":CLASS,
+ * "message":…} for an expression that fails. -1 only for what is no case. */
+int factory_eval_case(const struct doc *one, struct buf *json, struct err *err) MUST_CHECK;
 #endif

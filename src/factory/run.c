@@ -98,18 +98,28 @@ const struct doc *doc_trigger_time(struct arena *a, struct tp t)
 
 /* ---------------------------------------------------------------- what others are told */
 
+/* The activity's properties as it sees them now. Those of containers hold activities, which are told of
+ * themselves; a property that cannot be evaluated is the activity's own error. */
+static const struct doc *input_of(struct act *a)
+{
+    struct err err;
+    return a->secure_input || a->type->lists[0] || !a->props ? NULL : act_eval(a, a->props, &err);
+}
+
 static void tell(struct act *a, bool start)
 {
     struct factory_run *r = a->group->run;
     const struct run_log *log = r->f->opts.log;
     struct tp now = time_now();
+    if (start && (log || r->start.on_activity))
+        a->input = input_of(a);
     const struct doc *output = a->secure_output ? NULL : a->output;
     const struct err *error = a->status == RUN_FAILED || a->status == RUN_TIMED_OUT ? &a->err : NULL;
     struct run_record record = {.id = a->id, .parent_id = r->id, .kind = "activity",
                                 .name = a->name, .type = a->type->name,
                                 .trigger = r->start.trigger_name, .status = a->status,
                                 .attempt = a->attempt, .started = a->started,
-                                .finished = start ? (struct tp){0} : now, .output = output,
+                                .finished = start ? (struct tp){0} : now, .input = a->input, .output = output,
                                 .error = error};
     if (log && start)
         log->start(log->ctx, &record);
@@ -120,7 +130,7 @@ static void tell(struct act *a, bool start)
         .type = a->type->name, .status = a->status, .attempt = a->attempt,
         .duration_ms = start || a->status == RUN_SKIPPED
                            ? 0 : (time_mono_us() - a->started_mono_us) / 1000,
-        .output = output, .error = error};
+        .input = a->input, .output = output, .error = error};
     if (r->start.on_activity)
         r->start.on_activity(r->start.ctx, &info);
 }

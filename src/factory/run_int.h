@@ -65,6 +65,7 @@ struct act {
     int64_t started_mono_us;
     struct ev_timer *timer;        /* timeout, retry */
     struct ev_timer *own_timer;    /* the type's (Wait) */
+    const struct doc *input;       /* what others are told of it, while it runs; in the group's arena; NULL: none */
     const struct doc *output;      /* in the group's arena; NULL: none */
     struct err err;
     const char *error_code;        /* "" or what Fail says */

@@ -250,7 +250,9 @@ int flow_full_refresh(const struct flow_env *env, struct flow *f, struct session
             rc = checkpoint_reset(&cp, err);
         checkpoint_close(&cp);
     }
-    if (!rc && f->target->dir && f == f->target->flows[0])
+    if (f->target->kind == DATASET_MATERIALIZED_VIEW)
+        f->anew = true; /* its rows stay until the refresh replaces them */
+    else if (!rc && f->target->dir && f == f->target->flows[0])
         rc = target_empty(env->m, f->target, s, err);
     arena_free(a);
     return rc;

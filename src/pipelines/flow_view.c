@@ -217,7 +217,7 @@ static int refresh(struct flow *f, struct binding *b, const struct session_plan 
 int view_step(const struct flow_env *env, struct flow *f, struct session *s, struct flow_result *r, struct err *err)
 {
     struct flow_runtime *rt = f->runtime;
-    if (rt->known && rt->planned && !rt->rereads && !(rt->moody && env->triggered) && stands_still(rt, s))
+    if (rt->known && rt->planned && !rt->rereads && !f->anew && !(rt->moody && env->triggered) && stands_still(rt, s))
         return 0;
     struct binding b = {.m = env->m, .session = s, .flow = f, .mode = BIND_RUN, .arena = arena_new(), .runtime = rt->arena,
                         .sources = &rt->sources, .will_exist = env->will_exist, .ctx = env->ctx};
@@ -225,9 +225,10 @@ int view_step(const struct flow_env *env, struct flow *f, struct session *s, str
     const struct type *schema;
     int rc = flow_plan(&b, &schema, &plan, err);
     if (!rc) {
-        bool fresh = is_fresh(env, rt, &b);
+        bool fresh = !f->anew && is_fresh(env, rt, &b);
         rc = fresh ? 0 : refresh(f, &b, &plan, schema, r, err) ? -1 : 1;
         rt->planned = rc >= 0;
+        f->anew = f->anew && rc < 0;
         session_plan_release(&plan);
     }
     r->waiting = rc < 0 && b.missing.len;

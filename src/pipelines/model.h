@@ -34,7 +34,8 @@ struct flow {
     struct names target_name;      /* as written, until linked */
     bool once, by_default;         /* by_default: AS query of the dataset's own statement */
     size_t index;                  /* in pipelines' list */
-    struct flow_runtime *runtime;  /* flow.h; belongs to whom runs it */
+    struct flow_runtime *runtime;  /* flow.h; belongs to whom runs it, and so does */
+    bool anew;                     /* a view: its next refresh comes whatever its sources say */
 };
 
 struct dataset {

@@ -403,9 +403,14 @@ static void show_dataset(struct pipelines *p, const struct dataset *d, void (*fn
         e[i] = (struct expectation_status){.name = d->st->expectations[i].name, .on = d->st->expectations[i].on};
     struct dataset_status s = {.pipeline = d->pipeline->name, .name = d->full, .kind = d->kind, .rows = sh->rows, .version = sh->version,
                                .last_batch = sh->last_batch, .last_batch_ms = sh->last_batch_ms, .expectations = e,
-                               .expectation_count = n, .table_dir = d->dir};
+                               .expectation_count = n, .table_dir = d->dir, .input_count = d->input_count};
+    struct str *inputs = mem_alloc((d->input_count + 1) * sizeof *inputs);
+    for (size_t i = 0; i < d->input_count; i++)
+        inputs[i] = d->inputs[i]->full;
+    s.inputs = inputs;
     show_flows(p, d, &s, e);
     fn(ctx, &s);
+    mem_free(inputs);
     mem_free(e);
 }
 
@@ -423,7 +428,8 @@ void pipelines_each_pipeline(struct pipelines *p, void (*fn)(void *ctx, const st
         const struct pipeline *pl = p->m.pipelines[i];
         const struct pipeline_runtime *rt = pl->runtime;
         const struct pipeline_status s = {.name = pl->name, .id = pl->id, .continuous = pl->continuous, .running = rt->mode != MODE_IDLE,
-                                          .state = rt->state, .updates = rt->updates, .last_error = rt->last_error};
+                                          .state = rt->state, .updates = rt->updates, .last_error = rt->last_error,
+                                          .catalog = pl->names.catalog, .schema = pl->names.schema};
         fn(ctx, &s);
     }
 }

@@ -125,11 +125,13 @@ struct dataset_status {
     const struct expectation_status *expectations; size_t expectation_count;
     struct str reason;             /* why it waits or what failed */
     const char *table_dir;         /* NULL for views */
+    const struct str *inputs; size_t input_count; /* full names of the datasets that it reads, of any pipeline */
 };
 /* Calls fn for each dataset, pipeline by pipeline, in topological order. The struct is valid during the call. */
 void pipelines_each(struct pipelines *p, void (*fn)(void *ctx, const struct dataset_status *s), void *ctx);
 struct pipeline_status { struct str name, id; bool continuous, running; const char *state; /* Databricks' update state */
-                         int64_t updates; struct err last_error; };
+                         int64_t updates; struct err last_error;
+                         struct str catalog, schema; /* its event log is the table event_log_<name> there */ };
 void pipelines_each_pipeline(struct pipelines *p, void (*fn)(void *ctx, const struct pipeline_status *s), void *ctx);
 /* Called on the loop whenever something above changed. One listener. */
 void pipelines_on_change(struct pipelines *p, void (*fn)(void *ctx), void *ctx);

@@ -1,0 +1,654 @@
+/* dfs.c -- the Data Lake operations on paths: create, rename, append, flush, properties, access
+ * control, delete, lease.
+ *
+ * Appended bytes are staged files, a row each with its position; flush takes those that follow the
+ * file's end without a gap, up to the position it names. The first flush makes the file by a rename;
+ * later ones grow it. A rename is one rename(2); rows of the new names are there before, those of the
+ * old ones go after. Access control is kept and told, and not enforced: who has the account's key is
+ * the superuser. */
+#include "storage/disk.h"
+#include "storage/ops.h"
+#include "storage/storage_int.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_ACL_ENTRIES = 64 };
+
+/* ---------------------------------------------------------------- x-ms-properties */
+
+int properties_read(struct op *o, struct str text, struct doc **out)
+{
+    struct str part;
+    size_t bytes = 0;
+    *out = doc_new_object(o->a);
+    while (str_split(&text, ',', &part)) {
+        struct buf b;
+        int64_t eq = str_chr(part, '=');
+        struct str name = str_trim(str_sub(part, 0, eq < 0 ? part.len : (size_t)eq));
+        buf_init(&b);
+        bool ok = eq > 0 && name.len && base64_get(&b, str_trim(str_from(part, (size_t)eq + 1))) && str_utf8_ok(buf_view(&b));
+        if (ok)
+            doc_set(o->a, *out, name, doc_new_str(o->a, buf_view(&b)));
+        bytes += name.len + b.len;
+        buf_release(&b);
+        if (!ok)
+            return op_fail_why(o, AZ_InvalidHeaderValue, "x-ms-properties is name=base64,…");
+        if (bytes > STORAGE_MAX_META)
+            return op_fail(o, AZ_MetadataTooLarge);
+    }
+    return 0;
+}
+
+struct str properties_text(struct op *o, const struct doc *meta)
+{
+    struct buf b;
+    buf_init(&b);
+    for (size_t i = 0; i < meta->count; i++) {
+        buf_printf(&b, "%s%.*s=", i ? "," : "", STR_ARGS(meta->keys[i].name));
+        base64_put(&b, meta->items[i]->text);
+    }
+    struct str out = str_copy(o->a, buf_view(&b));
+    buf_release(&b);
+    return out;
+}
+
+/* ---------------------------------------------------------------- access control */
+
+static struct str perms_of(const struct blob *b)
+{
+    struct str p = prop(b, "permissions");
+    return p.len >= 9 ? p : b->is_dir ? STR("rwxr-x---") : STR("rw-r-----");
+}
+
+static struct str acl_of(struct op *o, const struct blob *b)
+{
+    struct str acl = prop(b, "acl"), p = perms_of(b);
+    if (acl.len)
+        return acl;
+    return str_fmt(o->a, "user::%.3s,group::%.3s,other::%.3s", p.ptr, p.ptr + 3, p.ptr + 6);
+}
+
+static bool is_rwx(struct str s)
+{
+    static const char want[] = "rwx";
+    if (s.len != 3)
+        return false;
+    for (int i = 0; i < 3; i++)
+        if (s.ptr[i] != want[i] && s.ptr[i] != '-')
+            return false;
+    return true;
+}
+
+/* "0755", "rwxr-x---" (with a '+' or sticky 't' at the end) */
+static bool perms_read(struct op *o, struct str text, struct str *out)
+{
+    char t[10];
+    if (text.len == 3 || text.len == 4) {
+        for (int i = 0; i < 3; i++) {
+            unsigned d = (unsigned)(text.ptr[text.len - 3 + (size_t)i] - '0');
+            if (d > 7)
+                return false;
+            t[3 * i] = d & 4 ? 'r' : '-';
+            t[3 * i + 1] = d & 2 ? 'w' : '-';
+            t[3 * i + 2] = d & 1 ? 'x' : '-';
+        }
+        *out = str_copy(o->a, str_of(t, 9));
+        return true;
+    }
+    if (text.len < 9 || text.len > 10)
+        return false;
+    memcpy(t, text.ptr, 9);
+    if (t[8] == 't' || t[8] == 'T')
+        t[8] = t[8] == 't' ? 'x' : '-';
+    *out = str_copy(o->a, str_of(t, 9));
+    return is_rwx(str_of(t, 3)) && is_rwx(str_of(t + 3, 3)) && is_rwx(str_of(t + 6, 3));
+}
+
+struct ace { struct str who, perms; };
+
+/* "user::rwx,group:ID:r-x,default:other::---"; with `bare` entries may lack permissions (remove). */
+static int acl_read(struct op *o, struct str text, bool bare, struct ace out[MAX_ACL_ENTRIES], size_t *count)
+{
+    struct str part;
+    *count = 0;
+    while (str_split(&text, ',', &part)) {
+        part = str_trim(part);
+        int64_t colon = str_rchr(part, ':');
+        struct ace e = {part, STR("---")};
+        if (colon > 0 && is_rwx(str_from(part, (size_t)colon + 1)))
+            e = (struct ace){str_sub(part, 0, (size_t)colon), str_from(part, (size_t)colon + 1)};
+        else if (!bare)
+            return op_fail_why(o, AZ_InvalidHeaderValue, "x-ms-acl: '%.*s' is no entry such as user::rwx.", STR_ARGS(part));
+        struct str who = str_starts_z(e.who, "default:") ? str_from(e.who, 8) : e.who, kind;
+        if (!str_split(&who, ':', &kind) || !(str_eqz(kind, "user") || str_eqz(kind, "group") || str_eqz(kind, "mask") || str_eqz(kind, "other")))
+            return op_fail_why(o, AZ_InvalidHeaderValue, "x-ms-acl: '%.*s' is no entry such as user::rwx.", STR_ARGS(part));
+        if (!str_eqz(who, "") || str_ends_z(e.who, ":"))
+            ;
+        else
+            e.who = str_fmt(o->a, "%.*s:", STR_ARGS(e.who));
+        if (*count == MAX_ACL_ENTRIES)
+            return op_fail_why(o, AZ_InvalidHeaderValue, "x-ms-acl: more than %d entries.", MAX_ACL_ENTRIES);
+        out[(*count)++] = e;
+    }
+    return 0;
+}
+
+static void acl_store(struct op *o, struct blob *b, const struct ace *list, size_t n)
+{
+    struct buf t;
+    char perms[10];
+    struct str old = perms_of(b);
+    memcpy(perms, old.ptr, 9);
+    buf_init(&t);
+    for (size_t i = 0; i < n; i++) {
+        static const char *const whose[] = {"user:", "group:", "other:"};
+        buf_printf(&t, "%s%.*s:%.*s", i ? "," : "", STR_ARGS(list[i].who), STR_ARGS(list[i].perms));
+        for (int k = 0; k < 3; k++)
+            if (str_eqz(list[i].who, whose[k]))
+                memcpy(perms + 3 * k, list[i].perms.ptr, 3);
+    }
+    prop_set(o, b, "acl", buf_view(&t));
+    prop_set(o, b, "permissions", str_of(perms, 9));
+    buf_release(&t);
+}
+
+enum acl_mode { ACL_SET, ACL_MODIFY, ACL_REMOVE };
+
+static int acl_apply(struct op *o, struct blob *b, struct str text, enum acl_mode mode)
+{
+    struct ace have[2 * MAX_ACL_ENTRIES], change[MAX_ACL_ENTRIES];
+    size_t n = 0, m;
+    if (acl_read(o, text, mode == ACL_REMOVE, change, &m) || (mode != ACL_SET && acl_read(o, acl_of(o, b), false, have, &n)))
+        return -1;
+    for (size_t i = 0; i < m; i++) {
+        size_t at = 0;
+        while (at < n && !str_eq(have[at].who, change[i].who))
+            at++;
+        if (mode == ACL_REMOVE && at < n)
+            have[at] = have[--n];
+        else if (mode != ACL_REMOVE) {
+            have[at] = change[i];
+            n += at == n;
+        }
+    }
+    acl_store(o, b, have, n);
+    return 0;
+}
+
+/* x-ms-owner, -group, -permissions, -acl of the request. */
+static int access_from(struct op *o, struct blob *b)
+{
+    struct str owner = op_header(o, "x-ms-owner"), group = op_header(o, "x-ms-group"), perms = op_header(o, "x-ms-permissions"), acl = op_header(o, "x-ms-acl"), p;
+    if (perms.len && acl.len)
+        return op_fail_why(o, AZ_InvalidInput, "x-ms-permissions and x-ms-acl exclude each other.");
+    if (owner.len)
+        prop_set(o, b, "owner", owner);
+    if (group.len)
+        prop_set(o, b, "group", group);
+    if (perms.len) {
+        if (!perms_read(o, perms, &p))
+            return op_fail_why(o, AZ_InvalidHeaderValue, "x-ms-permissions is like 0750 or rwxr-x---.");
+        prop_set(o, b, "permissions", p);
+        prop_set(o, b, "acl", STR(""));
+    }
+    return acl.len ? acl_apply(o, b, acl, ACL_SET) : 0;
+}
+
+/* ---------------------------------------------------------------- targets */
+
+static int path_target(struct op *o, struct container *c, struct blob *b, bool write)
+{
+    if (container_find(o, o->r.container, c) || blob_need(o, c, o->r.blob, b))
+        return -1;
+    if (o->r.blob.len && lease_need(o, c->name, b->path, op_header(o, "x-ms-lease-id"), write))
+        return -1;
+    return cond_blob(o, b, !write);
+}
+
+static int put_row(struct op *o, const struct container *c, struct blob *b)
+{
+    return blob_touch(o, c->name, b);
+}
+
+/* ---------------------------------------------------------------- create */
+
+static int make_directory(struct op *o, const struct container *c, struct blob *b)
+{
+    struct err err = {0};
+    if (disk_parents(o->a, c->dir, az_disk_path(o->a, b->path), &err) || (!b->exists && disk_mkdir(b->file, &err)))
+        return err.code == ERR_EXISTS ? op_fail_why(o, AZ_PathConflict, "%s.", err.msg) : op_fail_err(o, &err);
+    b->exists = b->is_dir = true;
+    b->type = 'D';
+    b->created_us = op_now(o);
+    return put_row(o, c, b);
+}
+
+static int make_file(struct op *o, const struct container *c, struct blob *b)
+{
+    struct upload up = {.fd = -1};
+    int rc = upload_begin(o, &up) || upload_finish(o, &up) || blob_replace(o, c, b, &up, NULL, 0) ? -1 : 0;
+    upload_drop(&up);
+    return rc;
+}
+
+static int op_path_rename(struct op *o);
+int op_path_create(struct op *o)
+{
+    struct container c;
+    struct blob old, b;
+    bool dir = str_ieqz(op_param(o, "resource"), "directory");
+    if (op_header(o, "x-ms-rename-source").len)
+        return op_path_rename(o);
+    if (!dir && !str_ieqz(op_param(o, "resource"), "file"))
+        return op_fail_why(o, AZ_MissingRequiredQueryParameter, "resource is file or directory.");
+    if (op_header(o, "x-ms-expiry-option").len)
+        return op_refuse(o, "expiry of files");
+    if (container_find(o, o->r.container, &c) || blob_find(o, &c, o->r.blob, &old) ||
+        lease_need(o, c.name, old.path, op_header(o, "x-ms-lease-id"), true) || cond_blob(o, &old, false))
+        return -1;
+    bool write = o->grant.all || memchr(o->grant.perms.ptr, 'w', o->grant.perms.len);
+    if (old.exists && !write)
+        return op_fail(o, AZ_AuthorizationPermissionMismatch);
+    if (old.exists && old.is_dir != dir)
+        return op_fail_why(o, AZ_PathConflict, "'%.*s' is a %s.", STR_ARGS(old.path), old.is_dir ? "directory" : "file");
+    blob_init(o, &b, o->r.blob, 'B');
+    b.file = old.file;
+    b.exists = old.exists;
+    props_from(o, &b, "x-ms-");
+    if (properties_read(o, op_header(o, "x-ms-properties"), &b.meta) || access_from(o, &b))
+        return -1;
+    if (dir ? make_directory(o, &c, &b) : make_file(o, &c, &b))
+        return -1;
+    put_etag(o, b.etag, b.changed_us);
+    op_set(o, "x-ms-request-server-encrypted", STR("true"));
+    op_event(o, STORAGE_CREATED, dir, b.path, STR_NONE, b.etag, prop(&b, "content-type"), 0);
+    return op_done(o, 201);
+}
+
+/* ---------------------------------------------------------------- rename */
+
+static int rename_source(struct op *o, struct container *c, struct blob *b)
+{
+    struct str text = op_header(o, "x-ms-rename-source"), plain;
+    str_split(&text, '?', &plain);
+    struct str path = az_decode(o->a, plain);
+    while (path.len && path.ptr[0] == '/')
+        path = str_from(path, 1);
+    while (path.len && path.ptr[path.len - 1] == '/')
+        path.len--;
+    int64_t slash = str_chr(path, '/');
+    struct str name = slash < 0 ? STR("") : str_from(path, (size_t)slash + 1);
+    if (slash <= 0 || !az_container_ok(str_sub(path, 0, (size_t)slash)) || az_blob_ok(name) != AZ_NONE)
+        return op_fail_why(o, AZ_InvalidHeaderValue, "x-ms-rename-source is /filesystem/path.");
+    if (!o->grant.all && !o->grant.types.ptr && !str_eq(str_sub(path, 0, (size_t)slash), o->r.container))
+        return op_fail(o, AZ_AuthorizationFailure);
+    if (container_find(o, str_sub(path, 0, (size_t)slash), c) || blob_find(o, c, name, b))
+        return -1;
+    if (!b->exists)
+        return op_fail(o, AZ_SourcePathNotFound);
+    return lease_need(o, c->name, b->path, op_header(o, "x-ms-source-lease-id"), true) ||
+           cond_check(o, "x-ms-source-", true, b->etag, b->changed_us, false) ? -1 : 0;
+}
+
+/* Rows of `from` and of all below it, again under `to`. */
+static int copy_rows(struct op *o, struct str c1, struct str from, struct str c2, struct str to)
+{
+    struct err err = {0};
+    struct db *d = op_db(o);
+    struct str lo = str_fmt(o->a, "%.*s/", STR_ARGS(from)), hi = str_fmt(o->a, "%.*s0", STR_ARGS(from));
+    if (db_begin(d, false, &err) ||
+        db_run(d, &err, "INSERT OR REPLACE INTO blobs(c, p, size, mtime, etag, created, changed, type, ino, props, meta, tags)"
+               " SELECT ?1, ?2 || substr(p, length(?3) + 1), size, mtime, etag, created, changed, type, ino, props, meta, tags FROM blobs"
+               " WHERE c = ?4 AND (p = ?3 OR (p >= ?5 AND p < ?6))", "tttttt", c2, to, from, c1, lo, hi) ||
+        db_run(d, &err, "INSERT OR REPLACE INTO parts(c, p, size, mtime, n, id, bytes)"
+               " SELECT ?1, ?2 || substr(p, length(?3) + 1), size, mtime, n, id, bytes FROM parts"
+               " WHERE c = ?4 AND (p = ?3 OR (p >= ?5 AND p < ?6))", "tttttt", c2, to, from, c1, lo, hi) ||
+        db_commit(d, &err)) {
+        db_rollback(d);
+        return op_fail_err(o, &err);
+    }
+    return 0;
+}
+
+static int drop_rows(struct op *o, struct str c, struct str from, bool lazy)
+{
+    struct err err = {0};
+    struct db *d = op_db(o);
+    struct str lo = str_fmt(o->a, "%.*s/", STR_ARGS(from)), hi = str_fmt(o->a, "%.*s0", STR_ARGS(from));
+    if (db_begin(d, lazy, &err) || db_run(d, &err, "DELETE FROM blobs WHERE c = ? AND (p = ? OR (p >= ? AND p < ?))", "tttt", c, from, lo, hi) ||
+        db_run(d, &err, "DELETE FROM parts WHERE c = ? AND (p = ? OR (p >= ? AND p < ?))", "tttt", c, from, lo, hi) ||
+        db_run(d, &err, "DELETE FROM leases WHERE c = ? AND (p = ? OR (p >= ? AND p < ?))", "tttt", c, from, lo, hi) || db_commit(d, &err)) {
+        db_rollback(d);
+        return op_fail_err(o, &err);
+    }
+    return 0;
+}
+
+static int check_destination(struct op *o, const struct container *c, const struct blob *from, const struct blob *to)
+{
+    struct disk_stat st;
+    struct err err = {0};
+    struct str dir = path_dir(str_z(to->file));
+    bool inside = from->is_dir && str_starts(str_z(to->file), str_fmt(o->a, "%s/", from->file));
+    (void)c;
+    if (inside)
+        return op_fail(o, AZ_InvalidRenameSourcePath);
+    if (disk_stat(str_cz(o->a, dir), &st, &err))
+        return op_fail_err(o, &err);
+    if (!st.is_dir)
+        return op_fail(o, AZ_RenameDestinationParentPathNotFound);
+    if (to->exists && to->is_dir != from->is_dir)
+        return op_fail_why(o, AZ_PathConflict, "'%.*s' is a %s.", STR_ARGS(to->path), to->is_dir ? "directory" : "file");
+    if (to->exists && to->is_dir && !disk_prune(o->a, to->file, 0))
+        return op_fail(o, AZ_DirectoryIsNotEmpty);
+    return 0;
+}
+
+static int op_path_rename(struct op *o)
+{
+    struct container c1, c2;
+    struct blob from, to;
+    struct err err = {0};
+    if (container_find(o, o->r.container, &c2) || rename_source(o, &c1, &from) || blob_find(o, &c2, o->r.blob, &to) ||
+        lease_need(o, c2.name, to.path, op_header(o, "x-ms-lease-id"), true) || cond_blob(o, &to, false))
+        return -1;
+    if (strcmp(from.file, to.file) == 0) {
+        put_etag(o, from.etag, from.changed_us);
+        return op_done(o, 201);
+    }
+    if (check_destination(o, &c2, &from, &to) || blob_drop_blocks(o, c1.name, from.path) || blob_drop_blocks(o, c2.name, to.path) ||
+        copy_rows(o, c1.name, from.path, c2.name, to.path))
+        return -1;
+    if (disk_move(o->a, from.file, to.file, &err))
+        return op_fail_err(o, &err);
+    if (drop_rows(o, c1.name, from.path, true))
+        return -1;
+    put_etag(o, from.etag, from.changed_us);
+    op_event(o, STORAGE_RENAMED, from.is_dir, to.path, from.path, from.etag, prop(&from, "content-type"), from.size);
+    return op_done(o, 201);
+}
+
+/* ---------------------------------------------------------------- append and flush */
+
+static int refuse_lease_actions(struct op *o)
+{
+    return op_header(o, "x-ms-lease-action").len ? op_refuse(o, "x-ms-lease-action of append and flush") : 0;
+}
+
+int op_path_append(struct op *o)
+{
+    struct container c;
+    struct blob b;
+    struct err err = {0};
+    struct db *d = op_db(o);
+    int64_t at = -1;
+    if (refuse_lease_actions(o) || path_target(o, &c, &b, true) || sums_check(o, &o->up) ||
+        op_i64(o, op_param(o, "position"), "position", 0, INT64_MAX / 2, &at))
+        return -1;
+    if (at < 0)
+        return op_fail_why(o, AZ_MissingRequiredQueryParameter, "position is missing.");
+    if (b.is_dir || b.type == 'A')
+        return op_fail_why(o, AZ_PathConflict, "'%.*s' is no file that grows by positions.", STR_ARGS(b.path));
+    if (at < b.size)
+        return op_fail(o, AZ_InvalidAppendPosition);
+    if (o->up.size) {
+        struct str old = STR_NONE;
+        if (db_query(d, &err, "SELECT file FROM blocks WHERE c = ? AND p = ? AND id = '' AND pos = ?", "tti", c.name, b.path, at))
+            return op_fail_err(o, &err);
+        int row = db_row(d, &err);
+        if (row == 1)
+            old = db_str(d, o->a, 0);
+        db_done(d);
+        if (row < 0 || fs_sync_dir(o->acct->staging, &err) || db_begin(d, false, &err) ||
+            db_run(d, &err, "INSERT OR REPLACE INTO blocks(c, p, id, pos, size, file) VALUES (?,?,'',?,?,?)", "ttiit", c.name, b.path, at, o->up.size,
+                   path_base(str_z(o->up.file))) || db_commit(d, &err)) {
+            db_rollback(d);
+            return op_fail_err(o, &err);
+        }
+        o->up.file = NULL;
+        if (old.len && fs_unlink(blob_stage_path(o, old), &err))
+            log_err(LOG_WARN, "storage", &err);
+    }
+    op_set(o, "x-ms-request-server-encrypted", STR("true"));
+    if (str_ieqz(op_param(o, "flush"), "true")) {
+        o->state = ARENA_NEW(o->a, int64_t);
+        *(int64_t *)o->state = at + o->up.size;
+        return op_path_flush(o);
+    }
+    return op_done(o, 202);
+}
+
+/* The staged pieces between the file's end and `to`, without a gap. */
+static int take_appended(struct op *o, const struct container *c, const struct blob *b, int64_t to, struct str **files, size_t *count)
+{
+    struct db *d = op_db(o);
+    struct err err = {0};
+    int64_t at = b->size;
+    size_t cap = 0;
+    int row;
+    if (db_query(d, &err, "SELECT pos, size, file FROM blocks WHERE c = ? AND p = ? AND id = '' ORDER BY pos", "tt", c->name, b->path))
+        return op_fail_err(o, &err);
+    while ((row = db_row(d, &err)) == 1 && at < to) {
+        if (db_i64(d, 0) != at)
+            break;
+        *files = arena_grow(o->a, *files, &cap, *count + 1, sizeof **files);
+        (*files)[(*count)++] = db_str(d, o->a, 2);
+        at += db_i64(d, 1);
+    }
+    db_done(d);
+    if (row < 0)
+        return op_fail_err(o, &err);
+    return at == to ? 0 : op_fail(o, AZ_InvalidFlushPosition);
+}
+
+static int join_files(struct op *o, const struct str *files, size_t count, struct upload *up)
+{
+    struct err err = {0};
+    char *room = mem_alloc(STORAGE_PIECE);
+    int rc = upload_begin(o, up);
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        int fd = fs_open(blob_stage_path(o, files[i]), FS_READ, &err);
+        int64_t n = fd < 0 ? -1 : 1;
+        for (int64_t at = 0; rc == 0 && n > 0; at += n) {
+            n = fs_pread(fd, room, STORAGE_PIECE, at, &err);
+            if (n > 0)
+                rc = upload_write(o, up, room, (size_t)n);
+        }
+        if (n < 0)
+            rc = op_fail_err(o, &err);
+        if (fd >= 0)
+            fs_close(fd);
+    }
+    mem_free(room);
+    return rc ? rc : upload_finish(o, up);
+}
+
+static int flush_new(struct op *o, const struct container *c, struct blob *b, struct str *files, size_t count)
+{
+    struct upload up = {.fd = -1};
+    int rc = 0;
+    if (count == 1)
+        up.file = blob_stage_path(o, files[0]);
+    else
+        rc = join_files(o, files, count, &up);
+    if (rc == 0)
+        rc = blob_replace(o, c, b, &up, NULL, 0);
+    if (rc && count > 1)
+        upload_drop(&up);
+    return rc;
+}
+
+int op_path_flush(struct op *o)
+{
+    struct container c;
+    struct blob b;
+    struct str *files = NULL;
+    size_t count = 0;
+    int64_t to = o->state ? *(int64_t *)o->state : -1;
+    if (str_ieqz(op_param(o, "retainuncommitteddata"), "true"))
+        return op_refuse(o, "retainUncommittedData");
+    if (refuse_lease_actions(o) || path_target(o, &c, &b, true) || (to < 0 && op_i64(o, op_param(o, "position"), "position", 0, INT64_MAX / 2, &to)))
+        return -1;
+    if (to < 0)
+        return op_fail_why(o, AZ_MissingRequiredQueryParameter, "position is missing.");
+    if (b.is_dir)
+        return op_fail_why(o, AZ_PathConflict, "'%.*s' is a directory.", STR_ARGS(b.path));
+    if (take_appended(o, &c, &b, to, &files, &count))
+        return -1;
+    static const char *const names[] = {"content-type", "content-encoding", "content-language", "content-md5", "cache-control", "content-disposition"};
+    prop_set(o, &b, "content-md5", STR(""));
+    for (size_t i = 0; i < COUNT_OF(names); i++) {
+        struct str v = op_header(o, arena_printf(o->a, "x-ms-%s", names[i]));
+        if (v.len && !(o->state && strcmp(names[i], "content-md5") == 0))
+            prop_set(o, &b, names[i], v);
+    }
+    int rc = !count ? blob_touch(o, c.name, &b) : b.size == 0 ? flush_new(o, &c, &b, files, count) : blob_grow(o, &c, &b, files, count);
+    if (rc || blob_drop_blocks(o, c.name, b.path))
+        return -1;
+    put_etag(o, b.etag, b.changed_us);
+    op_set(o, "x-ms-request-server-encrypted", STR("true"));
+    op_event(o, STORAGE_CREATED, false, b.path, STR_NONE, b.etag, prop(&b, "content-type"), b.size);
+    return op_done(o, o->state ? 202 : 200);
+}
+
+/* ---------------------------------------------------------------- properties, access control, lease */
+
+int op_path_properties(struct op *o)
+{
+    struct container c;
+    struct blob b;
+    struct str action = op_param(o, "action");
+    if (!str_ieqz(action, "getAccessControl") && !str_ieqz(action, "getStatus") && action.len)
+        return op_fail_why(o, AZ_InvalidQueryParameterValue, "action '%.*s' is not known.", STR_ARGS(action));
+    if (path_target(o, &c, &b, false))
+        return -1;
+    put_blob_headers(o, &c, &b);
+    if (str_ieqz(action, "getAccessControl"))
+        op_set(o, "x-ms-acl", acl_of(o, &b));
+    if (prop(&b, "content-md5").len)
+        op_set(o, "Content-MD5", prop(&b, "content-md5"));
+    o->left = b.size;
+    return op_done(o, 200);
+}
+
+int op_path_set_properties(struct op *o)
+{
+    struct container c;
+    struct blob b;
+    if (path_target(o, &c, &b, true) || properties_read(o, op_header(o, "x-ms-properties"), &b.meta))
+        return -1;
+    props_from(o, &b, "x-ms-");
+    if (put_row(o, &c, &b))
+        return -1;
+    put_etag(o, b.etag, b.changed_us);
+    return op_done(o, 200);
+}
+
+int op_path_acl(struct op *o)
+{
+    struct container c;
+    struct blob b;
+    if (path_target(o, &c, &b, true) || access_from(o, &b) || put_row(o, &c, &b))
+        return -1;
+    put_etag(o, b.etag, b.changed_us);
+    return op_done(o, 200);
+}
+
+static int acl_below(struct op *o, const struct container *c, struct str path, enum acl_mode mode, int64_t counts[2], int depth)
+{
+    struct blob b;
+    char **names;
+    struct err err = {0};
+    if (depth > STORAGE_MAX_DEPTH + 1)
+        return 0;
+    if (blob_find(o, c, path, &b) || !b.exists)
+        return o->error ? -1 : 0;
+    if (acl_apply(o, &b, op_header(o, "x-ms-acl"), mode) || blob_row_put(o, c->name, &b))
+        return -1;
+    counts[b.is_dir]++;
+    int64_t n = b.is_dir ? fs_list(o->a, b.file, &names, &err) : 0;
+    for (int64_t i = 0; i < n; i++) {
+        struct str segment;
+        if (az_segment_of(o->a, str_z(names[i]), &segment) &&
+            acl_below(o, c, path.len ? str_fmt(o->a, "%.*s/%.*s", STR_ARGS(path), STR_ARGS(segment)) : segment, mode, counts, depth + 1))
+            return -1;
+    }
+    return n < 0 ? op_fail_err(o, &err) : 0;
+}
+
+int op_path_acl_recursive(struct op *o)
+{
+    static const char *const modes[] = {"set", "modify", "remove"};
+    struct container c;
+    struct blob b;
+    struct err err = {0};
+    int64_t counts[2] = {0};
+    int mode = -1;
+    for (int i = 0; i < 3; i++)
+        if (str_ieqz(op_param(o, "mode"), modes[i]))
+            mode = i;
+    if (mode < 0)
+        return op_fail_why(o, AZ_InvalidQueryParameterValue, "mode is set, modify or remove.");
+    if (!op_header(o, "x-ms-acl").len)
+        return op_fail_why(o, AZ_MissingRequiredHeader, "x-ms-acl is missing.");
+    if (path_target(o, &c, &b, true))
+        return -1;
+    if (db_begin(op_db(o), false, &err))
+        return op_fail_err(o, &err);
+    if (acl_below(o, &c, o->r.blob, (enum acl_mode)mode, counts, 0)) {
+        db_rollback(op_db(o));
+        return -1;
+    }
+    if (db_commit(op_db(o), &err))
+        return op_fail_err(o, &err);
+    buf_printf(&o->body, "{\"directoriesSuccessful\":%jd,\"filesSuccessful\":%jd,\"failureCount\":0,\"failedEntries\":[]}", (intmax_t)counts[1], (intmax_t)counts[0]);
+    o->content_type = "application/json;charset=utf-8";
+    return op_done(o, 200);
+}
+
+int op_path_lease(struct op *o)
+{
+    struct container c;
+    struct blob b;
+    if (container_find(o, o->r.container, &c) || blob_need(o, &c, o->r.blob, &b) || cond_blob(o, &b, false) || lease_act(o, c.name, b.path))
+        return -1;
+    put_etag(o, b.etag, b.changed_us);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- delete */
+
+static int remove_trash(struct op *o)
+{
+    struct err err = {0};
+    if (fs_remove_tree(o->state, &err))
+        log_err(LOG_WARN, "storage", &err);
+    return op_done(o, 200);
+}
+
+int op_path_delete(struct op *o)
+{
+    struct container c;
+    struct blob b;
+    struct err err = {0};
+    char id[UUID_TEXT];
+    bool recursive = str_ieqz(op_param(o, "recursive"), "true");
+    if (path_target(o, &c, &b, true))
+        return -1;
+    op_event(o, STORAGE_DELETED, b.is_dir, b.path, STR_NONE, b.etag, prop(&b, "content-type"), b.size);
+    if (!b.is_dir)
+        return blob_remove(o, &c, &b) ? -1 : op_done(o, 200);
+    if (!recursive) {
+        char **names;
+        int64_t n = fs_list(o->a, b.file, &names, &err);
+        if (n < 0)
+            return op_fail_err(o, &err);
+        return n ? op_fail(o, AZ_DirectoryNotEmpty) : blob_remove(o, &c, &b) ? -1 : op_done(o, 200);
+    }
+    char *trash = path_join(o->a, path_join(o->a, o->acct->dir, ".paystreak"), "trash");
+    if (fs_mkdirs(trash, &err) || disk_move(o->a, b.file, o->state = path_join(o->a, trash, uuid_make(id)), &err))
+        return op_fail_err(o, &err);
+    if (drop_rows(o, c.name, b.path, false))
+        return -1;
+    return op_then(o, LANE_FREE, remove_trash);
+}
