@@ -5,8 +5,11 @@ import datetime
 import hashlib
 import hmac
 import json
+import os
+import shutil
 import socket
 import struct
+import subprocess
 import threading
 import time
 import urllib.parse
@@ -15,7 +18,7 @@ import uuid
 
 import pytest
 from conftest import SOAK, until
-from hubd import Hub
+from hubd import ROOT, Hub
 
 eh = pytest.importorskip("azure.eventhub")
 from azure.eventhub import EventData, EventHubConsumerClient, EventHubProducerClient, EventHubSharedKeyCredential, TransportType  # noqa: E402
@@ -420,6 +423,86 @@ def test_matrix(hub, name, send, read):
         c.get_eventhub_properties()
     send(hub, name, key, body, properties)
     assert read(hub, name) == (key, body, {k: v.encode() for k, v in properties.items()})
+
+
+# ---------------------------------------------------------------- @azure/event-hubs
+
+MODULES = ROOT / "build" / "deps" / "npm" / "node_modules"
+needs_node = pytest.mark.skipif(not (MODULES / "@azure" / "event-hubs").exists() or not shutil.which("node"), reason="@azure/event-hubs is not installed")
+
+
+@pytest.fixture(scope="module")
+def blobs(tmp_path_factory):
+    """Azurite's Blob endpoint: its connection string."""
+    if not (MODULES / "azurite").exists():
+        pytest.skip("azurite is not installed")
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    main = MODULES / "azurite" / "dist" / "src" / "blob" / "main.js"
+    p = subprocess.Popen(["node", str(main), "--blobPort", str(port), "--location", str(tmp_path_factory.mktemp("azurite")), "--silent", "--skipApiVersionCheck",
+                          "--disableTelemetry"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def up():
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", port)) == 0
+
+    until(up, "Azurite listens")
+    account = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
+    yield f"DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;AccountKey={account};BlobEndpoint=http://127.0.0.1:{port}/devstoreaccount1;"
+    p.terminate()
+    p.wait(20)
+
+
+def node(script, *args):
+    r = subprocess.run(["node", str(ROOT / "tests" / "e2e" / script), *map(str, args)], capture_output=True, timeout=180,
+                       env={**os.environ, "NODE_PATH": str(MODULES)})
+    assert r.returncode == 0, r.stdout.decode() + r.stderr.decode()
+    return json.loads(r.stdout.decode().splitlines()[-1])
+
+
+@needs_node
+def test_node_client(hub, name):
+    report = node("hub_amqp.js", hub.amqp, name)
+    assert report["sent"] == report["received"] == 10 and report["stolen"] == "ReceiverDisconnectedError"
+
+
+@needs_node
+def test_node_event_processor(hub, name, blobs):
+    assert node("hub_amqp.js", hub.amqp, name, blobs)["checkpoints"] >= 2
+
+
+def test_python_event_processor(hub, name, blobs):
+    store = pytest.importorskip("azure.eventhub.extensions.checkpointstoreblob").BlobCheckpointStore
+    with producer(hub, name) as p:
+        for i in range(8):
+            p.send_event(EventData(str(i)), partition_id=str(i % 4))
+
+    def processed(count):
+        checkpoints = store.from_connection_string(blobs, f"py-{name}")
+        client = EventHubConsumerClient.from_connection_string(string(hub), consumer_group="$Default", eventhub_name=name, checkpoint_store=checkpoints,
+                                                               load_balancing_interval=1, load_balancing_strategy="greedy",
+                                                               partition_ownership_expiration_interval=6)
+        got = []
+
+        def on_event(context, event):
+            if event:
+                context.update_checkpoint(event)
+                got.append(event.body_as_str())
+
+        t = threading.Thread(target=client.receive, args=(on_event,), kwargs={"starting_position": "-1"}, daemon=True)
+        t.start()
+        until(lambda: len(got) >= count, f"{count} events are processed")
+        client.close()
+        t.join(30)
+        return sorted(got)
+
+    container = pytest.importorskip("azure.eventhub.extensions.checkpointstoreblob._vendor.storage.blob").ContainerClient
+    container.from_connection_string(blobs, f"py-{name}").create_container()
+    assert processed(8) == [str(i) for i in range(8)]
+    with producer(hub, name) as p:
+        p.send_event(EventData("later"), partition_id="2")
+    assert processed(1) == ["later"]
 
 
 # ---------------------------------------------------------------- clients that break the protocol or the machine
