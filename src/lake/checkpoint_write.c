@@ -7,6 +7,7 @@
  *
  * Cleaning deletes commits and checkpoints that are older than delta.logRetentionDuration and lie
  * before the newest checkpoint; that one and its commit stay. */
+#include "lake/checkpoint_v2.h"
 #include "lake/txn_int.h"
 #include <stdio.h>
 #include <string.h>
@@ -102,13 +103,18 @@ static size_t longest_line(struct str text)
     return longest;
 }
 
-static int make_parquet(struct duck_conn *c, const char *lines, size_t line_bytes, const char *parquet, struct err *err)
+static void put_lines(struct buf *sql, const char *lines, size_t line_bytes)
+{
+    buf_z(sql, "read_json(");
+    duck_quote_text(sql, str_z(lines));
+    buf_printf(sql, ", format = 'newline_delimited', maximum_object_size = %zu, columns = %s)", line_bytes, checkpoint_columns);
+}
+
+static int make_parquet(struct duck_conn *c, struct str lines_sql, const char *parquet, struct err *err)
 {
     struct buf sql;
     buf_init(&sql);
-    buf_z(&sql, "COPY (SELECT * FROM read_json(");
-    duck_quote_text(&sql, str_z(lines));
-    buf_printf(&sql, ", format = 'newline_delimited', maximum_object_size = %zu, columns = %s)) TO ", line_bytes, checkpoint_columns);
+    buf_printf(&sql, "COPY (SELECT * FROM %.*s) TO ", STR_ARGS(lines_sql));
     duck_quote_text(&sql, str_z(parquet));
     buf_z(&sql, " (FORMAT parquet, COMPRESSION snappy)");
     int rc = duck_exec(c, buf_view(&sql), err);
@@ -123,6 +129,13 @@ static int make_parquet(struct duck_conn *c, const char *lines, size_t line_byte
     return rc;
 }
 
+static int put_hint(struct arena *a, struct store *s, const struct counts *n, int64_t size, struct err *err)
+{
+    char *hint = arena_printf(a, "{\"version\":%jd,\"size\":%jd,\"sizeInBytes\":%jd,\"numOfAddFiles\":%jd}", (intmax_t)n->version,
+                              (intmax_t)n->actions, (intmax_t)size, (intmax_t)n->adds);
+    return store_put(s, LAKE_LOG_DIR "/_last_checkpoint", str_z(hint), err);
+}
+
 static int publish(struct arena *a, struct store *s, const char *parquet, const struct counts *n, struct err *err)
 {
     struct fs_stat st;
@@ -133,9 +146,25 @@ static int publish(struct arena *a, struct store *s, const char *parquet, const 
     if (store_is_local(s) ? fs_rename(parquet, path_join(a, store_root(s), name), err) || fs_sync_dir(log_dir, err)
                           : store_put_file(s, name, parquet, err))
         return -1;
-    char *hint = arena_printf(a, "{\"version\":%jd,\"size\":%jd,\"sizeInBytes\":%jd,\"numOfAddFiles\":%jd}", (intmax_t)n->version,
-                              (intmax_t)n->actions, (intmax_t)st.size, (intmax_t)n->adds);
-    return store_put(s, LAKE_LOG_DIR "/_last_checkpoint", str_z(hint), err);
+    return put_hint(a, s, n, st.size, err);
+}
+
+/* As the table's policy says: one Parquet file, or a V2 checkpoint. */
+static int make_checkpoint(struct arena *a, struct lake_table *t, struct duck_conn *c, struct str text, const char *lines, const char *parquet,
+                           const struct counts *n, bool v2, struct err *err)
+{
+    struct buf sql;
+    int64_t size = 0;
+    if (write_lines(lines, text, err))
+        return -1;
+    buf_init(&sql);
+    put_lines(&sql, lines, longest_line(text));
+    int rc = v2 ? checkpoint_v2_write(a, t, c, buf_view(&sql), str_cz(a, path_dir(str_z(lines))), n->version, &size, err)
+                : make_parquet(c, buf_view(&sql), parquet, err);
+    buf_release(&sql);
+    if (rc)
+        return -1;
+    return v2 ? put_hint(a, t->store, n, size, err) : publish(a, t->store, parquet, n, err);
 }
 
 int lake_checkpoint(struct lake_table *t, struct duck_conn *c, struct err *err)
@@ -146,6 +175,7 @@ int lake_checkpoint(struct lake_table *t, struct duck_conn *c, struct err *err)
         lake_snapshot_unref(s);
         return -1;
     }
+    bool v2 = str_ieqz(lake_property(s, "delta.checkpointPolicy"), "v2");
     lake_snapshot_unref(s);
     struct buf text;
     buf_init_max(&text, LAKE_COMMIT_MAX_BYTES);
@@ -161,11 +191,7 @@ int lake_checkpoint(struct lake_table *t, struct duck_conn *c, struct err *err)
     char *parquet = arena_printf(a, "%s/.%s.parquet.tmp", dir, id);
     int rc = dir[0] ? buf_check(&text, "a checkpoint", err) : -1;
     if (rc == 0)
-        rc = write_lines(lines, buf_view(&text), err);
-    if (rc == 0)
-        rc = make_parquet(c, lines, longest_line(buf_view(&text)), parquet, err);
-    if (rc == 0)
-        rc = publish(a, t->store, parquet, &n, err);
+        rc = make_checkpoint(a, t, c, buf_view(&text), lines, parquet, &n, v2, err);
     if (stage)
         store_cache_unstage(stage, NULL);
     else if (fs_unlink(lines, &ignored) || (rc && fs_unlink(parquet, &ignored)))
@@ -209,6 +235,10 @@ int64_t lake_clean_log(struct lake_table *t, struct duck_conn *c, struct err *er
         if (!log_file_version(list[i].name, &version) || version >= seg.checkpoint.version || list[i].mtime_us >= before_us)
             continue;
         deleted = store_remove(t->store, list[i].name, err) ? -1 : deleted + 1;
+    }
+    if (deleted > 0) {
+        int64_t sidecars = checkpoint_v2_clean(a, t, seg.checkpoint.version, before_us, err);
+        deleted = sidecars < 0 ? -1 : deleted + sidecars;
     }
     arena_free(a);
     lake_snapshot_unref(s);

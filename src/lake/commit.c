@@ -127,13 +127,11 @@ int commit_check_before(const struct lake_txn *x, struct err *err)
 
 static void checkpoint_if_due(struct lake_txn *x, int64_t version)
 {
-    int64_t interval = LAKE_CHECKPOINT_INTERVAL;
-    for (size_t i = 0; i < x->meta.properties.count; i++)
-        if (str_ieqz(x->meta.properties.items[i].key, "delta.checkpointInterval") &&
-            !str_i64(x->meta.properties.items[i].value, &interval))
-            interval = LAKE_CHECKPOINT_INTERVAL;
     struct err err;
-    if (interval <= 0 || version == 0 || version % interval)
+    int64_t interval;
+    if (!str_i64(meta_property(&x->meta, "delta.checkpointInterval"), &interval))
+        interval = LAKE_CHECKPOINT_INTERVAL;
+    if (!x->checkpoint && (interval <= 0 || version == 0 || version % interval))
         return;
     if (lake_checkpoint(x->table, x->conn, &err) || lake_clean_log(x->table, x->conn, &err) < 0)
         log_err(LOG_WARN, "lake", &err);

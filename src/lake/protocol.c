@@ -304,3 +304,49 @@ int txn_settle_protocol(struct lake_txn *x, struct err *err)
                           before.reader_feature_count != x->protocol.reader_feature_count;
     return 0;
 }
+
+/* ---- lowering */
+
+static void drop_name(struct str *names, size_t *count, const char *name)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < *count; i++)
+        if (!str_ieqz(names[i], name))
+            names[n++] = names[i];
+    *count = n;
+}
+
+void protocol_drop(struct lake_txn *x, const char *feature)
+{
+    struct lake_protocol *p = &x->protocol;
+    struct lake_protocol own;
+    if (p->min_writer < TABLE_FEATURES)
+        to_lists(x);
+    action_protocol_copy(x->arena, p, &own); /* the lists may be the snapshot's */
+    *p = own;
+    drop_name(p->writer_features, &p->writer_feature_count, feature);
+    drop_name(p->reader_features, &p->reader_feature_count, feature);
+    x->protocol_changed = true;
+    if (p->min_reader == READER_FEATURES && !p->reader_feature_count)
+        p->min_reader = 1;
+    if (p->min_reader == 2 && !listed(p->writer_features, p->writer_feature_count, "columnMapping"))
+        p->min_reader = 1;
+    for (size_t i = 0; i < p->writer_feature_count; i++)
+        if (!str_eqz(p->writer_features[i], "appendOnly") && !str_eqz(p->writer_features[i], "invariants"))
+            return;
+    if (p->min_reader == 1) {
+        p->min_writer = FIRST_WRITER;
+        p->writer_feature_count = 0;
+    }
+}
+
+const char *feature_name(struct str name)
+{
+    const struct feature *f = feature_find(name);
+    return f ? f->name : NULL;
+}
+
+bool schema_any(const struct type *t, bool (*is)(const struct type_field *))
+{
+    return any_field(t, is, 0);
+}

@@ -22,7 +22,22 @@ struct job {
     const struct lake_meta *meta;
     enum side side;
     int64_t leaves_left;
+    struct str only;                  /* delta.dataSkippingStatsColumns: "a, s.y"; empty: the first ones */
 };
+
+/* Is the column of this dotted name one that has statistics, or in a struct that has? */
+static bool is_listed(const struct job *j, struct str name)
+{
+    struct str rest = j->only, item;
+    while (str_split(&rest, ',', &item)) {
+        item = str_trim(item);
+        if (item.len > 2 && item.ptr[0] == '`' && item.ptr[item.len - 1] == '`')
+            item = str_sub(item, 1, item.len - 2);
+        if (str_ieq(item, str_sub(name, 0, item.len)) && (name.len == item.len || name.ptr[item.len] == '.'))
+            return item.len > 0;
+    }
+    return false;
+}
 
 static void put_ms(struct buf *out, struct str text, bool zone, bool up)
 {
@@ -116,18 +131,23 @@ static void put_leaf(struct job *j, const struct type *t, struct str path)
     put_bound(j->out, t, v->text, has_nan, j->side == MAX);
 }
 
-static void put_struct(struct job *j, const struct type *t, struct str path, int depth)
+static void put_struct(struct job *j, const struct type *t, struct str path, struct str name, int depth)
 {
-    struct buf inner;
+    struct buf inner, named;
     bool any = false;
     buf_init(&inner);
+    buf_init(&named);
     buf_char(j->out, '{');
     for (size_t i = 0; i < t->field_count && depth < MAX_DEPTH; i++) {
         const struct type_field *f = &t->fields[i];
         const struct type *ft = f->type;
         if (depth == 0 && meta_is_partition(j->meta, f->name))
             continue;
-        if (ft->kind != TYPE_STRUCT && j->leaves_left-- <= 0)
+        buf_clear(&named);
+        buf_printf(&named, "%.*s%s%.*s", STR_ARGS(name), name.len ? "." : "", STR_ARGS(f->name));
+        if (ft->kind != TYPE_STRUCT && j->only.len && !is_listed(j, buf_view(&named)))
+            continue;
+        if (ft->kind != TYPE_STRUCT && !j->only.len && j->leaves_left-- <= 0)
             break;
         buf_clear(&inner);
         buf_str(&inner, path);
@@ -141,7 +161,7 @@ static void put_struct(struct job *j, const struct type *t, struct str path, int
         buf_char(j->out, ':');
         size_t value_at = j->out->len;
         if (ft->kind == TYPE_STRUCT)
-            put_struct(j, ft, str_of(inner.ptr, inner.len), depth + 1);
+            put_struct(j, ft, buf_view(&inner), buf_view(&named), depth + 1);
         else if (ft->kind != TYPE_ARRAY && ft->kind != TYPE_MAP)
             put_leaf(j, ft, buf_view(&inner));
         bool empty = j->out->len == value_at || (ft->kind == TYPE_STRUCT && j->out->len == value_at + 2);
@@ -153,6 +173,7 @@ static void put_struct(struct job *j, const struct type *t, struct str path, int
     }
     buf_char(j->out, '}');
     buf_release(&inner);
+    buf_release(&named);
 }
 
 static int64_t indexed_columns(const struct lake_meta *m)
@@ -171,9 +192,9 @@ int stats_put(struct buf *out, const struct type *schema, const struct lake_meta
     static const char *const names[] = {[MIN] = "minValues", [MAX] = "maxValues", [NULLS] = "nullCount"};
     buf_printf(out, "{\"numRecords\":%jd", (intmax_t)rows);
     for (int side = MIN; side <= NULLS; side++) {
-        struct job j = {out, columns, meta, (enum side)side, indexed_columns(meta)};
+        struct job j = {out, columns, meta, (enum side)side, indexed_columns(meta), meta_property(meta, "delta.dataSkippingStatsColumns")};
         buf_printf(out, ",\"%s\":", names[side]);
-        put_struct(&j, schema, STR_NONE, 0);
+        put_struct(&j, schema, STR_NONE, STR_NONE, 0);
     }
     buf_char(out, '}');
     return buf_check(out, "file statistics", err);

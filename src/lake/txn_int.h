@@ -41,6 +41,7 @@ struct lake_txn {
     const struct doc *parameters, *metrics;
     bool own_metrics;                 /* `metrics` are all there are */
     bool identity_given;              /* rows got values of identity columns */
+    bool checkpoint;                  /* write one after the commit: a feature was dropped */
     bool landed;                      /* the commit file is linked: nothing may be deleted any more */
     bool unknown;                     /* the outcome of the commit is not known: nothing may be deleted either */
     struct str temps[4];              /* temporary tables of this transaction, by name */
@@ -71,9 +72,12 @@ struct lake_snapshot txn_view(const struct lake_txn *x);
 const struct doc *metadata_with(struct arena *a, const struct doc *old, const char *key, const struct doc *value);
 struct str metadata_str(const struct type_field *f, const char *key);   /* empty if absent */
 
-/* ---- features.c */
-int feature_check_write(const struct lake_snapshot *s, struct err *err) MUST_CHECK;
+/* ---- protocol.c */
 bool feature_known(struct str name);
+const char *feature_name(struct str name);                              /* as spelled by Delta, NULL if unknown */
+bool schema_any(const struct type *t, bool (*is)(const struct type_field *)); /* a field, nested ones too */
+/* Takes a feature out; the numbers go down as far as what is left allows. */
+void protocol_drop(struct lake_txn *x, const char *feature);
 
 /* ---- mapping.c: column ids and physical names */
 int mapping_settle(struct lake_txn *x, struct err *err) MUST_CHECK;
