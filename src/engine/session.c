@@ -1,4 +1,5 @@
 #include "engine/session_int.h"
+#include "engine/lake_expr.h"
 #include <stdio.h>
 
 /* Settings that a session has from the start; what Spark 4 says unless set. */
@@ -16,6 +17,7 @@ struct engine *engine_open(const char *state_dir, const char *project_dir, struc
     e->project_dir = mem_strdup(project_dir);
     e->names = names;
     e->db = duck_new(opts, err);
+    engine_lake_expressions();
     if (e->db && lake_register(e->db, err) == 0 && engine_prelude(e->db, err) == 0 &&
         (e->catalog = lake_catalog_open(state_dir, err)))
         return e;
