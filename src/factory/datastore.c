@@ -66,7 +66,7 @@ int datastore_root(const struct resolver_names *names, struct arena *a, const st
         return doc_err(at->where, ERR_UNSUPPORTED, err,
                        "dataset '%s': '%s' is bound to %s; a store is bound to a folder or a Git "
                        "repository", at->dataset, at->base, root->url ? root->url : "a hub");
-    if (root->kind == RESOLVED_LOCAL && at->base[0] != '/' && !root->bound &&
+    if (root->kind == RESOLVED_LOCAL && (at->base[0] != '/' || at->base[1] == '/') && !root->bound &&
         strcmp(at->service_type, "FileServer") == 0)
         return doc_err(at->where, ERR_UNSUPPORTED, err,
                        "linked service '%s': '%s' is not on this machine; bind it: %s=file:///path",

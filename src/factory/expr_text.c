@@ -65,23 +65,38 @@ static ADF_FN(fn_last_index_of)
     return adf_int(e, find(e, s, needle, true));
 }
 
+/* Where the nth occurrence begins, in UTF-16 units; -1 if there are fewer. */
+static int64_t occurrence(struct adf_env *e, struct str s, struct str needle, int64_t nth)
+{
+    int64_t at = -1;
+    size_t from = 0;
+    for (int64_t i = 0; i < nth; i++) {
+        int64_t hit = from > adf_units(s) ? -1 : find(e, str_from(s, adf_unit_to_byte(s, from)), needle, false);
+        if (hit < 0)
+            return -1;
+        at = (int64_t)from + hit;
+        from = (size_t)at + (needle.len ? adf_units(needle) : 1);
+    }
+    return at;
+}
+
 static ADF_FN(fn_nth_index_of)
 {
     struct str s, needle;
-    int64_t nth, at = -1;
+    int64_t nth;
     (void)count;
     if (!adf_arg_str(e, node, args, 0, &s) || !adf_arg_str(e, node, args, 1, &needle) ||
         !adf_arg_int(e, node, args, 2, &nth))
         return NULL;
-    size_t from = 0;
-    for (int64_t i = 0; i < nth; i++) {
-        int64_t hit = find(e, str_from(s, adf_unit_to_byte(s, from)), needle, false);
-        if (hit < 0)
+    if (nth < 0) { /* counted from the end */
+        int64_t all = 0;
+        while (occurrence(e, s, needle, all + 1) >= 0)
+            all++;
+        nth = all + nth + 1;
+        if (nth <= 0)
             return adf_int(e, -1);
-        at = (int64_t)from + hit;
-        from = (size_t)at + (needle.len ? adf_units(needle) : 1);
     }
-    return adf_int(e, at);
+    return adf_int(e, occurrence(e, s, needle, nth));
 }
 
 static ADF_FN(fn_starts_with)
