@@ -395,3 +395,31 @@ def test_kafkajs(hub, topic):
     assert report["received"] == report["sent"] == 1000
     assert report["headers"] == {"h": "v"} and report["group"] == "Stable" and report["committed"] > 0
     assert report["metadata"] == "note é"
+
+
+def test_a_position_is_checked_by_its_leader_epoch(hub, topic):
+    """librdkafka asks OffsetForLeaderEpoch before it reads on from a position that carries an epoch."""
+    import logging
+
+    produce(hub, topic, [{"value": str(i), "partition": 0} for i in range(10)])
+    first = Consumer({"bootstrap.servers": hub.address, "group.id": "epochs", "auto.offset.reset": "earliest"})
+    first.assign([TopicPartition(topic, 0, 4)])
+    message = wait_for(lambda: first.poll(0.1), "a message")
+    epoch = message.leader_epoch()
+    first.close()
+    assert epoch is not None and epoch >= 0
+
+    lines = []
+
+    class Keep(logging.Handler):
+        def emit(self, record):
+            lines.append(record.getMessage())
+
+    log = logging.Logger("librdkafka")
+    log.addHandler(Keep())
+    second = Consumer({"bootstrap.servers": hub.address, "group.id": "epochs", "debug": "protocol"}, logger=log)
+    second.assign([TopicPartition(topic, 0, 7, leader_epoch=epoch)])
+    message = wait_for(lambda: second.poll(0.1), "a message")
+    assert (message.offset(), message.value()) == (7, b"7")
+    second.close()
+    assert any("Received OffsetForLeaderEpochResponse" in line for line in lines)
