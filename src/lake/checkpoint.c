@@ -42,7 +42,7 @@ static void put_from(struct buf *sql, const struct store_want *files, size_t cou
     buf_z(sql, " FROM read_parquet([");
     for (size_t i = 0; i < count; i++) {
         buf_z(sql, i ? ", " : "");
-        duck_quote_text(sql, str_z(place_of(a, &files[i])));
+        duck_quote_text(sql, str_z(store_place_of(a, &files[i])));
     }
     arena_free(a);
     buf_z(sql, count > 1 ? "], union_by_name = true)" : "])");

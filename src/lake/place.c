@@ -35,14 +35,14 @@ bool place_want(struct arena *a, const char *dir, struct str logged, int64_t siz
     return true;
 }
 
-char *place_of(struct arena *a, const struct store_want *w)
+char *store_place_of(struct arena *a, const struct store_want *w)
 {
     return store_is_remote(str_z(w->root)) ? store_cache_path(a, w) : path_join(a, w->root, w->name);
 }
 
 char *place_join(struct arena *a, const char *dir, const char *name)
 {
-    return place_of(a, &(struct store_want){dir, name, -1, 0});
+    return store_place_of(a, &(struct store_want){dir, name, -1, 0});
 }
 
 char *lake_file_path(struct arena *a, const char *dir, struct str logged)

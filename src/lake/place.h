@@ -10,7 +10,7 @@
 /* Is the file of a logged path (percent-encoded, relative or absolute) in a store? Then what to ask it for. */
 bool place_want(struct arena *a, const char *dir, struct str logged, int64_t size, struct store_want *out);
 /* The local path of `name` (not encoded) below `dir`, and that of an object or file. */
-char *place_of(struct arena *a, const struct store_want *w);
+char *store_place_of(struct arena *a, const struct store_want *w);
 char *place_join(struct arena *a, const char *dir, const char *name);
 /* Fetches and pins what of the files and their deletion vectors is in a store. */
 int place_pin(struct store_pins *pins, const char *dir, const struct lake_file *const *files, size_t count, struct err *err) MUST_CHECK;

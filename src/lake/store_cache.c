@@ -5,7 +5,8 @@
  *     DIR/users/<id>/<hash>-<name>  hard links: what this process has pinned; also its half-fetched and staged files
  *
  * A reader is given the hard link, so that nobody can take the file from under it: removing an object only
- * drops a name. What has a second link is in use by somebody, frees nothing, and is left alone. A copy is fetched
+ * drops a name. A link that nobody pins any more is loose: it stays, for who reads the file again, until this process needs
+ * room. A copy is fetched
  * beside the links, fsynced, and renamed into objects/, so it is whole or absent after any crash; a process that
  * died leaves an unlocked lock file, and the next one to open the cache removes its folder.
  *
@@ -15,7 +16,8 @@
  *
  * Room. `used` is what objects/ held when it was last looked at plus what was added since. Before a fetch that
  * would pass the maximum the folder is looked at again, and the objects with the oldest mtime, which pinning
- * sets, go. Several processes may together pass it by what they fetch at that moment. */
+ * sets, go, but for those that this process has pinned. What another one holds open under its own link is not
+ * counted: each process holds at most the maximum. */
 #include "lake/store_cache.h"
 #include <openssl/sha.h>
 #include <pthread.h>
@@ -26,16 +28,16 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-enum { HASH_BYTES = 16, SHOWN_NAME = 80, OPEN_TRIES = 10 };
+enum { HASH_BYTES = 16, SHOWN_NAME = 80, OPEN_TRIES = 10, TOUCH_US = 60 * 1000000 };
 
 enum pin_state { PIN_FETCHING, PIN_HERE, PIN_FAILED };
-struct pin { enum pin_state state; int count; int64_t size; };
+struct pin { enum pin_state state; int count; int64_t size, touched_us; };
 
 static struct cache {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     char *dir, *objects, *own;            /* own NULL: not open */
-    int64_t max, used, pinned;
+    int64_t max, used;
     struct map *pins;                     /* file name → struct pin */
 } cache = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
@@ -195,6 +197,23 @@ static int by_age(const void *x, const void *y)
     return a->mtime_us < b->mtime_us ? -1 : a->mtime_us > b->mtime_us;
 }
 
+/* With the lock: takes the loose links away. */
+static void drop_loose(struct arena *a)
+{
+    struct str key, *loose = ARENA_ARRAY(a, struct str, map_count(cache.pins));
+    struct err err;
+    void *value;
+    size_t n = 0;
+    for (size_t at = 0; map_next(cache.pins, &at, &key, &value);)
+        if (((struct pin *)value)->count == 0)
+            loose[n++] = str_copy(a, key);
+    for (size_t i = 0; i < n; i++) {
+        mem_free(map_remove(cache.pins, loose[i]));
+        if (fs_unlink(path_join(a, cache.own, loose[i].ptr), &err))
+            log_err(LOG_WARN, "cache", &err);
+    }
+}
+
 /* With the lock: makes room for `need` bytes and counts them as used. */
 static int make_room(int64_t need, struct err *err)
 {
@@ -203,11 +222,12 @@ static int make_room(int64_t need, struct err *err)
     int rc = 0;
     if (cache.used + need > cache.max) {
         struct arena *a = arena_new();
+        drop_loose(a);
         int64_t n = look_at_objects(a, &names, &stats, &cache.used, err);
         struct aged *list = ARENA_ARRAY(a, struct aged, n > 0 ? n : 1);
         rc = n < 0 ? -1 : 0;
         for (int64_t i = 0; i < n; i++)
-            list[i] = (struct aged){names[i], stats[i].links == 1 ? stats[i].mtime_us : INT64_MAX, stats[i].size};
+            list[i] = (struct aged){names[i], map_has(cache.pins, str_z(names[i])) ? INT64_MAX : stats[i].mtime_us, stats[i].size};
         if (n > 1)
             qsort(list, (size_t)n, sizeof *list, by_age);
         for (int64_t i = 0; i < n && rc == 0 && cache.used + need > cache.max && list[i].mtime_us != INT64_MAX; i++) {
@@ -234,8 +254,8 @@ static void finish_pin(const struct job *j, enum pin_state state)
     pthread_mutex_lock(&cache.lock);
     struct pin *p = map_get(cache.pins, str_z(j->name));
     p->state = state;
-    p->size = state == PIN_HERE ? j->size : 0;
-    cache.pinned += p->size;
+    p->size = j->size;
+    p->touched_us = time_mono_us();
     pthread_cond_broadcast(&cache.changed);
     pthread_mutex_unlock(&cache.lock);
 }
@@ -312,19 +332,11 @@ struct store_pins *store_pins_new(void)
 
 static void unpin(const char *name)
 {
-    struct arena *a = arena_new();
-    struct err err;
     pthread_mutex_lock(&cache.lock);
     struct pin *p = map_get(cache.pins, str_z(name));
-    if (p && --p->count == 0) {
-        map_remove(cache.pins, str_z(name));
-        cache.pinned -= p->size;
-        if (p->state == PIN_HERE && fs_unlink(path_join(a, cache.own, name), &err))
-            log_err(LOG_WARN, "cache", &err);
-        mem_free(p);
-    }
+    if (--p->count == 0 && p->state == PIN_FAILED)
+        mem_free(map_remove(cache.pins, str_z(name)));
     pthread_mutex_unlock(&cache.lock);
-    arena_free(a);
 }
 
 static void unpin_all(struct store_pins *p)
@@ -379,11 +391,15 @@ static void begin_pins(struct arena *a, const struct store_want *wants, char **n
         if (!p) {
             map_put(cache.pins, str_z(names[i]), p = NEW(struct pin));
             todo->items[todo->count++] = (struct job){&wants[i], names[i], wants[i].size};
-        } else if (p->state == PIN_FAILED) { /* whoever tried it has not let go yet */
-            p->state = PIN_FETCHING;
+        } else if (p->state == PIN_FAILED || (p->state == PIN_HERE && wants[i].size >= 0 && wants[i].size != p->size)) {
+            p->state = PIN_FETCHING; /* whoever tried it has not let go yet; or it is of another table's life */
             todo->items[todo->count++] = (struct job){&wants[i], names[i], wants[i].size};
         }
         p->count++;
+        if (p->state == PIN_HERE && p->touched_us + TOUCH_US < time_mono_us()) {
+            fs_touch(path_join(a, cache.own, names[i]));
+            p->touched_us = time_mono_us();
+        }
     }
     pthread_mutex_unlock(&cache.lock);
 }

@@ -207,6 +207,11 @@ static bool is_there(struct verifier *v, const struct lake_file *f)
 {
     struct fs_stat st;
     struct err err;
+    struct store_want w;
+    if (place_want(v->arena, v->snap->dir, f->path, f->size, &w) && place_pin(v->snap->pins, v->snap->dir, &f, 1, &err)) {
+        tell(v, err.code == ERR_CORRUPT ? "size" : "file", f->path, err.code == ERR_NOT_FOUND ? "is missing" : "cannot be fetched: %s", err.msg);
+        return false;
+    }
     if (fs_stat(lake_file_path(v->arena, v->snap->dir, f->path), &st, &err)) {
         tell(v, "file", f->path, err.code == ERR_NOT_FOUND ? "is missing" : "cannot be looked at: %s", err.msg);
         return false;
