@@ -38,23 +38,23 @@ int cond_check(struct op *o, const char *prefix, bool exists, struct str etag, i
     int64_t changed_s = changed_us / 1000000;
     if (op_header(o, "x-ms-if-tags").ptr)
         return op_refuse(o, "conditions on tags (x-ms-if-tags)");
-    if (match.ptr && (!exists || !has_etag(match, etag)))
+    if (match.len && (!exists || !has_etag(match, etag)))
         return op_fail(o, no);
-    if (none.ptr && exists && has_etag(none, etag)) {
+    if (none.len && exists && has_etag(none, etag)) {
         if (!read && !source && str_eqz(str_trim(none), "*"))
             return op_fail(o, AZ_BlobAlreadyExists);
         return op_fail(o, same);
     }
-    if (since.ptr && exists) {
+    if (since.len && exists) {
         if (!http_date_parse(since, &t))
             return op_fail_why(o, AZ_InvalidHeaderValue, "If-Modified-Since is no date.");
-        if (!none.ptr && changed_s <= t.us / 1000000)
+        if (!none.len && changed_s <= t.us / 1000000)
             return op_fail(o, same);
     }
-    if (before.ptr) {
+    if (before.len) {
         if (!http_date_parse(before, &t))
             return op_fail_why(o, AZ_InvalidHeaderValue, "If-Unmodified-Since is no date.");
-        if (!match.ptr && (!exists || changed_s > t.us / 1000000))
+        if (!match.len && (!exists || changed_s > t.us / 1000000))
             return op_fail(o, no);
     }
     return 0;
@@ -89,7 +89,7 @@ int lease_need(struct op *o, struct str c, struct str p, struct str given, bool 
     if (load(o, c, p, &l))
         return -1;
     bool active = l.state == LEASED || l.state == BREAKING;
-    if (!given.ptr)
+    if (!given.len)
         return active && write ? op_fail(o, AZ_LeaseIdMissing) : 0;
     if (!active)
         return op_fail(o, blob ? AZ_LeaseNotPresentWithBlobOperation : AZ_LeaseNotPresentWithContainerOperation);
