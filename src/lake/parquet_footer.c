@@ -1,8 +1,9 @@
 /* parquet_footer.c -- the end of a Parquet file: <footer> <u32le its size> "PAR1".
  *
  * The footer is a Thrift struct FileMetaData in the compact protocol; its field 2 is the list of
- * SchemaElements, of which 4 is the name, 5 the number of children, 9 the field id and 10 the
- * LogicalType, a union whose member 16 is VARIANT. Everything else is skipped by its type.
+ * SchemaElements, of which 1 is the physical type, 4 the name, 5 the number of children, 9 the field id
+ * and 10 the LogicalType, a union whose member 16 is VARIANT; its field 5 is a list of keys (1) and
+ * values (2) of the writer's own. Everything else is skipped by its type.
  * Compact protocol: a field is one byte, high half the step of its id (0: the id follows as a zigzag
  * varint), low half its type; a struct ends with a zero byte; a list is one byte, high half its length
  * (15: a varint follows), low half the type of its items. */
@@ -10,7 +11,7 @@
 
 enum { TAIL_BYTES = 8, SKIP_DEPTH = 64 };
 enum { T_STOP, T_TRUE, T_FALSE, T_I8, T_I16, T_I32, T_I64, T_DOUBLE, T_BINARY, T_LIST, T_SET, T_MAP, T_STRUCT, T_UUID };
-enum { FILE_SCHEMA = 2, EL_NAME = 4, EL_CHILDREN = 5, EL_FIELD_ID = 9, EL_LOGICAL = 10, LOGICAL_VARIANT = 16 };
+enum { FILE_SCHEMA = 2, FILE_PAIRS = 5, EL_TYPE = 1, EL_NAME = 4, EL_CHILDREN = 5, EL_FIELD_ID = 9, EL_LOGICAL = 10, LOGICAL_VARIANT = 16, TYPE_INT96 = 3, PAIR_KEY = 1, PAIR_VALUE = 2 };
 
 struct thrift { const uint8_t *at, *end; bool bad; };
 
@@ -142,7 +143,9 @@ static void take_element(struct thrift *t, struct arena *a, struct parquet_eleme
     int64_t id = 0;
     e->field_id = -1;
     for (int type; (type = take_field(t, &id)) != T_STOP && !t->bad;) {
-        if (id == EL_NAME && type == T_BINARY)
+        if (id == EL_TYPE && type == T_I32)
+            e->is_int96 = take_zigzag(t) == TYPE_INT96;
+        else if (id == EL_NAME && type == T_BINARY)
             e->name = str_copy(a, take_binary(t));
         else if (id == EL_CHILDREN && type == T_I32)
             e->children = take_zigzag(t);
@@ -155,26 +158,67 @@ static void take_element(struct thrift *t, struct arena *a, struct parquet_eleme
     }
 }
 
+static void take_pair(struct thrift *t, struct arena *a, struct parquet_pair *p)
+{
+    int64_t id = 0;
+    for (int type; (type = take_field(t, &id)) != T_STOP && !t->bad;) {
+        if (id == PAIR_KEY && type == T_BINARY)
+            p->key = str_copy(a, take_binary(t));
+        else if (id == PAIR_VALUE && type == T_BINARY)
+            p->value = str_copy(a, take_binary(t));
+        else
+            skip(t, type, false, 0);
+    }
+}
+
+static void take_schema(struct thrift *t, struct arena *a, struct parquet_schema *out)
+{
+    int of;
+    uint64_t n = take_list(t, &of);
+    if (of != T_STRUCT || n > PARQUET_ELEMENTS_MAX || n > (uint64_t)(t->end - t->at)) {
+        t->bad = true;
+        return;
+    }
+    out->items = ARENA_ARRAY(a, struct parquet_element, n + 1);
+    for (out->count = 0; out->count < n && !t->bad; out->count++)
+        take_element(t, a, &out->items[out->count]);
+}
+
+static void take_pairs(struct thrift *t, struct arena *a, struct parquet_schema *out)
+{
+    int of;
+    uint64_t n = take_list(t, &of);
+    if (of != T_STRUCT || n > PARQUET_PAIRS_MAX) {
+        t->bad = true;
+        return;
+    }
+    out->pairs = ARENA_ARRAY(a, struct parquet_pair, n + 1);
+    for (out->pair_count = 0; out->pair_count < n && !t->bad; out->pair_count++)
+        take_pair(t, a, &out->pairs[out->pair_count]);
+}
+
 int parquet_schema_decode(struct arena *a, struct str footer, struct parquet_schema *out, struct err *err)
 {
     struct thrift t = {(const uint8_t *)footer.ptr, (const uint8_t *)footer.ptr + footer.len, false};
     int64_t id = 0;
     *out = (struct parquet_schema){};
     for (int type; (type = take_field(&t, &id)) != T_STOP && !t.bad;) {
-        if (id != FILE_SCHEMA || type != T_LIST) {
+        if (id == FILE_SCHEMA && type == T_LIST)
+            take_schema(&t, a, out);
+        else if (id == FILE_PAIRS && type == T_LIST)
+            take_pairs(&t, a, out);
+        else
             skip(&t, type, false, 0);
-            continue;
-        }
-        int of;
-        uint64_t n = take_list(&t, &of);
-        if (of != T_STRUCT || n > PARQUET_ELEMENTS_MAX || n > (uint64_t)(t.end - t.at))
-            break;
-        out->items = ARENA_ARRAY(a, struct parquet_element, n + 1);
-        for (; out->count < n && !t.bad; out->count++)
-            take_element(&t, a, &out->items[out->count]);
-        break; /* what follows is not asked for */
     }
     return t.bad || !out->count ? err_set(err, ERR_CORRUPT, "a Parquet footer that does not decode") : 0;
+}
+
+struct str parquet_value(const struct parquet_schema *s, const char *key)
+{
+    for (size_t i = 0; i < s->pair_count; i++)
+        if (str_eqz(s->pairs[i].key, key))
+            return s->pairs[i].value.ptr ? s->pairs[i].value : STR("");
+    return STR_NONE;
 }
 
 int parquet_schema_read(struct arena *a, const char *path, struct parquet_schema *out, struct err *err)

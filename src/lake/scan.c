@@ -16,12 +16,17 @@
  * VARIANT. Files of older writers hold the struct {metadata, value} without Parquet's annotation, and
  * DuckDB then sees a plain struct. Their footers tell, so tables with such columns are asked for them;
  * those files are arms of their own, read as structs and decoded by variant_bytes_to_variant().
+ * Dates before 1582-10-15. Spark before 3.0, and later versions if asked to, wrote days of the Julian
+ * calendar under Gregorian numbers, and say so in the footer. A file that may hold such a day (by its
+ * statistics, or for want of them) is asked, and its days are moved to those of the same name: by
+ * +2 days in the first century to -10 in the sixteenth. Timestamps move alike, in UTC; nested ones stay.
  * A path is given to DuckDB with its glob characters in brackets. */
 #include "lake/scan.h"
 #include "lake/dv.h"
 #include "lake/log_int.h"
 #include "lake/place.h"
 #include "lake/parquet_footer.h"
+#include "lake/skip.h"
 #include <string.h>
 
 enum { MAX_ARMS = 64, MAX_DEPTH = 100 };
@@ -39,7 +44,9 @@ struct plan {
     struct out_col *cols;
     size_t count;
     bool mapped, json_variants;
-    bool bare_variants;           /* of the arms that are being written: not annotated in the files */
+    /* Of the arms that are being written, by what the files' footers say: */
+    bool bare_variants;           /* variants are not annotated */
+    bool julian_dates, julian_times;
     struct buf *sql;
 };
 
@@ -220,6 +227,23 @@ static void pad_char(const struct plan *p, size_t from, int length)
     buf_printf(p->sql, "CASE WHEN length(%s) < %d THEN rpad(%s, %d, ' ') ELSE %s END", expr, length, expr, length, expr);
 }
 
+/* The same for a date or timestamp in the Julian calendar: the day of the same name. */
+static void move_days(const struct plan *p, size_t from, bool date)
+{
+    static const struct { int before, days; } shifts[] = { /* numbers of days since 1970-01-01 at which the calendars part by one more */
+        {-682945, 2}, {-646420, 1}, {-609895, 0}, {-536845, -1}, {-500320, -2}, {-463795, -3}, {-390745, -4},
+        {-354220, -5}, {-317695, -6}, {-244645, -7}, {-208120, -8}, {-171595, -9}, {-141427, -10}};
+    char *expr = arena_strdup(p->arena, p->sql->ptr + from);
+    p->sql->ptr[p->sql->len = from] = '\0';
+    const char *type = date ? "DATE" : "TIMESTAMPTZ", *epoch = date ? "DATE '1970-01-01'" : "TIMESTAMPTZ '1970-01-01 00:00:00+00'";
+    buf_z(p->sql, "CASE");
+    for (size_t i = 0; i < COUNT_OF(shifts); i++)
+        buf_printf(p->sql, " WHEN %s < %s + INTERVAL (%d) DAY THEN CAST(%s + INTERVAL (%d) DAY AS %s)", expr, epoch, shifts[i].before, expr,
+                   shifts[i].days, type);
+    buf_printf(p->sql, " ELSE %s", expr);
+    buf_z(p->sql, " END");
+}
+
 /* The select list. `f`: partition values are constants of this file; NULL: columns v0, v1 … */
 static void put_list(const struct plan *p, const struct lake_file *f)
 {
@@ -243,6 +267,8 @@ static void put_list(const struct plan *p, const struct lake_file *f)
         }
         if (c->field->type->kind == TYPE_CHAR)
             pad_char(p, from, c->field->type->precision);
+        if (!c->partition && ((c->field->type->kind == TYPE_DATE && p->julian_dates) || (c->field->type->kind == TYPE_TIMESTAMP && p->julian_times)))
+            move_days(p, from, c->field->type->kind == TYPE_DATE);
         buf_z(sql, " AS ");
         duck_quote_ident(sql, c->field->name);
     }
@@ -374,23 +400,69 @@ static bool child_named(const struct parquet_schema *s, size_t group, size_t las
 }
 
 /* 1 if the file's variants are plain structs, 0 if not, -1 ERR_UNSUPPORTED. */
-static int is_bare(const struct plan *p, const struct lake_file *f, struct err *err)
+static int is_bare(const struct parquet_schema *s, const struct lake_file *f, struct err *err)
 {
-    struct parquet_schema s;
-    struct err ignored;
     bool bare = false;
-    if (parquet_schema_read(p->arena, lake_file_path(p->arena, p->snap->dir, f->path), &s, &ignored))
-        return 0; /* DuckDB will say what is wrong with it */
-    for (size_t i = 0; i < s.count; i++) {
-        size_t children = (size_t)s.items[i].children;
-        if (s.items[i].is_variant)
+    for (size_t i = 0; i < s->count; i++) {
+        size_t children = (size_t)s->items[i].children;
+        if (s->items[i].is_variant)
             return 0;
-        bool pair = children >= 2 && children <= 3 && child_named(&s, i, i + 2, "metadata") && child_named(&s, i, i + 2, "value");
-        if (pair && children == 3 && child_named(&s, i, s.count, "typed_value"))
+        bool pair = children >= 2 && children <= 3 && child_named(s, i, i + 2, "metadata") && child_named(s, i, i + 2, "value");
+        if (pair && children == 3 && child_named(s, i, s->count, "typed_value"))
             return err_set(err, ERR_UNSUPPORTED, "the file '%.*s' has a shredded VARIANT without Parquet's annotation VARIANT", STR_ARGS(f->path));
         bare = bare || (pair && children == 2);
     }
     return bare;
+}
+
+/* ---- dates of the Julian calendar */
+
+/* May the file hold a day before 1582-10-15, as far as the log tells? */
+static bool may_be_old(const struct plan *p, const struct lake_file *f)
+{
+    static const struct str first = {"1582-10-15", 10};
+    for (size_t i = 0; i < p->count; i++) {
+        const struct type_field *field = p->cols[i].field;
+        if (p->cols[i].partition || (field->type->kind != TYPE_DATE && field->type->kind != TYPE_TIMESTAMP))
+            continue;
+        struct lake_predicate old = {.op = LAKE_LT, .column = field->name, .values = &first, .value_count = 1};
+        if (lake_may_match(p->snap, f, &old))
+            return true;
+    }
+    return false;
+}
+
+static bool has_int96(const struct parquet_schema *s)
+{
+    for (size_t i = 0; i < s->count; i++)
+        if (s->items[i].is_int96)
+            return true;
+    return false;
+}
+
+enum { FORM_BARE = 1, FORM_JULIAN_DATES = 2, FORM_JULIAN_TIMES = 4, FORMS = 8 };
+
+static int calendar_of(const struct parquet_schema *s)
+{
+    struct str version = parquet_value(s, "org.apache.spark.version");
+    bool early = version.len && version.ptr[0] < '3' && str_chr(version, '.') == 1;
+    bool days = early || parquet_value(s, "org.apache.spark.legacyDateTime").ptr;
+    bool times = has_int96(s) ? early || parquet_value(s, "org.apache.spark.legacyINT96").ptr : days;
+    return (days ? FORM_JULIAN_DATES : 0) | (times ? FORM_JULIAN_TIMES : 0);
+}
+
+/* What is special about a file, FORM_*; -1: it cannot be read. */
+static int form_of(const struct plan *p, const struct lake_file *f, bool variants, struct err *err)
+{
+    struct parquet_schema s;
+    struct err ignored;
+    bool old = may_be_old(p, f);
+    if (!variants && !old)
+        return 0;
+    if (parquet_schema_read(p->arena, lake_file_path(p->arena, p->snap->dir, f->path), &s, &ignored))
+        return 0; /* DuckDB will say what is wrong with it */
+    int bare = variants ? is_bare(&s, f, err) : 0;
+    return bare < 0 ? -1 : (bare ? FORM_BARE : 0) | (old ? calendar_of(&s) : 0);
 }
 
 static int put_arms(const struct plan *p, const struct lake_file *const *files, size_t count, struct err *err)
@@ -423,25 +495,30 @@ static int put_arms(const struct plan *p, const struct lake_file *const *files, 
 
 static int put_all_arms(struct plan *p, const struct lake_file *const *files, size_t count, struct err *err)
 {
-    bool variants = false;
+    bool variants = false, any = false;
+    uint8_t *forms = ARENA_ARRAY(p->arena, uint8_t, count + 1);
+    const struct lake_file **some = ARENA_ARRAY(p->arena, const struct lake_file *, count + 1);
     for (size_t i = 0; i < p->count; i++)
         variants = variants || has_variant(p->cols[i].field->type, 0);
-    if (!variants)
-        return put_arms(p, files, count, err);
-    const struct lake_file **kinds[2] = {ARENA_ARRAY(p->arena, const struct lake_file *, count), ARENA_ARRAY(p->arena, const struct lake_file *, count)};
-    size_t counts[2] = {0, 0};
     for (size_t i = 0; i < count; i++) {
-        int bare = is_bare(p, files[i], err);
-        if (bare < 0)
+        int form = form_of(p, files[i], variants, err);
+        if (form < 0)
             return -1;
-        kinds[bare][counts[bare]++] = files[i];
+        forms[i] = (uint8_t)form;
     }
-    for (int bare = 0; bare < 2; bare++) {
-        if (!counts[bare])
+    for (int form = 0; form < FORMS; form++) {
+        size_t n = 0;
+        for (size_t i = 0; i < count; i++)
+            if (forms[i] == form)
+                some[n++] = files[i];
+        if (!n)
             continue;
-        buf_z(p->sql, bare && counts[0] ? " UNION ALL " : "");
-        p->bare_variants = bare;
-        if (put_arms(p, kinds[bare], counts[bare], err))
+        buf_z(p->sql, any ? " UNION ALL " : "");
+        any = true;
+        p->bare_variants = form & FORM_BARE;
+        p->julian_dates = form & FORM_JULIAN_DATES;
+        p->julian_times = form & FORM_JULIAN_TIMES;
+        if (put_arms(p, some, n, err))
             return -1;
     }
     return 0;

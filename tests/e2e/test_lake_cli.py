@@ -16,8 +16,9 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import delta_tables
 import pytest
-from conftest import DEADLINE_SEC, ROOT, program
+from conftest import DEADLINE_SEC, ROOT, SOAK, program
 
 DATA = Path(os.environ.get("DELTA_DATA") or ROOT.parent / "shared" / "data" / "delta")
 
@@ -335,3 +336,44 @@ def test_time_travel_and_limits(small):
 def test_changes_need_the_feed(small):
     status, _, err = run("cat", small, "--cdf", 0)
     assert status == 1 and "delta.enableChangeDataFeed" in err
+
+
+# ---- tables that delta-spark makes: one a feature of readers
+
+
+@pytest.fixture(scope="session")
+def delta_spark(tmp_path_factory):
+    pytest.importorskip("pyspark.sql")
+    session = delta_tables.spark_session(tmp_path_factory.mktemp("warehouse"))
+    if not session:
+        pytest.skip("no Delta jars: scripts/deps test brings them")
+    yield session
+    session.stop()
+
+
+REFUSED = {"variants_shredded_unannotated": "shredded"}
+QUICK = ["mapping_name_nested", "partitions_of_every_type", "type_widening", "variants_unannotated", "deletion_vectors", "cdf_plain", "char_varchar_void"]
+
+
+@pytest.mark.parametrize("name", sorted(delta_tables.TABLES) if SOAK else QUICK)
+def test_tables_of_delta_spark(delta_spark, tmp_path, name):
+    path, expected = tmp_path / delta_tables.folder_name(name), tmp_path / "expected"
+    delta_tables.TABLES[name](delta_spark, path)
+    if name in REFUSED:
+        status, _, err = run("cat", path, "--output", "json")
+        assert status == 1 and REFUSED[name] in err
+        return
+    delta_tables.save_expected(delta_spark, delta_spark.read.format("delta").load(str(path)), expected)
+    want, got = expected_table(expected), rows("cat", path)
+    if name.startswith("variants"):
+        texts = [{k: v if k == "id" or v is None else json.loads(v) for k, v in row.items()} for row in want.to_pylist()]
+        assert sorted(json.dumps(r, sort_keys=True, default=float) for r in got) == sorted(json.dumps(r, sort_keys=True) for r in texts)
+    else:
+        compare(got, want)
+    assert [f for f in rows("verify", path, "--full") if "check" in f] == []
+    if name in ("deletion_vectors", "cdf_plain"):
+        newest = rows("history", path)[0]["version"]
+        for first, last in [(0, newest), (1, 2), (3, newest - 1)]:
+            changes = delta_spark.read.format("delta").option("readChangeFeed", "true").option("startingVersion", first).option("endingVersion", last)
+            delta_tables.save_expected(delta_spark, changes.load(str(path)).drop("_commit_timestamp"), expected)
+            compare(rows("cat", path, "--cdf", first, "--version", last), expected_table(expected))
