@@ -65,6 +65,18 @@ static struct rel *local_rel(struct arena *a, const Spark__Connect__Relation *m,
     return rc ? NULL : r;
 }
 
+/* The options of a message's map, whose entries are of a type of its own each. */
+#define OPTIONS_OF(r, a, m) \
+    do { \
+        (r)->options.count = (m)->n_options; \
+        (r)->options.keys = ARENA_ARRAY(a, struct str, (m)->n_options + 1); \
+        (r)->options.values = ARENA_ARRAY(a, struct str, (m)->n_options + 1); \
+        for (size_t i = 0; i < (m)->n_options; i++) { \
+            (r)->options.keys[i] = str_copy(a, str_z((m)->options[i]->key)); \
+            (r)->options.values[i] = str_copy(a, str_z((m)->options[i]->value)); \
+        } \
+    } while (0)
+
 static struct rel *read_source(struct arena *a, const Spark__Connect__Read__DataSource *m, bool streaming, struct err *err)
 {
     struct rel *r = rel_new(a, REL_SOURCE, NOWHERE);
@@ -72,13 +84,7 @@ static struct rel *read_source(struct arena *a, const Spark__Connect__Read__Data
     r->format = str_copy(a, str_z(m->format && *m->format ? m->format : "delta"));
     r->paths = copy_names(a, m->paths, m->n_paths);
     r->path_count = m->n_paths;
-    r->options.count = m->n_options;
-    r->options.keys = ARENA_ARRAY(a, struct str, m->n_options + 1);
-    r->options.values = ARENA_ARRAY(a, struct str, m->n_options + 1);
-    for (size_t i = 0; i < m->n_options; i++) {
-        r->options.keys[i] = str_copy(a, str_z(m->options[i]->key));
-        r->options.values[i] = str_copy(a, str_z(m->options[i]->value));
-    }
+    OPTIONS_OF(r, a, m);
     if (!m->schema || !*m->schema)
         return r;
     r->schema = schema_text(a, m->schema, err);
@@ -93,6 +99,8 @@ static struct rel *read_rel(struct arena *a, const Spark__Connect__Relation *m, 
         return read_source(a, m->read->data_source, streaming, err);
     struct rel *r = rel_new(a, REL_TABLE, NOWHERE);
     r->streaming = streaming;
+    if (m->read->named_table)
+        OPTIONS_OF(r, a, m->read->named_table);
     return names_translate(a, m->read->named_table ? m->read->named_table->unparsed_identifier : "", &r->name, err) ? NULL : r;
 }
 

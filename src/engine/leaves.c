@@ -4,6 +4,7 @@
  * Order for a name of one part: the caller's hook, temporary views, the current schema, the search
  * path. format.`path` is a name of two parts whose first is a format. */
 #include "engine/session_int.h"
+#include "engine/travel.h"
 
 enum bound_kind { BOUND_HOOK, BOUND_SNAPSHOT, BOUND_FILES, BOUND_TEXT };
 struct bound {
@@ -59,44 +60,18 @@ static void hold(struct planning *p, struct lake_snapshot *snap, struct str dir)
     h->tables[h->table_count++] = dir;
 }
 
-/* The snapshot that VERSION AS OF / TIMESTAMP AS OF asks for, or the newest. */
-static struct lake_snapshot *snapshot_for(struct planning *p, const struct rel *leaf, const char *dir, struct err *err)
-{
-    struct lake_table *t = lake_catalog_table(p->s->engine->catalog, dir);
-    struct tp when;
-    int64_t version;
-    if (leaf->version) {
-        const struct lit *l = &leaf->version->lit;
-        if (leaf->version->kind == EXPR_LITERAL && (l->kind == LIT_INT || (l->kind == LIT_STRING && str_i64(l->text, &version))))
-            return lake_table_at(t, p->s->conn, l->kind == LIT_INT ? l->i64 : version, err);
-        err_set(err, ERR_INPUT, "VERSION AS OF takes a version number");
-        return NULL;
-    }
-    if (leaf->timestamp) {
-        const struct expr *e = leaf->timestamp;
-        while (e->kind == EXPR_CAST)
-            e = e->args.items[0];
-        if (e->kind == EXPR_LITERAL && e->lit.kind == LIT_TIMESTAMP)
-            return lake_table_at_time(t, p->s->conn, (struct tp){e->lit.i64}, err);
-        if (e->kind == EXPR_LITERAL && e->lit.kind == LIT_STRING && time_parse_iso(e->lit.text, &when))
-            return lake_table_at_time(t, p->s->conn, when, err);
-        err_set(err, ERR_UNSUPPORTED, "TIMESTAMP AS OF takes a literal time, such as '2024-01-02 03:04:05'");
-        return NULL;
-    }
-    return lake_table_latest(t, p->s->conn, err);
-}
-
 static int delta_leaf(struct planning *p, struct arena *a, const struct rel *leaf, const char *dir,
                       const struct lake_name *name, struct leaf_info *out, struct err *err)
 {
-    struct lake_snapshot *snap = snapshot_for(p, leaf, dir, err);
-    if (!snap)
+    struct travelled t;
+    if (travel_open(p, a, leaf, dir, &t, err))
         return at_leaf(leaf, err);
-    hold(p, snap, str_copy(a, str_z(dir)));
+    hold(p, t.snapshot, str_copy(a, str_z(dir)));
     struct bound *b = ARENA_NEW(a, struct bound);
-    b->kind = BOUND_SNAPSHOT;
-    b->snapshot = snap;
-    out->schema = snap->schema;
+    b->kind = t.changes.ptr ? BOUND_TEXT : BOUND_SNAPSHOT;
+    b->snapshot = t.snapshot;
+    b->text = t.changes;
+    out->schema = t.schema;
     out->bound = b;
     if (name) {
         out->qualifier[0] = name->catalog;
@@ -109,6 +84,8 @@ static int delta_leaf(struct planning *p, struct arena *a, const struct rel *lea
 static int files_leaf(struct planning *p, struct arena *a, const struct rel *leaf, struct leaf_info *out, struct err *err)
 {
     struct bound *b = ARENA_NEW(a, struct bound);
+    if (travel_none(leaf, "files", err))
+        return -1;
     b->kind = BOUND_FILES;
     b->files = file_source_open(a, leaf, p->s->engine->names, err);
     if (!b->files)
@@ -150,6 +127,8 @@ static int range_leaf(struct arena *a, const struct rel *leaf, struct leaf_info 
 static int view_leaf(struct planning *p, struct arena *a, const struct rel *leaf, const struct lake_entry *e,
                      struct leaf_info *out, struct err *err)
 {
+    if (travel_none(leaf, "a view", err))
+        return -1;
     if (p->depth == SESSION_MAX_VIEW_DEPTH)
         return err_at(err, ERR_LIMIT, leaf->at.file, leaf->at.line, leaf->at.col,
                       "view '%.*s' nests deeper than SESSION_MAX_VIEW_DEPTH", STR_ARGS(e->name.table));
@@ -173,6 +152,8 @@ static int external_files(struct planning *p, struct arena *a, const struct rel 
     struct doc *options = e->options_json.len ? doc_json(a, "options", e->options_json, err) : doc_new_object(a);
     if (!options)
         return -1;
+    source->version = leaf->version;
+    source->timestamp = leaf->timestamp;
     source->format = e->format;
     source->paths = arena_copy(a, &e->location, sizeof e->location);
     source->path_count = 1;
@@ -227,6 +208,8 @@ static int table_leaf(struct planning *p, struct arena *a, const struct rel *lea
     if (leaf->name.count == 1) {
         const struct rel *view = map_get(p->s->views, leaf->name.parts[0]);
         if (view) {
+            if (travel_none(leaf, "a view", err))
+                return -1;
             out->view = view;
             out->qualifier[2] = leaf->name.parts[0];
             return 0;
@@ -279,6 +262,10 @@ int leaf_resolve(void *ctx, struct arena *a, const struct rel *leaf, struct leaf
     case REL_TABLE:
         return table_leaf(p, a, leaf, out, err);
     case REL_FUNCTION:
+        if (str_ieqz(leaf->func, "table_changes")) {
+            const struct rel *changes = travel_changes(a, leaf, err);
+            return changes ? table_leaf(p, a, changes, out, err) : -1;
+        }
         if (str_ieqz(leaf->func, "range"))
             return range_leaf(a, leaf, out, err);
         if (str_ieqz(leaf->func, "read_files") || str_ieqz(leaf->func, "cloud_files"))

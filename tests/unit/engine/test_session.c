@@ -96,6 +96,34 @@ static void tables_hold_what_was_inserted(void **state)
     expect_error(w, "SELECT * FROM STREAM(shop.t)", "pipeline");
 }
 
+static void tables_are_read_as_they_were(void **state)
+{
+    struct world *w = *state;
+    expect(w, "CREATE SCHEMA v; CREATE TABLE v.t (id INT) TBLPROPERTIES (delta.enableChangeDataFeed = true); INSERT INTO v.t VALUES (1);"
+              "INSERT INTO v.t VALUES (2); INSERT OVERWRITE v.t SELECT 3; SELECT id FROM v.t", "{\"id\":3}");
+    expect(w, "SELECT id FROM v.t VERSION AS OF 1", "{\"id\":1}");
+    expect(w, "SELECT id FROM v.t@v1", "{\"id\":1}");
+    expect(w, "SELECT count(*) AS n FROM v.t FOR VERSION AS OF 2", "{\"n\":2}");
+    expect(w, "SELECT id FROM v.t WITH (versionAsOf = '1')", "{\"id\":1}");
+    expect_error(w, "SELECT id FROM v.t TIMESTAMP AS OF '2001-01-01'", "earliest");
+    expect_error(w, "SELECT id FROM v.t TIMESTAMP AS OF current_timestamp() + INTERVAL 1 DAY", "DELTA_TIMESTAMP_GREATER_THAN_COMMIT");
+    expect_error(w, "SELECT id FROM v.t TIMESTAMP AS OF date_sub(current_date(), 7)", "earliest");
+    expect_error(w, "SELECT id FROM v.t WITH (timestampAsOf = '2999-01-01')", "DELTA_TIMESTAMP_GREATER_THAN_COMMIT");
+    expect_error(w, "SELECT id FROM v.t WITH (timestampAsOf = 'soon')", "timestampAsOf");
+    expect_error(w, "SELECT id FROM v.t WITH (versionAsOf = 'x')", "versionAsOf");
+    expect_error(w, "SELECT id FROM v.t WITH (versionAsOf = '1') VERSION AS OF 2", "MULTIPLE_TIME_TRAVEL_SPEC");
+    expect_error(w, "SELECT id FROM v.t WITH (versionOf = '1')", "unknown option of a Delta table 'versionOf'");
+    expect_error(w, "SELECT id FROM v.t WITH (startingVersion = '1')", "readChangeFeed");
+    expect(w, "SELECT id FROM v.t WITH (maxFilesPerTrigger = '1')", "{\"id\":3}");
+    expect_error(w, "CREATE VIEW v.w AS SELECT 1 AS x; SELECT * FROM v.w VERSION AS OF 1", "UNSUPPORTED_FEATURE.TIME_TRAVEL");
+    expect(w, "SELECT id, _change_type AS c, _commit_version AS v FROM table_changes('v.t', 1, 2) ORDER BY v",
+           "{\"id\":1,\"c\":\"insert\",\"v\":1}{\"id\":2,\"c\":\"insert\",\"v\":2}");
+    expect(w, "SELECT id, _change_type AS c FROM v.t WITH (readChangeFeed = 'true', startingVersion = '3') ORDER BY id",
+           "{\"id\":1,\"c\":\"delete\"}{\"id\":2,\"c\":\"delete\"}{\"id\":3,\"c\":\"insert\"}");
+    expect(w, "SELECT count(*) AS n FROM table_changes('v.t', '2001-01-01')", "{\"n\":5}");
+    expect_error(w, "SELECT * FROM v.t WITH (readChangeFeed = 'true')", "startingVersion");
+}
+
 static void views_keep_their_own_names(void **state)
 {
     struct world *w = *state;
@@ -208,6 +236,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_does_not_fit_is_rescued, setup, teardown),
         cmocka_unit_test_setup_teardown(what_nobody_keeps_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(tables_are_read_as_they_were, setup, teardown),
         cmocka_unit_test_setup_teardown(tables_hold_what_was_inserted, setup, teardown),
         cmocka_unit_test_setup_teardown(views_keep_their_own_names, setup, teardown),
         cmocka_unit_test_setup_teardown(files_are_read_as_spark_reads_them, setup, teardown),
