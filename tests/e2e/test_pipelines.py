@@ -2,11 +2,12 @@
 
 import json
 import random
+import subprocess
 
 import pytest
 from deltalake import DeltaTable
 
-from conftest import SLOW, SOAK, Run, lake_rows, run_once, sql, until
+from conftest import DEADLINE_SEC, SLOW, SOAK, Run, lake_rows, program, run_once, sql, until
 
 BUNDLE = """
 bundle:
@@ -155,3 +156,79 @@ def test_each_row_once_under_kill(project, tmp_path, seed):
             run.kill()
     run_once(project, state)
     check(state, ids)
+
+
+SPEC = """\
+name: shop
+storage: file:///tmp/unused
+catalog: main
+database: shop
+configuration:
+  factor: "3"
+libraries:
+  - glob:
+      include: transformations/**
+"""
+SPEC_SQL = """\
+CREATE MATERIALIZED VIEW numbers (CONSTRAINT small EXPECT (id < 4)) AS SELECT id, id * ${factor} AS x FROM range(6);
+CREATE MATERIALIZED VIEW totals AS SELECT sum(x) AS x FROM numbers;
+"""
+
+
+def pipelines(command, *options, status=0):
+    """The JSON lines of `paystreak pipelines …`."""
+    words = [program(), "pipelines", command, "--output", "json", *options]
+    done = subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=DEADLINE_SEC)
+    assert done.returncode == status, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_a_spark_pipeline_runs_and_prints_its_events(tmp_path):
+    folder, state = tmp_path / "spec", tmp_path / "state"
+    (folder / "transformations").mkdir(parents=True)
+    (folder / "spark-pipeline.yml").write_text(SPEC)
+    (folder / "transformations" / "all.sql").write_text(SPEC_SQL)
+    where = ("--spec", folder / "spark-pipeline.yml", "--state", state)
+    assert pipelines("graph", *where) == [
+        {"pipeline": "shop", "name": "main.shop.numbers", "kind": "materialized view", "inputs": []},
+        {"pipeline": "shop", "name": "main.shop.totals", "kind": "materialized view", "inputs": ["main.shop.numbers"]},
+    ]
+    assert pipelines("dry-run", *where) == [{"ok": True, "failures": []}]
+    assert not (state / "lake" / "main" / "shop" / "totals").exists(), "a dry run made a table"
+
+    events = pipelines("run", *where)
+    assert lake_rows(state, "shop.totals", ["x"]) == [(45,)]
+    assert [e["message"].split(" is ")[1] for e in events if e["event_type"] == "update_progress"][-1] == "COMPLETED."
+    (seen,) = [e["details"]["flow_progress"]["data_quality"]["expectations"] for e in events
+               if e["event_type"] == "flow_progress" and "data_quality" in e["details"]["flow_progress"]
+               and e["origin"]["flow_name"] == "main.shop.numbers" and e["level"] == "METRICS"]
+    assert seen == [{"name": "small", "dataset": "main.shop.numbers", "passed_records": 4, "failed_records": 2}]
+
+    again = pipelines("run", *where, "--full-refresh", "totals")
+    assert {e["origin"]["update_id"] for e in again}.isdisjoint(e["origin"]["update_id"] for e in events)
+    assert lake_rows(state, "shop.totals", ["x"]) == [(45,)]
+    assert len(pipelines("events", *where)) == len(events) + len(again)
+
+    (folder / "transformations" / "all.sql").write_text(SPEC_SQL.replace("sum(x)", "sum(nothing)"))
+    (end,) = pipelines("run", *where, status=1)
+    assert len(end["failures"]) == 1 and "all.sql:2:" in end["failures"][0], end
+
+
+def test_pipelines_run_in_the_order_of_what_they_read(tmp_path):
+    folder, state = tmp_path / "project", tmp_path / "state"
+    folder.mkdir()
+    (folder / "databricks.yml").write_text(
+        "bundle: {name: two}\nresources:\n  pipelines:\n"
+        "    after: {name: after, schema: s, libraries: [{file: {path: after.sql}}]}\n"
+        "    before: {name: before, schema: s, libraries: [{file: {path: before.sql}}]}\n"
+        "targets: {dev: {default: true}}\n"
+    )
+    (folder / "before.sql").write_text("CREATE MATERIALIZED VIEW numbers AS SELECT id FROM range(4);")
+    (folder / "after.sql").write_text("CREATE MATERIALIZED VIEW total AS SELECT sum(id) AS n FROM s.numbers;")
+    where = ("--project", folder, "--state", state)
+    pipelines("run", *where)
+    assert lake_rows(state, "s.total", ["n"]) == [(6,)]
+    events = pipelines("run", "before", *where)
+    assert {e["origin"]["pipeline_name"] for e in events} == {"before"}
+    (error,) = pipelines("run", "nobody", *where, status=2)
+    assert "there is no pipeline 'nobody'" in error["error"]
