@@ -16,13 +16,15 @@ const char *run_spark_remote(struct run *r)
 void run_addresses(struct run *r)
 {
     const char *url = endpoints_console_url(r->endpoints);
-    struct { const char *name; char text[300]; } rows[] = {{"kafka", ""}, {"amqp", ""}, {"https", ""}, {"postgres", ""}, {"console", ""}, {"spark", ""}};
+    struct { const char *name; char text[300]; } rows[] = {{"kafka", ""}, {"amqp", ""}, {"https", ""}, {"postgres", ""}, {"console", ""}, {"spark", ""}, {"storage", ""}, {"queue", ""}};
     snprintf(rows[0].text, sizeof rows[0].text, "%s:%d", hub_host(r->hub), hub_port(r->hub));
     snprintf(rows[1].text, sizeof rows[1].text, "%s:%d", hub_host(r->hub), hub_amqp_port(r->hub));
     snprintf(rows[2].text, sizeof rows[2].text, "https://%s:%d", hub_host(r->hub), hub_https_port(r->hub));
     snprintf(rows[3].text, sizeof rows[3].text, "127.0.0.1:%d", endpoints_pg_port(r->endpoints));
     snprintf(rows[4].text, sizeof rows[4].text, "%s", url);
     snprintf(rows[5].text, sizeof rows[5].text, "sc://localhost:%d", endpoints_spark_port(r->endpoints));
+    snprintf(rows[6].text, sizeof rows[6].text, "http://127.0.0.1:%d", endpoints_storage_port(r->endpoints));
+    snprintf(rows[7].text, sizeof rows[7].text, "http://127.0.0.1:%d", endpoints_queue_port(r->endpoints));
     if (r->args->json) {
         struct buf b;
         buf_init(&b);

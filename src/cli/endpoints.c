@@ -2,6 +2,7 @@
 #include "connect/connect.h"
 #include "serve/console.h"
 #include "serve/pg.h"
+#include "storage/storage.h"
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -11,7 +12,7 @@
 
 enum { DASHBOARD_FILE_MAX = 16 << 20 };
 
-struct endpoints { struct run *run; struct pg_server *pg; struct console *console; struct connect_server *connect; };
+struct endpoints { struct run *run; struct pg_server *pg; struct console *console; struct connect_server *connect; struct storage *storage; };
 
 static bool port_free(int port)
 {
@@ -219,7 +220,12 @@ struct endpoints *endpoints_open(struct run *r, struct err *err)
                                  .token = r->args->insecure_local ? NULL : r->state->keys.token, .search_path = "gold,silver,bronze,default"};
     if (e->console)
         e->connect = connect_listen(r->loop, &spark, err);
+    struct storage_opts blobs = {.state_dir = r->state->dir, .port = run_port(r->args, 6, STORAGE_DEFAULT_PORT),
+                                 .queue_port = run_port(r->args, 7, STORAGE_DEFAULT_PORT + 1), .key = r->state->keys.storage, .token = r->state->keys.token,
+                                 .insecure_local = r->args->insecure_local};
     if (e->connect)
+        e->storage = storage_listen(r->loop, &blobs, err);
+    if (e->storage)
         return e;
     endpoints_close(e);
     return NULL;
@@ -267,12 +273,26 @@ void endpoints_changed(struct endpoints *e, struct str table_dir)
 
 int endpoints_spark_port(const struct endpoints *e) { return connect_port(e->connect); }
 int endpoints_pg_port(const struct endpoints *e) { return pg_server_port(e->pg); }
+int endpoints_storage_port(const struct endpoints *e) { return storage_port(e->storage); }
+int endpoints_queue_port(const struct endpoints *e) { return storage_queue_port(e->storage); }
+
+struct str endpoints_rewrite(const struct endpoints *e, struct arena *a, struct str value)
+{
+    struct resolved where;
+    struct err ignored;
+    struct str name = storage_account_of(a, value);
+    bool local = name.len && resolve_name(e->run->names, a, str_fmt(a, "https://%.*s.blob.core.windows.net/c", STR_ARGS(name)), &where, &ignored) == 0 &&
+                 where.kind == RESOLVED_LOCAL && !where.bound;
+    return local ? storage_rewrite(e->storage, a, value) : value;
+}
+
 const char *endpoints_console_url(struct endpoints *e) { return console_url(e->console); }
 
 void endpoints_close(struct endpoints *e)
 {
     if (!e)
         return;
+    storage_free(e->storage);
     pg_server_free(e->pg);
     console_free(e->console);
     connect_free(e->connect);

@@ -1,10 +1,11 @@
-/* endpoints -- where people and tools connect: PostgreSQL, the console with its dashboards. */
+/* endpoints -- where people and tools connect: PostgreSQL, the console with its dashboards, storage. */
 #ifndef PAYSTREAK_CLI_ENDPOINTS_H
 #define PAYSTREAK_CLI_ENDPOINTS_H
 #include "cli/run.h"
 
 struct endpoints;
-/* Listens; the ports follow --port-base (N + 1: PostgreSQL, N + 2: console, N + 3: Spark Connect). */
+/* Listens; the ports follow --port-base (N + 1: PostgreSQL, N + 2: console, N + 3: Spark Connect,
+ * N + 6: Blob and Data Lake, N + 7: Queue). */
 struct endpoints *endpoints_open(struct run *r, struct err *err) MUST_CHECK;
 /* Opens the bundle's dashboards, without a bundle those of dashboards/. What is broken is noted as a failure. */
 void endpoints_dashboards(struct endpoints *e, struct run *r);
@@ -13,6 +14,10 @@ void endpoints_close(struct endpoints *e);       /* NULL is allowed; the loop mu
 int endpoints_spark_port(const struct endpoints *e);
 int endpoints_pg_port(const struct endpoints *e);
 const char *endpoints_console_url(struct endpoints *e);
+int endpoints_storage_port(const struct endpoints *e);
+int endpoints_queue_port(const struct endpoints *e);
+/* A storage connection string of an account that is served here, with local addresses and key; else `value`. */
+struct str endpoints_rewrite(const struct endpoints *e, struct arena *a, struct str value);
 /* The port for part `n` of this run: --port-base + n; without that option `otherwise` if it is free, else 0. */
 int run_port(const struct cli_args *args, int n, int otherwise);
 #endif

@@ -34,14 +34,14 @@ static void on_commit(void *ctx, struct str dir, int64_t version)
 
 /* ---------------------------------------------------------------- settings of local names */
 
-/* A connection string of a namespace that is served here gets the local address and key. */
+/* A connection string of a namespace or an account that is served here gets the local address and key. */
 static struct str rewrite_setting(void *ctx, struct arena *a, struct str name, struct str value)
 {
     struct run *r = ctx;
     (void)name;
     int64_t at = str_find(value, STR("Endpoint=sb://"));
     if (at < 0 || str_find(value, STR(".servicebus.windows.net")) < 0)
-        return value;
+        return at < 0 && r->endpoints ? endpoints_rewrite(r->endpoints, a, value) : value;
     struct str out = str_fmt(a, "Endpoint=sb://%s:%d/;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=%s;UseDevelopmentEmulator=true",
                              hub_host(r->hub), hub_amqp_port(r->hub), r->state->keys.sas);
     int64_t entity = str_find(value, STR("EntityPath="));

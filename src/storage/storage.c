@@ -430,13 +430,16 @@ static struct str connection_value(struct str text, const char *key)
     return STR_NONE;
 }
 
-struct str storage_rewrite(const struct storage *s, struct arena *a, struct str value)
+struct str storage_account_of(struct arena *a, struct str value)
 {
     struct str account = str_lower(a, connection_value(value, "AccountName"));
-    bool local = str_ieqz(connection_value(value, "UseDevelopmentStorage"), "true");
-    if (local)
-        account = str_z(STORAGE_EMULATOR_ACCOUNT);
-    if (!az_account_ok(account) || (!local && !connection_value(value, "AccountKey").len && !connection_value(value, "SharedAccessSignature").len))
-        return value;
-    return storage_connection(a, s->host, storage_port(s), storage_queue_port(s), s->key_text, account);
+    if (str_ieqz(connection_value(value, "UseDevelopmentStorage"), "true"))
+        return str_z(STORAGE_EMULATOR_ACCOUNT);
+    return az_account_ok(account) && connection_value(value, "AccountKey").len ? account : STR_NONE;
+}
+
+struct str storage_rewrite(const struct storage *s, struct arena *a, struct str value)
+{
+    struct str account = storage_account_of(a, value);
+    return account.len ? storage_connection(a, s->host, storage_port(s), storage_queue_port(s), s->key_text, account) : value;
 }

@@ -52,6 +52,8 @@ int storage_port(const struct storage *s);        /* Blob and DFS */
 int storage_queue_port(const struct storage *s);
 /* Any thread: the connection string of `account`, in the arena. `key`: as in the options. */
 struct str storage_connection(struct arena *a, const char *host, int port, int queue_port, const char *key, struct str account);
+/* The account that a storage connection string names with a key; STR_NONE if `value` is none. */
+struct str storage_account_of(struct arena *a, struct str value);
 /* `value` if it is no storage connection string; else the one that leads here, for the same account
  * (UseDevelopmentStorage=true: devstoreaccount1). */
 struct str storage_rewrite(const struct storage *s, struct arena *a, struct str value);
