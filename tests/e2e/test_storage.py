@@ -6,7 +6,9 @@ AGAINST=azurite runs the same tests against Azurite, as a second opinion on what
 import base64
 import datetime
 import hashlib
+import json
 import os
+import subprocess
 import uuid
 
 import pytest
@@ -20,6 +22,7 @@ from azure.storage.blob import (
 from azure.storage.filedatalake import DataLakeServiceClient, generate_directory_sas
 from azure.storage.queue import QueueClient, QueueServiceClient, generate_queue_sas
 
+from conftest import program
 from storaged import Azurite, Storage
 
 SOON = lambda: datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=1)  # noqa: E731
@@ -795,3 +798,61 @@ def test_many_at_once(container):
         assert sum(pool.map(put, range(24))) == 1
         list(pool.map(lambda i: container.upload_blob(f"many/{i}", os.urandom(1000)), range(100)))
     assert len(list(container.list_blobs(name_starts_with="many/"))) == 100
+
+
+# ---------------------------------------------------------------- in the program
+
+APP = """\
+import os
+import azure.functions as func
+
+app = func.FunctionApp()
+
+
+@app.timer_trigger(schedule="0 0 0 1 1 *", arg_name="timer", run_on_startup=True)
+def tell(timer: func.TimerRequest) -> None:
+    with open(os.environ["TELL"], "w") as f:
+        f.write(os.environ["AzureWebJobsStorage"] + "\\n" + os.environ["Lake"])
+"""
+
+
+def test_the_program_serves_its_storage(tmp_path, start):
+    from conftest import sql, until
+
+    project, told = tmp_path / "project", tmp_path / "told"
+    project.mkdir()
+    (project / "host.json").write_text('{"version": "2.0"}')
+    (project / "function_app.py").write_text(APP)
+    (project / "local.settings.json").write_text(json.dumps({"IsEncrypted": False, "Values": {
+        "FUNCTIONS_WORKER_RUNTIME": "python", "AzureWebJobsStorage": "UseDevelopmentStorage=true", "TELL": str(told),
+        "Lake": "DefaultEndpointsProtocol=https;AccountName=acct;AccountKey=c2VjcmV0;EndpointSuffix=core.windows.net"}}))
+    run = start(project, tmp_path / "state")
+    ready = run.ready()
+    keys = json.loads(subprocess.run([str(program()), "keys", "--state", str(tmp_path / "state"), "--output", "json"], capture_output=True, check=True).stdout)
+    until(told.exists, "the function ran")
+    emulated, lake = until(lambda: len(t := told.read_text().split("\n")) == 2 and t, "the function told its settings")
+    with BlobServiceClient.from_connection_string(emulated, **QUICK) as s:
+        assert s.account_name == "devstoreaccount1"
+        s.create_container("leases")
+    with BlobServiceClient.from_connection_string(lake, **QUICK) as s:
+        s.create_container("raw").upload_blob("in/rows.csv", b"id,name\n1,a\n2,b\n")
+    with QueueClient(ready["queue"] + "/acct", "jobs", credential={"account_name": "acct", "account_key": keys["storage"]}, **QUICK) as queue:
+        queue.create_queue()
+        queue.send_message("hello")
+        assert queue.receive_message().content == "hello"
+    assert run.stop() == 0
+    rows = sql(tmp_path / "state", "SELECT * FROM csv.`abfss://raw@acct.dfs.core.windows.net/in/rows.csv`")
+    assert len(rows) >= 2
+
+
+def test_storage_start(tmp_path):
+    args = [str(program()), "storage", "start", "--state", str(tmp_path / "state"), "--port", "0"]
+    process = subprocess.Popen(args, stdout=subprocess.PIPE, text=True)
+    try:
+        ready = json.loads(process.stdout.readline())
+        with BlobServiceClient.from_connection_string(ready["connection"], **QUICK) as s:
+            s.create_container("box").upload_blob("x", b"1")
+            assert s.get_blob_client("box", "x").download_blob().readall() == b"1"
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
