@@ -90,6 +90,8 @@ void refuse(struct parser *p, struct place at, const char *construct,
 /* parser.c: words */
 bool is_name(const struct parser *p); /* a word or `quoted` name */
 bool name_follows(const struct parser *p, size_t ahead);
+/* `t`, the token after the current word: may it stand behind that word as a whole operand or table? */
+bool operand_ends(const struct parser *p, const struct tok *t);
 bool alias_follows(const struct parser *p); /* a name that may be an alias without AS */
 struct str name(struct parser *p, const char *what);
 struct names names(struct parser *p, const char *what);       /* a.b.c or IDENTIFIER('a.b.c') */

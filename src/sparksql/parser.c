@@ -190,7 +190,7 @@ bool alias_follows(const struct parser *p)
         return !(names_something(next) && peek_kw(p, 2, KW_AS));
     if (p->pipeline_source && (flags & KWF_CDC))
         return false;
-    return !(flags & KWF_CLAUSE);
+    return !(flags & KWF_CLAUSE) || next->op == OP_COMMA || next->kw == KW_FROM;
 }
 
 static bool is_ascii(struct str s)

@@ -357,7 +357,19 @@ static struct expr *suffixes(struct parser *p, struct expr *e)
     }
 }
 
-/* Words that begin a clause or join two operands are no operand themselves. */
+/* Can `t` stand behind a whole operand: an operator, the end, a word that begins a clause? */
+bool operand_ends(const struct parser *p, const struct tok *t)
+{
+    if (t->kind != TOK_WORD)
+        return t->kind == TOK_END || t->op != OP_NONE;
+    uint8_t flags = keyword_flags[t->kw];
+    if (flags & KWF_BY)
+        return peek_kw(p, 2, KW_BY);
+    return (flags & (KWF_CLAUSE | KWF_OPERAND)) || t->kw == KW_ASC || t->kw == KW_DESC || t->kw == KW_NULLS || t->kw == KW_DIV;
+}
+
+/* Words that begin a clause or join two operands are operands themselves only where one ends
+ * behind them: `ORDER BY full`, `SELECT left, right FROM t`, but no `SELECT a, FROM t`. */
 static bool is_operand_word(const struct parser *p)
 {
     if (cur(p)->kind == TOK_QUOTED)
@@ -368,9 +380,7 @@ static bool is_operand_word(const struct parser *p)
         return next->kw != KW_BY;
     if (flags & KWF_OPERAND)
         return next->kind != TOK_INT && next->op != OP_COLON;
-    if (next->op == OP_DOT || next->op == OP_LPAREN)
-        return !(flags & KWF_RESERVED);
-    return !(flags & (KWF_RESERVED | KWF_NO_OPERAND));
+    return !(flags & (KWF_RESERVED | KWF_NO_OPERAND)) || operand_ends(p, next);
 }
 
 static struct expr *operand(struct parser *p)

@@ -267,7 +267,7 @@ struct rel *relation_primary(struct parser *p)
         return decorated(p, r, false);
     }
     if (is_name(p) && cur(p)->kind == TOK_WORD && (keyword_flags[cur(p)->kw] & KWF_CLAUSE) &&
-        !peek_op(p, 1, OP_DOT) && !peek_op(p, 1, OP_LPAREN)) {
+        !operand_ends(p, peek(p, 1))) {
         syntax_error(p, "a table");
         return rel_new(p->a, REL_ONE_ROW, here(p));
     }
