@@ -285,8 +285,16 @@ int store_get_file(struct store *s, const char *name, const char *path, int64_t 
     struct landing l = {.fd = -1};
     if (check_name(name, err))
         return -1;
-    if (!s->kind)
-        return store_file_copy(s, name, path, false, err);
+    if (!s->kind) {
+        struct fs_stat st;
+        if (store_file_copy(s, name, path, false, err) || fs_stat(path, &st, err))
+            return -1;
+        if (size < 0 || st.size == size)
+            return 0;
+        if (fs_unlink(path, &ignored))
+            log_err(LOG_WARN, "store", &ignored);
+        return err_set(err, ERR_CORRUPT, "'%s/%s': %jd bytes instead of %jd", s->root, name, (intmax_t)st.size, (intmax_t)size);
+    }
     struct arena *a = arena_new();
     char *temp = arena_printf(a, "%s.tmp", path);
     l.fd = fs_open(temp, FS_WRITE | FS_CREATE | FS_TRUNC | FS_APPEND, err);

@@ -14,7 +14,7 @@
  * size that the table's log says: data files under one name never change, but for a table that was removed and made
  * anew.
  *
- * Room. `used` is what objects/ held when it was last looked at plus what was added since. Before a fetch that
+ * Room. `stored` is what objects/ held when it was last looked at plus what was added since. Before a fetch that
  * would pass the maximum the folder is looked at again, and the objects with the oldest mtime, which pinning
  * sets, go, but for those that this process has pinned. What another one holds open under its own link is not
  * counted: each process holds at most the maximum. */
@@ -31,13 +31,13 @@
 enum { HASH_BYTES = 16, SHOWN_NAME = 80, OPEN_TRIES = 10, TOUCH_US = 60 * 1000000 };
 
 enum pin_state { PIN_FETCHING, PIN_HERE, PIN_FAILED };
-struct pin { enum pin_state state; int count; int64_t size, touched_us; };
+struct pin { enum pin_state state; int count; int64_t size, touched_us; struct err err; };
 
 static struct cache {
     pthread_mutex_t lock;
     pthread_cond_t changed;
     char *dir, *objects, *own;            /* own NULL: not open */
-    int64_t max, used;
+    int64_t max, stored, coming;          /* bytes in objects/, and of fetches under way */
     struct map *pins;                     /* file name → struct pin */
 } cache = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
@@ -144,7 +144,7 @@ static int open_cache(struct err *err)
     int rc = fs_mkdirs(users, err) || fs_mkdirs(objects, err) ? -1 : 0;
     if (rc == 0)
         clean_users(a, users);
-    if (rc == 0 && look_at_objects(a, &names, &stats, &cache.used, err) < 0)
+    if (rc == 0 && look_at_objects(a, &names, &stats, &cache.stored, err) < 0)
         rc = -1;
     if (rc == 0)
         rc = open_own(a, users, err);
@@ -214,33 +214,46 @@ static void drop_loose(struct arena *a)
     }
 }
 
-/* With the lock: makes room for `need` bytes and counts them as used. */
+static bool fits(int64_t need) { return cache.stored + cache.coming + need <= cache.max; }
+
+/* With the lock: makes room for `need` bytes, which are coming. */
 static int make_room(int64_t need, struct err *err)
 {
     char **names;
     struct fs_stat *stats;
     int rc = 0;
-    if (cache.used + need > cache.max) {
+    if (!fits(need)) {
         struct arena *a = arena_new();
         drop_loose(a);
-        int64_t n = look_at_objects(a, &names, &stats, &cache.used, err);
+        int64_t n = look_at_objects(a, &names, &stats, &cache.stored, err);
         struct aged *list = ARENA_ARRAY(a, struct aged, n > 0 ? n : 1);
         rc = n < 0 ? -1 : 0;
         for (int64_t i = 0; i < n; i++)
             list[i] = (struct aged){names[i], map_has(cache.pins, str_z(names[i])) ? INT64_MAX : stats[i].mtime_us, stats[i].size};
         if (n > 1)
             qsort(list, (size_t)n, sizeof *list, by_age);
-        for (int64_t i = 0; i < n && rc == 0 && cache.used + need > cache.max && list[i].mtime_us != INT64_MAX; i++) {
+        for (int64_t i = 0; i < n && rc == 0 && !fits(need) && list[i].mtime_us != INT64_MAX; i++) {
             rc = fs_unlink(path_join(a, cache.objects, list[i].name), err);
-            cache.used -= rc ? 0 : list[i].size;
+            cache.stored -= rc ? 0 : list[i].size;
         }
         arena_free(a);
-        if (rc == 0 && cache.used + need > cache.max)
+        if (rc == 0 && !fits(need))
             rc = err_set(err, ERR_LIMIT, "the cache of remote files (%jd bytes) is full of files that are being read: raise PAYSTREAK_CACHE_BYTES",
                          (intmax_t)cache.max);
     }
     if (rc == 0)
-        cache.used += need;
+        cache.coming += need;
+    return rc;
+}
+
+/* What was coming is there, under the object's name, or will not come. */
+static int arrive(const char *from, const char *object, int64_t size, bool whole, struct err *err)
+{
+    pthread_mutex_lock(&cache.lock);
+    int rc = whole ? fs_rename(from, object, err) : -1;
+    cache.coming -= size;
+    cache.stored += rc ? 0 : size;
+    pthread_mutex_unlock(&cache.lock);
     return rc;
 }
 
@@ -249,11 +262,13 @@ static int make_room(int64_t need, struct err *err)
 struct job { const struct store_want *want; char *name; int64_t size; };
 struct jobs { struct job *items; size_t count; };
 
-static void finish_pin(const struct job *j, enum pin_state state)
+static void finish_pin(const struct job *j, enum pin_state state, const struct err *err)
 {
     pthread_mutex_lock(&cache.lock);
     struct pin *p = map_get(cache.pins, str_z(j->name));
     p->state = state;
+    if (state == PIN_FAILED)
+        p->err = *err;
     p->size = j->size;
     p->touched_us = time_mono_us();
     pthread_cond_broadcast(&cache.changed);
@@ -279,18 +294,10 @@ static int fetch(struct job *j, struct arena *a, struct err *err)
     if (rc)
         return -1;
     rc = store_get_file(s, j->want->name, part, j->size, err);
-    if (rc == 0)
-        rc = fs_rename(part, object, err);
+    rc = arrive(part, object, j->size, rc == 0, err);
     if (rc == 0)
         rc = fs_unlink(link, err);
-    if (rc == 0)
-        rc = fs_link(object, link, err);
-    if (rc) {
-        pthread_mutex_lock(&cache.lock);
-        cache.used -= j->size;
-        pthread_mutex_unlock(&cache.lock);
-    }
-    return rc;
+    return rc ? -1 : fs_link(object, link, err);
 }
 
 /* Pins a copy that is here already. */
@@ -316,7 +323,7 @@ static int one_job(void *ctx, size_t i, struct err *err)
     struct job *j = &((struct jobs *)ctx)->items[i];
     struct arena *a = arena_new();
     int rc = link_here(j, a) ? 0 : fetch(j, a, err);
-    finish_pin(j, rc ? PIN_FAILED : PIN_HERE);
+    finish_pin(j, rc ? PIN_FAILED : PIN_HERE, err);
     arena_free(a);
     return rc;
 }
@@ -405,7 +412,7 @@ static void begin_pins(struct arena *a, const struct store_want *wants, char **n
 }
 
 /* Waits for files that others fetch. */
-static int await_pins(const struct store_want *wants, char **names, size_t count, struct err *err)
+static int await_pins(char **names, size_t count, struct err *err)
 {
     int rc = 0;
     pthread_mutex_lock(&cache.lock);
@@ -414,8 +421,8 @@ static int await_pins(const struct store_want *wants, char **names, size_t count
         while ((p = map_get(cache.pins, str_z(names[i])))->state == PIN_FETCHING)
             pthread_cond_wait(&cache.changed, &cache.lock);
         if (p->state == PIN_FAILED) {
-            rc = err_set(err, ERR_IO, "'%s/%s' could not be fetched", wants[i].root, wants[i].name);
-            err->retriable = true;
+            *err = p->err;
+            rc = -1;
         }
     }
     pthread_mutex_unlock(&cache.lock);
@@ -437,7 +444,7 @@ int store_pins_add(struct store_pins *p, const struct store_want *wants, size_t 
     begin_pins(a, wants, names, count, &todo);
     rc = store_parallel(todo.count, one_job, &todo, err);
     if (rc == 0)
-        rc = await_pins(wants, names, count, err);
+        rc = await_pins(names, count, err);
     pthread_mutex_lock(&p->lock);
     for (size_t i = 0; i < count; i++) {
         if (rc) {
@@ -489,10 +496,10 @@ void store_cache_unstage(const char *stage, const char *keep_root)
         char *from = path_join(a, stage, names[i]);
         struct store_want w = {keep_root, names[i], -1, 0};
         pthread_mutex_lock(&cache.lock);
-        bool fits = fs_stat(from, &st, &err) == 0 && make_room(st.size, &err) == 0;
-        if (fits && fs_rename(from, path_join(a, cache.objects, file_name(a, &w)), &err))
-            cache.used -= st.size;
+        bool room = fs_stat(from, &st, &err) == 0 && make_room(st.size, &err) == 0;
         pthread_mutex_unlock(&cache.lock);
+        if (room && arrive(from, path_join(a, cache.objects, file_name(a, &w)), st.size, true, &err))
+            log_err(LOG_WARN, "cache", &err);
     }
     if (fs_remove_tree(stage, &err))
         log_err(LOG_WARN, "cache", &err);
