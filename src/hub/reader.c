@@ -3,6 +3,7 @@
  * A handle holds, for each range, the segments it lies in (a reference each) and the bytes to read:
  * fixed when it is made on the hub loop, so that scans on any thread need nothing but pread(2). Rows
  * are decoded from the record batches straight into DuckDB's vectors. */
+#include "hub/amqp_message.h"
 #include "hub/hub_int.h"
 #include <string.h>
 
@@ -56,6 +57,7 @@ struct scan {
     bool wanted[COL_COUNT];
     struct event_header headers[BATCH_MAX_HEADERS];
     struct str keys[BATCH_MAX_HEADERS], values[BATCH_MAX_HEADERS];
+    struct str system_keys[BATCH_MAX_HEADERS + 1], system_values[BATCH_MAX_HEADERS + 1];
     struct arena *arena;             /* of one chunk: texts made for it */
 };
 
@@ -180,6 +182,47 @@ static struct str text_of(struct scan *s, struct str bytes)
     return out;
 }
 
+struct texts { struct str *keys, *values; size_t count; };
+
+static void put_text(struct texts *t, struct str key, struct str value)
+{
+    size_t at = 0;
+    while (at < t->count && !str_eq(t->keys[at], key))
+        at++;
+    t->keys[at] = key;
+    t->values[at] = value;
+    t->count += at == t->count;
+}
+
+/* What AMQP and HTTPS wrote, as text: properties of the application, and what the system knows. */
+static void put_amqp_maps(struct scan *s, struct duck_out *o, size_t row, const struct record *rec)
+{
+    struct texts properties = {s->keys, s->values, 0}, system = {s->system_keys, s->system_values, 0};
+    struct str rest = rec->headers, raw;
+    struct event_header h;
+    struct amqp_val v;
+    struct buf b;
+    uint64_t section;
+    if (rec->key.ptr)
+        put_text(&system, STR("x-opt-partition-key"), text_of(s, rec->key));
+    buf_init(&b);
+    for (int32_t i = 0; i < rec->header_count && record_header(&rest, &h); i++) {
+        struct str text = h.value;
+        bool amqp = amqp_header_read(h.value, &section, &v, &raw);
+        if (amqp) {
+            buf_clear(&b);
+            amqp_val_print(&b, &v);
+            text = v.type == AMQP_NULL ? STR_NONE : str_copy(s->arena, buf_view(&b));
+        }
+        put_text(amqp && section != AMQP_SEC_APPLICATION ? &system : &properties, text_of(s, h.key), text_of(s, text));
+    }
+    buf_release(&b);
+    if (s->wanted[COL_PROPERTIES])
+        duck_out_map(o, COL_PROPERTIES, row, properties.count, properties.keys, properties.values);
+    if (s->wanted[COL_SYSTEM])
+        duck_out_map(o, COL_SYSTEM, row, system.count, system.keys, system.values);
+}
+
 static void put_header_maps(struct scan *s, struct duck_out *o, size_t row, const struct record *rec)
 {
     size_t n = rec->header_count ? distinct_headers(s, rec) : 0;
@@ -189,7 +232,7 @@ static void put_header_maps(struct scan *s, struct duck_out *o, size_t row, cons
     }
     if (s->wanted[COL_HEADERS])
         duck_out_map(o, COL_HEADERS, row, n, s->keys, s->values);
-    if (!s->wanted[COL_PROPERTIES])
+    if (!s->wanted[COL_PROPERTIES] || (rec->attributes & RECORD_AMQP))
         return;
     for (size_t i = 0; i < n; i++)
         s->values[i] = text_of(s, s->values[i]);
@@ -229,7 +272,10 @@ static void put_row(struct scan *s, struct duck_out *o, size_t row, const struct
     put_i64(s, o, COL_TIMESTAMP_TYPE, row, s->batch.head.attributes & BATCH_LOG_APPEND_TIME ? 1 : 0);
     if (s->wanted[COL_HEADERS] || s->wanted[COL_PROPERTIES])
         put_header_maps(s, o, row, rec);
-    if (s->wanted[COL_SYSTEM]) {
+    if (rec->attributes & RECORD_AMQP) {
+        if (s->wanted[COL_PROPERTIES] || s->wanted[COL_SYSTEM])
+            put_amqp_maps(s, o, row, rec);
+    } else if (s->wanted[COL_SYSTEM]) {
         struct str name = STR("x-opt-partition-key"), key = text_of(s, rec->key);
         duck_out_map(o, COL_SYSTEM, row, key.ptr ? 1 : 0, &name, &key);
     }

@@ -1,5 +1,6 @@
 /* hub: producing and reading in process, and capture to Delta: whole, once, across restarts. */
 #include "hub/capture.h"
+#include "hub/events.h"
 #include "lake/write.h"
 #include <setjmp.h>
 #include <stdarg.h>
@@ -383,6 +384,58 @@ static void all_there_once(int64_t n)
     assert_int_equal(scalar("SELECT count(DISTINCT (topic, partition, \"offset\")) FROM bronze"), n);
 }
 
+/* An event as AMQP brings it, appended on the hub's own loop. */
+static void append_amqp(void *arg)
+{
+    struct hub *h = arg;
+    struct arena *a = arena_new();
+    struct amqp_events events;
+    struct amqp_error e;
+    struct events_logs logs;
+    struct err err;
+    struct buf b;
+    buf_init(&b);
+    amqp_described(&b, AMQP_SEC_ANNOTATIONS);
+    size_t at = amqp_open_map(&b);
+    amqp_sym(&b, STR("x-opt-partition-key"));
+    amqp_str(&b, STR("k"));
+    amqp_close(&b, at, 2);
+    amqp_described(&b, AMQP_SEC_PROPERTIES);
+    at = amqp_open_list(&b);
+    amqp_str(&b, STR("id 1"));
+    amqp_close(&b, at, 1);
+    amqp_described(&b, AMQP_SEC_APPLICATION);
+    at = amqp_open_map(&b);
+    amqp_str(&b, STR("n"));
+    amqp_int(&b, -7);
+    amqp_str(&b, STR("yes"));
+    amqp_bool(&b, true);
+    amqp_str(&b, STR("when"));
+    amqp_time(&b, 1000);
+    amqp_close(&b, at, 6);
+    amqp_described(&b, AMQP_SEC_DATA);
+    amqp_bin(&b, STR("body"));
+    OK(amqp_events_read(a, 0, buf_view(&b), &events, &e));
+    OK(events_append(h, a, topic_find(h->default_ns, STR("sales")), 0, &events, &logs, &err));
+    buf_release(&b);
+    arena_free(a);
+}
+
+static void amqp_properties_are_text(void **state)
+{
+    (void)state;
+    capture_open();
+    ev_post(hub->loop, append_amqp, hub);
+    send("app", 0, 1, 1);
+    turn_until_done();
+    drain();
+    view_table(table);
+    assert_int_equal(scalar("SELECT count(*) FROM bronze WHERE decode(value) = 'body' AND decode(key) = 'k' AND properties['n'] = '-7' "
+                            "AND properties['yes'] = 'true' AND properties['when'] = '1970-01-01T00:00:01.000Z' AND cardinality(properties) = 3 "
+                            "AND systemProperties['message-id'] = 'id 1' AND systemProperties['x-opt-partition-key'] = 'k'"), 1);
+    capture_close();
+}
+
 static void events_are_captured_once(void **state)
 {
     (void)state;
@@ -472,7 +525,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(a_repeated_batch_is_stored_once), TEST(what_is_refused_is_named), TEST(a_read_handle_reads_its_ranges), TEST(a_handle_of_some_bytes_covers_the_front),
-        TEST(a_watch_tells_once_and_loses_nothing), TEST(events_are_captured_once), TEST(a_lost_log_goes_on_behind_the_table),
+        TEST(a_watch_tells_once_and_loses_nothing), TEST(events_are_captured_once), TEST(amqp_properties_are_text), TEST(a_lost_log_goes_on_behind_the_table),
         TEST(nothing_comes_double_when_a_commit_fails)};
     int rc = cmocka_run_group_tests(tests, NULL, NULL);
     mem_free(seen.items);
