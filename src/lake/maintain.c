@@ -118,6 +118,13 @@ int64_t lake_maintain(struct lake_table *t, struct duck_conn *c, struct err *err
 {
     static const int64_t levels[] = {0, 256 << 10, 4 << 20, 32 << 20};
     int64_t total = 0;
+    struct lake_snapshot *s = lake_table_latest(t, c, err);
+    if (!s)
+        return -1;
+    bool off = str_ieqz(lake_property(s, "delta.autoOptimize.autoCompact"), "false");
+    lake_snapshot_unref(s);
+    if (off)
+        return 0;
     for (size_t i = 1; i < COUNT_OF(levels); i++) {
         struct err level_err;
         struct lake_compact_opts o = {.min_bytes = levels[i - 1], .small_bytes = levels[i], .min_files = LAKE_LEVEL_FILES};
