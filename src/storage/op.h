@@ -77,7 +77,7 @@ struct op {
     /* body */
     struct buf text;                 /* BODY_TEXT */
     struct buf pending, writing;     /* BODY_FILE: come, and being written */
-    bool body_busy, body_ended;
+    bool body_busy, body_ended, last_piece; /* last_piece: of the one being written, told to its worker */
     struct upload up;
     struct err io;
     /* answer */

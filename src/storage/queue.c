@@ -291,7 +291,7 @@ static int message_get(struct op *o)
     struct queue q;
     struct message list[GET_MAX];
     bool peek = str_ieqz(op_param(o, "peekonly"), "true");
-    int64_t max = 1, hidden_s = 30, now = time_now().us, n;
+    int64_t max = 1, hidden_s = 30, now = time_now().us, n = 0;
     if (!o->grant.all && !memchr(o->grant.perms.ptr, peek ? 'r' : 'p', o->grant.perms.len))
         return op_fail(o, AZ_AuthorizationPermissionMismatch);
     if (queue_find(o, &q) || op_i64(o, op_param(o, "numofmessages"), "numofmessages", 1, GET_MAX, &max) ||

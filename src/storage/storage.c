@@ -174,7 +174,7 @@ static void write_piece(void *arg)
         return;
     if ((first && upload_begin(o, &o->up)) || upload_write(o, &o->up, o->writing.ptr, o->writing.len))
         return;
-    if (o->body_ended && o->pending.len == 0)
+    if (o->last_piece)
         (void)upload_finish(o, &o->up);
 }
 
@@ -182,12 +182,11 @@ static void pump(struct op *o);
 static void piece_written(void *arg)
 {
     struct op *o = arg;
-    bool finished = o->body_ended && o->pending.len == 0 && o->up.fd < 0;
     o->body_busy = false;
     buf_clear(&o->writing);
-    if (http_req_gone(o->http) && !finished)
+    if (http_req_gone(o->http) && !o->last_piece)
         op_end(o);
-    else if (finished || o->error != AZ_NONE)
+    else if (o->last_piece || o->error != AZ_NONE)
         start(o);
     else
         pump(o);
@@ -201,6 +200,7 @@ static void pump(struct op *o)
         o->writing = o->pending;
         o->pending = t;
         o->body_busy = true;
+        o->last_piece = o->body_ended;
         ev_work(o->st->loop, write_piece, piece_written, o);
     }
     if (o->body_busy && o->pending.len >= STORAGE_PIECE)
