@@ -12,6 +12,8 @@
  *     character. Writers that only cut exist: a value that begins with so long a maximum is kept;
  *   - a deletion vector makes bounds wider than the rows left, never narrower, and a null count of
  *     neither none nor all rows means nothing (we ask only for none and for all);
+ *   - a double's bound may be that of a float column that was widened, in a float's digits: it stands for
+ *     the float as well;
  *   - NaN is above all numbers in Spark; files with NaN have no maximum, or "NaN": kept.
  * Numbers are compared as decimals of any length, exactly; doubles as doubles. */
 #include "lake/skip.h"
@@ -121,12 +123,31 @@ static size_t characters(struct str s)
     return n;
 }
 
+/* A double against a bound that may be a float's: `side` 1 the upper one, -1 the lower. */
+static int compare_loose(struct str value, struct str bound, int side)
+{
+    double v, b;
+    if (!str_f64(value, &v) || !str_f64(bound, &b) || isnan(v) || isnan(b))
+        return UNKNOWN;
+    double as_float = (double)(float)b;
+    if (side > 0 ? as_float > b : as_float < b)
+        b = as_float;
+    return v < b ? -1 : v > b;
+}
+
+static int compare_low(const struct column *c, struct str value)
+{
+    return c->type->kind == TYPE_DOUBLE && !c->exact ? compare_loose(value, c->lo, -1) : compare(c->type, value, c->lo);
+}
+
 /* The value against the column's upper bound, which may stand for a little more. */
 static int compare_high(const struct column *c, struct str value)
 {
     int64_t bound, v;
     if (c->exact)
         return compare(c->type, value, c->hi);
+    if (c->type->kind == TYPE_DOUBLE)
+        return compare_loose(value, c->hi, 1);
     if (c->type->kind == TYPE_TIMESTAMP || c->type->kind == TYPE_TIMESTAMP_NTZ) {
         if (!parse_time(c->hi, &bound) || !parse_time(value, &v))
             return UNKNOWN;
@@ -208,7 +229,7 @@ struct asked { const struct lake_snapshot *snap; const struct lake_file *file; c
 
 static bool may_compare(const struct column *c, enum lake_op op, struct str value)
 {
-    int low = c->lo.ptr ? compare(c->type, value, c->lo) : UNKNOWN; /* the value against each bound */
+    int low = c->lo.ptr ? compare_low(c, value) : UNKNOWN; /* the value against each bound */
     int high = c->hi.ptr ? compare_high(c, value) : UNKNOWN;
     if (!c->may_value)
         return false;

@@ -229,15 +229,21 @@ struct bound { struct str column; const struct type *type; enum side side; const
 /* A bound as SQL of the column's type; false: it says nothing that can be compared. */
 static bool put_bound(struct buf *sql, const struct bound *b)
 {
-    if (b->value->kind == DOC_NULL || b->type->kind == TYPE_BINARY || b->type->kind == TYPE_BOOLEAN)
+    if (b->value->kind == DOC_NULL || b->type->kind == TYPE_BINARY || b->type->kind == TYPE_BOOLEAN || b->type->kind == TYPE_CHAR)
         return false;
     if (b->value->kind != DOC_STRING && b->value->kind != DOC_INT && b->value->kind != DOC_FLOAT)
         return false;
-    buf_z(sql, "TRY_CAST(");
-    duck_quote_text(sql, b->value->text);
-    buf_z(sql, " AS ");
-    type_write_duck(sql, b->type);
-    buf_char(sql, ')');
+    struct buf value;
+    buf_init(&value);
+    duck_quote_text(&value, b->value->text);
+    if (b->type->kind == TYPE_DOUBLE) { /* of a float, if the column was widened */
+        buf_printf(sql, "%s(TRY_CAST(%s AS DOUBLE), TRY_CAST(%s AS FLOAT)::DOUBLE)", b->side == SIDE_MAX ? "greatest" : "least", value.ptr, value.ptr);
+    } else {
+        buf_printf(sql, "TRY_CAST(%s AS ", value.ptr);
+        type_write_duck(sql, b->type);
+        buf_char(sql, ')');
+    }
+    buf_release(&value);
     bool time = b->type->kind == TYPE_TIMESTAMP || b->type->kind == TYPE_TIMESTAMP_NTZ;
     if (time && b->side == SIDE_MAX) /* cut to milliseconds by its writer */
         buf_z(sql, " + INTERVAL 1 MILLISECOND");
