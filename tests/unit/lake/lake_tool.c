@@ -6,6 +6,13 @@
  *     write SELECT | evolve SELECT       rows; evolve adds columns
  *     overwrite | app ID VERSION
  *     compact                            all files into one, no data change
+ *     delete CONDITION | update COLUMN = VALUE WHERE CONDITION
+ *     merge SOURCE ; CONDITION [; evolve]   update and insert all columns, delete where s._delete if there is such a column
+ *     mergenot SOURCE ; CONDITION           the same, and rows that match nothing are deleted
+ *     partitions SELECT | where CONDITION ; SELECT   overwrites
+ *     schema JSON[;partition]            creates from a schemaString
+ *     constraint NAME CHECK | rename FROM TO | drop COLUMN | type COLUMN DDL | cluster COLUMN | feature NAME   ALTER TABLE
+ *     append SELECT                      through the queue
  *     read [VERSION]                     each row as a line of JSON
  *     checkpoint
  *     vacuum MS | clean            files that no version younger than MS names; the log behind the last checkpoint
@@ -13,8 +20,8 @@
  *                                 the last (exit, lose, tear); KIND none: prints how many there were
  * After each command but read a line "ok …" or "error CODE message". */
 #include "lake/maintain.h"
+#include "lake/dml.h"
 #include "lake/scan.h"
-#include "lake/write.h"
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -131,6 +138,115 @@ static int on_compact(struct tool *t, struct str arg, struct err *err)
     return rc ? -1 : on_commit(t, arg, err);
 }
 
+static int on_delete(struct tool *t, struct str arg, struct err *err)
+{
+    struct lake_dml_metrics m;
+    return lake_txn_delete(t->txn, arg, arg, &m, err);
+}
+
+/* Takes the text before `mark` off the front. */
+static struct str before(struct str *rest, const char *mark)
+{
+    int64_t at = str_find(*rest, str_z(mark));
+    struct str part = at < 0 ? *rest : str_sub(*rest, 0, (size_t)at);
+    *rest = at < 0 ? STR_NONE : str_from(*rest, (size_t)at + strlen(mark));
+    return str_trim(part);
+}
+
+static int on_update(struct tool *t, struct str arg, struct err *err)
+{
+    struct lake_dml_metrics m;
+    struct str column = before(&arg, " = "), value = before(&arg, " WHERE ");
+    struct lake_set set = {.column = column, .value = value};
+    return lake_txn_update(t->txn, &set, 1, arg, arg, &m, err);
+}
+
+static int merge(struct tool *t, struct str arg, bool by_source, struct err *err)
+{
+    struct lake_dml_metrics m;
+    struct str source = before(&arg, " ; "), on = before(&arg, " ; ");
+    bool del = str_find(source, STR("_delete")) >= 0;
+    struct lake_clause clauses[] = {
+        {.when = LAKE_MATCHED, .then = LAKE_THEN_DELETE, .condition = del ? STR("s._delete") : STR("false")},
+        {.when = LAKE_MATCHED, .then = LAKE_THEN_UPDATE, .star = true},
+        {.when = LAKE_NOT_MATCHED, .then = LAKE_THEN_INSERT, .star = true},
+        {.when = LAKE_NOT_MATCHED_BY_SOURCE, .then = LAKE_THEN_DELETE},
+    };
+    struct lake_merge d = {.source_sql = source, .on = on, .on_text = on, .clauses = clauses, .clause_count = by_source ? 4 : 3,
+                           .schema_evolution = str_eqz(str_trim(arg), "evolve")};
+    return lake_txn_merge(t->txn, &d, &m, err);
+}
+
+static int on_merge(struct tool *t, struct str arg, struct err *err) { return merge(t, arg, false, err); }
+static int on_merge_not(struct tool *t, struct str arg, struct err *err) { return merge(t, arg, true, err); }
+
+static int on_partitions(struct tool *t, struct str arg, struct err *err)
+{
+    return lake_txn_replace(t->txn, arg, &(struct lake_replace){.mode = LAKE_REPLACE_PARTITIONS}, err) < 0 ? -1 : 0;
+}
+
+static int on_where(struct tool *t, struct str arg, struct err *err)
+{
+    struct str where = before(&arg, " ; ");
+    return lake_txn_replace(t->txn, arg, &(struct lake_replace){.mode = LAKE_REPLACE_WHERE, .where = where, .where_text = where}, err) < 0 ? -1 : 0;
+}
+
+static int on_schema(struct tool *t, struct str arg, struct err *err)
+{
+    struct str json = before(&arg, " ; "), by = str_trim(arg);
+    struct doc *d = doc_json(t->arena, NULL, json, err);
+    const struct type *schema = d ? type_read_json(t->arena, d, err) : NULL;
+    if (!schema)
+        return -1;
+    return lake_txn_create(t->txn, &(struct lake_spec){.schema = schema, .partition_columns = &by, .partition_count = by.len ? 1 : 0}, err);
+}
+
+static int on_constraint(struct tool *t, struct str arg, struct err *err)
+{
+    struct str name = before(&arg, " ");
+    return lake_txn_add_constraint(t->txn, name, arg, err);
+}
+
+static int on_rename(struct tool *t, struct str arg, struct err *err)
+{
+    struct str from = before(&arg, " ");
+    return lake_txn_rename_column(t->txn, (struct lake_path){&from, 1}, arg, err);
+}
+
+static int on_drop(struct tool *t, struct str arg, struct err *err)
+{
+    return lake_txn_drop_column(t->txn, (struct lake_path){&arg, 1}, err);
+}
+
+static int on_type(struct tool *t, struct str arg, struct err *err)
+{
+    struct str column = before(&arg, " ");
+    const struct type *row = type_read_ddl(t->arena, str_fmt(t->arena, "x %.*s", STR_ARGS(arg)), err);
+    return row ? lake_txn_alter_column(t->txn, (struct lake_path){&column, 1}, &(struct lake_alter_column){.type = row->fields[0].type}, err) : -1;
+}
+
+static int on_cluster(struct tool *t, struct str arg, struct err *err)
+{
+    return lake_txn_cluster_by(t->txn, &(struct lake_path){&arg, 1}, 1, err);
+}
+
+static int on_feature(struct tool *t, struct str arg, struct err *err) { return lake_txn_drop_feature(t->txn, arg, err); }
+
+static int on_append(struct tool *t, struct str arg, struct err *err)
+{
+    int64_t version;
+    return lake_append(t->table, t->conn, &(struct lake_append){.select_sql = arg}, &version, err);
+}
+
+/* The expressions of these tests read the same in Spark and in DuckDB. */
+static int same_text(void *ctx, struct arena *a, struct duck_conn *c, struct str spark, const struct type *schema, const char *alias,
+                     struct buf *duck, const struct type **type_out, struct err *err)
+{
+    (void)ctx, (void)a, (void)c, (void)schema, (void)alias, (void)type_out, (void)err;
+    buf_str(duck, spark);
+    return 0;
+}
+
 static void print_rows(struct duck_result *r)
 {
     struct buf line;
@@ -208,8 +324,11 @@ static int on_fault(struct tool *t, struct str arg, struct err *err)
 static const struct { const char *name; int (*run)(struct tool *, struct str, struct err *); } commands[] = {
     {"table", on_table},   {"begin", on_begin},       {"commit", on_commit}, {"end", on_end},   {"create", on_create},
     {"property", on_property}, {"write", on_write},   {"evolve", on_evolve}, {"overwrite", on_overwrite}, {"app", on_app},
+    {"delete", on_delete}, {"update", on_update}, {"merge", on_merge}, {"mergenot", on_merge_not}, {"partitions", on_partitions},
+    {"where", on_where}, {"schema", on_schema}, {"constraint", on_constraint}, {"rename", on_rename}, {"drop", on_drop}, {"type", on_type},
+    {"cluster", on_cluster}, {"feature", on_feature}, {"append", on_append},
     {"compact", on_compact},   {"read", on_read},     {"checkpoint", on_checkpoint},
-    {"vacuum", on_vacuum},  {"clean", on_clean},         {"fault", on_fault},
+    {"vacuum", on_vacuum},  {"clean", on_clean},         {"fault", on_fault}
 };
 
 static void run_line(struct tool *t, struct str line)
@@ -238,6 +357,7 @@ int main(void)
     static char line[1 << 20];
     t.db = duck_new(&(struct duck_opts){.threads = 2, .memory_mb = 1024}, &err);
     t.conn = t.db ? duck_connect(t.db, &err) : NULL;
+    lake_set_expr_fn(same_text, NULL);
     if (!t.conn || lake_register(t.db, &err))
         return 3;
     while (fgets(line, sizeof line, stdin)) {
