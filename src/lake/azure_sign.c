@@ -4,7 +4,7 @@
  *     Date (empty, x-ms-date is there) \n If-Modified-Since \n If-Match \n If-None-Match \n If-Unmodified-Since \n Range \n
  *     every x-ms-… header, sorted:  name ":" value "\n"
  *     "/" account path
- *     every parameter, sorted:  "\n" name ":" value
+ *     every parameter, sorted:  "\n" name in lower case ":" value
  * An emulator's path begins with the account, which is then there twice: the rule has no exception for it. */
 #include "lake/azure_sign.h"
 #include <openssl/evp.h>
@@ -26,7 +26,13 @@ static struct str header(const struct azure_request *r, const char *name)
 static int by_text(const void *a, const void *b) { return strcasecmp(*(char *const *)a, *(char *const *)b); }
 static int by_param(const void *a, const void *b)
 {
-    return strcmp(((const struct azure_param *)a)->name, ((const struct azure_param *)b)->name);
+    return strcasecmp(((const struct azure_param *)a)->name, ((const struct azure_param *)b)->name);
+}
+
+static void put_lower(struct buf *out, struct str s)
+{
+    for (size_t i = 0; i < s.len; i++)
+        buf_char(out, s.ptr[i] >= 'A' && s.ptr[i] <= 'Z' ? (char)(s.ptr[i] | 32) : s.ptr[i]);
 }
 
 static void put_ms_headers(struct buf *out, const struct azure_request *r)
@@ -41,8 +47,7 @@ static void put_ms_headers(struct buf *out, const struct azure_request *r)
     for (size_t i = 0; i < n; i++) {
         struct str line = str_z(list[i]);
         int64_t colon = str_chr(line, ':');
-        for (int64_t k = 0; k < colon; k++)
-            buf_char(out, line.ptr[k] >= 'A' && line.ptr[k] <= 'Z' ? (char)(line.ptr[k] | 32) : line.ptr[k]);
+        put_lower(out, str_sub(line, 0, (size_t)colon));
         buf_char(out, ':');
         buf_str(out, str_trim(str_from(line, (size_t)colon + 1)));
         buf_char(out, '\n');
@@ -70,8 +75,11 @@ void azure_sign_text(struct buf *out, const struct azure_request *r)
     if (r->param_count)
         memcpy(params, r->params, sizeof *params * r->param_count);
     qsort(params, r->param_count, sizeof *params, by_param);
-    for (size_t i = 0; i < r->param_count; i++)
-        buf_printf(out, "\n%s:%.*s", params[i].name, STR_ARGS(params[i].value));
+    for (size_t i = 0; i < r->param_count; i++) {
+        buf_char(out, '\n');
+        put_lower(out, str_z(params[i].name));
+        buf_printf(out, ":%.*s", STR_ARGS(params[i].value));
+    }
 }
 
 void azure_sign(struct buf *out, const struct azure_request *r, struct str key)

@@ -6,7 +6,7 @@
  * _last_checkpoint. Tombstones older than delta.deletedFileRetentionDuration are left out.
  *
  * Cleaning deletes commits and checkpoints that are older than delta.logRetentionDuration and lie
- * before the newest checkpoint; that one and its commit stay. */
+ * before the newest checkpoint, oldest version first, up to the first that is younger; that one and its commit stay. */
 #include "lake/checkpoint_v2.h"
 #include "lake/txn_int.h"
 #include <stdio.h>
@@ -232,8 +232,10 @@ int64_t lake_clean_log(struct lake_table *t, struct duck_conn *c, struct err *er
     }
     for (int64_t i = 0; i < n && deleted >= 0; i++) {
         int64_t version;
-        if (!log_file_version(list[i].name, &version) || version >= seg.checkpoint.version || list[i].mtime_us >= before_us)
+        if (!log_file_version(list[i].name, &version) || version >= seg.checkpoint.version)
             continue;
+        if (list[i].mtime_us >= before_us) /* whatever clocks said of later ones: no holes */
+            break;
         deleted = store_remove(t->store, list[i].name, err) ? -1 : deleted + 1;
     }
     if (deleted > 0) {

@@ -55,6 +55,7 @@ struct finder {
     int64_t target;
     struct checkpoint best;
     struct parts parts;
+    bool seen;                            /* a file of any version */
     int64_t *commits;
     size_t commit_count, commit_cap;
 };
@@ -88,7 +89,10 @@ static void look_at(struct finder *f, const struct store_entry *e)
 {
     int64_t version, part, total;
     struct str s = str_from(str_z(e->name), strlen(LAKE_LOG_DIR) + 1);
-    if (!digits(s, LAKE_VERSION_DIGITS, &version) || (f->target >= 0 && version > f->target))
+    if (!digits(s, LAKE_VERSION_DIGITS, &version))
+        return;
+    f->seen = true;
+    if (f->target >= 0 && version > f->target)
         return;
     struct str rest = str_from(s, LAKE_VERSION_DIGITS);
     if (str_eqz(rest, ".json")) {
@@ -109,6 +113,9 @@ static void look_at(struct finder *f, const struct store_entry *e)
 
 static int check_commits(const struct finder *f, const char *dir, struct segment *out, struct err *err)
 {
+    if (f->target >= 0 && f->best.version < 0 && f->commit_count && f->commits[0] > 0)
+        return err_set(err, ERR_NOT_FOUND, "the table '%s' has no version %jd any more: its log begins with %jd", dir, (intmax_t)f->target,
+                       (intmax_t)f->commits[0]);
     out->checkpoint = f->best;
     out->first_commit = f->best.version + 1;
     out->last_commit = f->best.version;
@@ -120,6 +127,8 @@ static int check_commits(const struct finder *f, const char *dir, struct segment
                            (intmax_t)f->commits[i], (intmax_t)(out->last_commit + 1));
         out->last_commit = f->commits[i];
     }
+    if (out->last_commit < 0 && f->seen && f->target >= 0)
+        return err_set(err, ERR_NOT_FOUND, "the table '%s' has no version %jd", dir, (intmax_t)f->target);
     if (out->last_commit < 0)
         return err_set(err, ERR_NOT_FOUND, "'%s' is not a Delta table", dir);
     if (f->target >= 0 && out->last_commit != f->target)

@@ -1,7 +1,7 @@
 /* store_file.c -- local files as a store.
  *
  * An object is a file below the root folder. It appears whole: bytes go to a hidden temporary file,
- * which is fsynced and renamed, or linked to be the first: link(2) fails where the name is taken, on
+ * which is fsynced and renamed, or linked to be the first: a link fails where the name is taken, on
  * every file system that has it and against every other program. Then the folder is fsynced.
  * Staged bytes (store_stage) lie in the folder they will be published in, hidden, under a random name. */
 #include "lake/store_int.h"

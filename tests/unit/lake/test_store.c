@@ -177,12 +177,12 @@ static void test_sign_azure(void **state)
     (void)state;
     struct buf out;
     const char *const headers[] = {"x-ms-version: 2021-12-02", "x-ms-date: Fri, 26 Jun 2015 23:39:12 GMT", "If-None-Match: *", NULL};
-    struct azure_param params[] = {{"restype", STR("container")}, {"comp", STR("list")}, {"prefix", STR("a b/")}};
+    struct azure_param params[] = {{"restype", STR("container")}, {"maxResults", STR("5")}, {"prefix", STR("a b/")}};
     struct azure_request r = {"PUT", STR("acct"), STR("/acct/c/a%20b"), params, 3, headers, 7};
     buf_init(&out);
     azure_sign_text(&out, &r);
     assert_string_equal(out.ptr, "PUT\n\n\n7\n\n\n\n\n\n*\n\n\nx-ms-date:Fri, 26 Jun 2015 23:39:12 GMT\nx-ms-version:2021-12-02\n"
-                                 "/acct/acct/c/a%20b\ncomp:list\nprefix:a b/\nrestype:container");
+                                 "/acct/acct/c/a%20b\nmaxresults:5\nprefix:a b/\nrestype:container");
     buf_release(&out);
 }
 
