@@ -3,7 +3,7 @@
  *
  * Appended bytes are staged files, a row each with its position; flush takes those that follow the
  * file's end without a gap, up to the position it names. The first flush makes the file by a rename;
- * later ones grow it. A rename is one rename(2); rows of the new names are there before, those of the
+ * later ones grow it. A rename is one rename; rows of the new names are there before, those of the
  * old ones go after. Access control is kept and told, and not enforced: who has the account's key is
  * the superuser. */
 #include "storage/disk.h"
