@@ -14,7 +14,7 @@
 #include "lake/txn_int.h"
 #include <string.h>
 
-enum { ROUND_MAX = 512 };
+enum { ROUND_MAX = 512, APPEND_TRIES = 10 };
 
 struct waiter {
     struct lake_txn *txn;
@@ -228,7 +228,7 @@ static void queue_commit(struct queue *q, struct waiter *mine)
     pthread_mutex_unlock(&q->lock);
 }
 
-int lake_append(struct lake_table *t, struct duck_conn *c, const struct lake_append *what, int64_t *version, struct err *err)
+static int append_once(struct lake_table *t, struct duck_conn *c, const struct lake_append *what, int64_t *version, struct err *err)
 {
     struct lake_txn *x = lake_txn_begin(t, c, err);
     if (!x)
@@ -252,5 +252,17 @@ int lake_append(struct lake_table *t, struct duck_conn *c, const struct lake_app
             *err = mine.err;
     }
     lake_txn_end(x);
+    return rc;
+}
+
+/* An append asks nothing of the table but its schema: if that changed meanwhile, or the table was made, it is written anew. */
+int lake_append(struct lake_table *t, struct duck_conn *c, const struct lake_append *what, int64_t *version, struct err *err)
+{
+    int rc = -1;
+    for (int i = 0; i < APPEND_TRIES && rc; i++) {
+        rc = append_once(t, c, what, version, err);
+        if (rc && err->code != ERR_CONFLICT)
+            break;
+    }
     return rc;
 }

@@ -13,6 +13,7 @@
  *     schema JSON[;partition]            creates from a schemaString
  *     constraint NAME CHECK | rename FROM TO | drop COLUMN | type COLUMN DDL | cluster COLUMN | feature NAME   ALTER TABLE
  *     append SELECT                      through the queue
+ *     bench COMMITS THREADS              appends of 1,000 rows: a line of JSON with the rate and latencies
  *     read [VERSION]                     each row as a line of JSON
  *     checkpoint
  *     vacuum MS | clean            files that no version younger than MS names; the log behind the last checkpoint
@@ -23,7 +24,9 @@
 #include "lake/dml.h"
 #include "lake/scan.h"
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct tool {
@@ -238,6 +241,62 @@ static int on_append(struct tool *t, struct str arg, struct err *err)
     return lake_append(t->table, t->conn, &(struct lake_append){.select_sql = arg}, &version, err);
 }
 
+/* ---- bench */
+
+#define BENCH_SELECT "SELECT i AS id, 'name ' || i AS name, i * 1.5::DOUBLE AS v, TIMESTAMPTZ '2024-01-01 00:00:00+00' AS at, i % 7 AS k FROM range(1000) t(i)"
+struct bencher { struct tool *tool; int64_t count, *us; int failed; pthread_t thread; };
+
+static void *bench_thread(void *arg)
+{
+    struct bencher *b = arg;
+    struct err err = {};
+    struct duck_conn *c = duck_connect(b->tool->db, &err);
+    for (int64_t i = 0; i < b->count; i++) {
+        int64_t from = time_mono_us(), version;
+        if (lake_append(b->tool->table, c, &(struct lake_append){.select_sql = STR(BENCH_SELECT)}, &version, &err))
+            b->failed++;
+        b->us[i] = time_mono_us() - from;
+    }
+    duck_disconnect(c);
+    return NULL;
+}
+
+static int by_time(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return x < y ? -1 : x > y;
+}
+
+static int on_bench(struct tool *t, struct str arg, struct err *err)
+{
+    enum { THREADS_MAX = 64 };
+    struct bencher list[THREADS_MAX] = {};
+    struct str commits_text = before(&arg, " ");
+    int64_t commits, threads;
+    int failed = 0;
+    if (!str_i64(commits_text, &commits) || !str_i64(arg, &threads) || threads < 1 || threads > THREADS_MAX)
+        return err_set(err, ERR_USAGE, "bench COMMITS THREADS");
+    int64_t each = commits / threads, *us = ARENA_ARRAY(t->arena, int64_t, each * threads + 1), from = time_mono_us();
+    for (int64_t i = 0; i < threads; i++) {
+        list[i] = (struct bencher){.tool = t, .count = each, .us = us + i * each};
+        CHECK(pthread_create(&list[i].thread, NULL, bench_thread, &list[i]) == 0);
+    }
+    for (int64_t i = 0; i < threads; i++) {
+        pthread_join(list[i].thread, NULL);
+        failed += list[i].failed;
+    }
+    double seconds = (double)(time_mono_us() - from) / 1e6;
+    size_t n = (size_t)(each * threads);
+    qsort(us, n, sizeof *us, by_time);
+    struct lake_snapshot *s = lake_table_latest(t->table, t->conn, err);
+    if (!s)
+        return -1;
+    printf("{\"commits\":%zu,\"failed\":%d,\"versions\":%jd,\"per_second\":%.1f,\"p50_ms\":%.2f,\"p99_ms\":%.2f}\n", n, failed, (intmax_t)s->version + 1,
+           (double)n / seconds, (double)us[n / 2] / 1e3, (double)us[n * 99 / 100] / 1e3);
+    lake_snapshot_unref(s);
+    return 0;
+}
+
 /* The expressions of these tests read the same in Spark and in DuckDB. */
 static int same_text(void *ctx, struct arena *a, struct duck_conn *c, struct str spark, const struct type *schema, const char *alias,
                      struct buf *duck, const struct type **type_out, struct err *err)
@@ -326,7 +385,7 @@ static const struct { const char *name; int (*run)(struct tool *, struct str, st
     {"property", on_property}, {"write", on_write},   {"evolve", on_evolve}, {"overwrite", on_overwrite}, {"app", on_app},
     {"delete", on_delete}, {"update", on_update}, {"merge", on_merge}, {"mergenot", on_merge_not}, {"partitions", on_partitions},
     {"where", on_where}, {"schema", on_schema}, {"constraint", on_constraint}, {"rename", on_rename}, {"drop", on_drop}, {"type", on_type},
-    {"cluster", on_cluster}, {"feature", on_feature}, {"append", on_append},
+    {"cluster", on_cluster}, {"feature", on_feature}, {"append", on_append}, {"bench", on_bench},
     {"compact", on_compact},   {"read", on_read},     {"checkpoint", on_checkpoint},
     {"vacuum", on_vacuum},  {"clean", on_clean},         {"fault", on_fault}
 };
