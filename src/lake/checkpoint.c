@@ -120,13 +120,30 @@ static struct str text_or_none(const struct duck_result *q, size_t col, size_t r
     return duck_is_null(q, col, row) ? STR_NONE : duck_text(q, col, row);
 }
 
-static int apply_add(struct replay *r, const struct duck_result *q, size_t row, struct err *err)
+/* Members of add that many files have alike, as those of a partition, are read once and shared. */
+enum { SHARED_BYTES = 1024, SHARED_MAX = 100000 };
+
+static int fill_add(struct replay *r, struct map *shared, struct str path, struct str stats, struct str rest, struct lake_file *f, struct err *err)
+{
+    const struct lake_file *like = rest.len ? map_get(shared, rest) : NULL;
+    if (action_file_columns(replay_arena(r), path, stats, like ? STR_NONE : rest, f, err))
+        return -1;
+    if (like) {
+        f->partition = like->partition;
+        f->extra = like->extra;
+    } else if (rest.len && rest.len <= SHARED_BYTES && !f->dv.storage && map_count(shared) < SHARED_MAX) {
+        map_put(shared, rest, f);
+    }
+    return 0;
+}
+
+static int apply_add(struct replay *r, struct map *shared, const struct duck_result *q, size_t row, struct err *err)
 {
     struct lake_file *f = ARENA_NEW(replay_arena(r), struct lake_file);
     f->version = -1;
     f->size = duck_is_null(q, 1, row) ? 0 : duck_i64(q, 1, row);
     f->modified_ms = duck_is_null(q, 2, row) ? 0 : duck_i64(q, 2, row);
-    if (action_file_columns(replay_arena(r), duck_text(q, 0, row), text_or_none(q, 3, row), text_or_none(q, 4, row), f, err))
+    if (fill_add(r, shared, duck_text(q, 0, row), text_or_none(q, 3, row), text_or_none(q, 4, row), f, err))
         return -1;
     replay_put_file(r, f, false);
     return 0;
@@ -135,11 +152,13 @@ static int apply_add(struct replay *r, const struct duck_result *q, size_t row, 
 static int apply_adds(struct replay *r, struct duck_conn *c, struct str sql, struct err *err)
 {
     struct duck_result *q = duck_query(c, sql, err);
+    struct map *shared = map_new();
     int got = q ? 1 : -1;
     while (got > 0 && (got = duck_next(q, err)) > 0)
         for (size_t i = 0; i < duck_rows(q) && got > 0; i++)
-            if (apply_add(r, q, i, err))
+            if (apply_add(r, shared, q, i, err))
                 got = -1;
+    map_free(shared);
     duck_result_free(q);
     return got;
 }

@@ -59,20 +59,51 @@ char *lake_file_path(struct arena *a, const char *dir, struct str logged)
     return path.len && path.ptr[0] == '/' ? (char *)path.ptr : path_join(a, dir, path.ptr);
 }
 
+struct wanted { struct arena *arena; const char *dir; struct store_want *items; size_t count, cap; };
+
+static void want(struct wanted *w, struct str logged, int64_t size)
+{
+    struct store_want one;
+    if (!place_want(w->arena, w->dir, logged, size, &one))
+        return;
+    w->items = arena_grow(w->arena, w->items, &w->cap, w->count + 1, sizeof *w->items);
+    w->items[w->count++] = one;
+}
+
+static int want_vector(struct wanted *w, const struct lake_dv *dv, struct err *err)
+{
+    struct str file;
+    if (!dv->storage || dv->storage == 'i')
+        return 0;
+    if (lake_dv_file(w->arena, dv, &file, err))
+        return -1;
+    want(w, file, -1);
+    return 0;
+}
+
+int place_pin_vector(struct store_pins *pins, const char *dir, const struct lake_dv *dv, struct err *err)
+{
+    struct wanted w = {.arena = arena_new(), .dir = dir};
+    int rc = want_vector(&w, dv, err);
+    if (rc == 0 && w.count)
+        rc = store_pins_add(pins, w.items, w.count, err);
+    arena_free(w.arena);
+    return rc;
+}
+
 int place_pin(struct store_pins *pins, const char *dir, const struct lake_file *const *files, size_t count, struct err *err)
 {
-    struct arena *a = arena_new();
-    struct store_want *wants = ARENA_ARRAY(a, struct store_want, 2 * count);
-    size_t n = 0;
+    struct wanted w = {.arena = arena_new(), .dir = dir};
+    bool remote = store_is_remote(str_z(dir));
     int rc = 0;
     for (size_t i = 0; i < count && rc == 0; i++) {
-        struct str dv;
-        n += place_want(a, dir, files[i]->path, files[i]->size > 0 ? files[i]->size : -1, &wants[n]);
-        if (files[i]->dv.storage && files[i]->dv.storage != 'i' && (rc = lake_dv_file(a, &files[i]->dv, &dv, err)) == 0)
-            n += place_want(a, dir, dv, -1, &wants[n]);
+        if (!remote && files[i]->dv.storage != 'p' && str_chr(files[i]->path, ':') < 0)
+            continue;
+        want(&w, files[i]->path, files[i]->size > 0 ? files[i]->size : -1);
+        rc = want_vector(&w, &files[i]->dv, err);
     }
-    if (rc == 0 && n)
-        rc = store_pins_add(pins, wants, n, err);
-    arena_free(a);
+    if (rc == 0 && w.count)
+        rc = store_pins_add(pins, w.items, w.count, err);
+    arena_free(w.arena);
     return rc;
 }

@@ -14,6 +14,8 @@ char *store_place_of(struct arena *a, const struct store_want *w);
 char *place_join(struct arena *a, const char *dir, const char *name);
 /* Fetches and pins what of the files and their deletion vectors is in a store. */
 int place_pin(struct store_pins *pins, const char *dir, const struct lake_file *const *files, size_t count, struct err *err) MUST_CHECK;
+/* The same for one deletion vector. */
+int place_pin_vector(struct store_pins *pins, const char *dir, const struct lake_dv *dv, struct err *err) MUST_CHECK;
 /* A deletion vector's file, as a logged path relative to the table or absolute; empty for inline ones. */
 int lake_dv_file(struct arena *a, const struct lake_dv *dv, struct str *out, struct err *err) MUST_CHECK;
 #endif
