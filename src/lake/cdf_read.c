@@ -219,7 +219,9 @@ static int put_dv_test(const struct feed *f, struct buf *sql, const struct lake_
 {
     struct buf key;
     buf_init(&key);
-    int rc = lake_dv_key(&key, f->end->dir, dv, err);
+    int rc = place_pin_vector(f->end->pins, f->end->dir, dv, err);
+    if (rc == 0)
+        rc = lake_dv_key(&key, f->end->dir, dv, err);
     buf_z(sql, LAKE_DV_FUNCTION "(");
     duck_quote_text(sql, buf_view(&key));
     buf_z(sql, ", _row)");

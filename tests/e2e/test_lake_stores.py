@@ -681,6 +681,32 @@ def test_disk_faults(operation, start, tmp_path):
 # ------------------------------------------------------------------ the program
 
 
+def test_changes_and_checks(remote, start, tmp_path):
+    """The change data feed, with deletion vectors whose files are nowhere here, and verify."""
+    tool, uri = start(), remote.ours("feed")
+    tool.all(f"table {uri}", "begin", CREATE, "property delta.enableChangeDataFeed true", "property delta.enableDeletionVectors true")
+    tool.all("write SELECT i AS id, 'x' AS p FROM range(9) t(i)", "commit")
+    for i in (3, 4):
+        tool.all("begin", f'delete t."id" = {i}', "commit")
+    program = os.environ.get("PAYSTREAK", str(ROOT / "build/release/paystreak"))
+    (tmp_path / "project" / ".paystreak").mkdir(parents=True)
+    more = ["--project", str(tmp_path / "project"), "--bind", f"s3://lake={remote.ours('')}", "--output", "json"]
+    env = {**os.environ, **KEYS, "PAYSTREAK_CACHE_DIR": str(tmp_path / "other")}
+    done = subprocess.run([program, "lake", "cat", "s3://lake/feed", "--cdf", "1", *more], capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    assert sorted((r["_commit_version"], r["_change_type"], r["id"]) for r in rows) == [(1, "delete", 3), (2, "delete", 4)]
+    done = subprocess.run([program, "lake", "verify", "s3://lake/feed", *more], capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stdout + done.stderr
+    sweep = start("store_tool")
+    sweep.run("open " + uri)
+    [victim] = [line.split(" ")[0] for line in sweep.run("list") if line.startswith("p=x/")]
+    sweep.run("remove " + victim)
+    env["PAYSTREAK_CACHE_DIR"] = str(tmp_path / "third")
+    done = subprocess.run([program, "lake", "verify", "s3://lake/feed", *more], capture_output=True, text=True, env=env)
+    assert done.returncode == 1 and "is missing" in done.stdout
+
+
 def test_command_line(remote, start, tmp_path):
     new_table(start(), remote.ours("program"))
     program = os.environ.get("PAYSTREAK", str(ROOT / "build/release/paystreak"))
