@@ -105,7 +105,8 @@ async function processor(result) {
   const container = new ContainerClient(blob, `checkpoints-${hub}`.toLowerCase());
   await container.createIfNotExists();
   const store = new BlobCheckpointStore(container);
-  const first = new EventHubConsumerClient("$Default", text, store);
+  const soon = { loadBalancingOptions: { strategy: "greedy", updateIntervalInMs: 500, partitionOwnershipExpirationIntervalInMs: 5000 } };
+  const first = new EventHubConsumerClient("$Default", text, store, soon);
   const got = await receive(first, 10, { startPosition: earliestEventPosition });
   const last = new Map();
   for (const g of got) last.set(g.partition, g);
@@ -116,7 +117,7 @@ async function processor(result) {
   const producer = new EventHubProducerClient(text);
   await producer.sendBatch([{ body: "after the checkpoint" }], { partitionId: "1" });
   await producer.close();
-  const second = new EventHubConsumerClient("$Default", text, store);
+  const second = new EventHubConsumerClient("$Default", text, store, soon);
   const more = await receive(second, 1, { startPosition: latestEventPosition });
   check(more.length === 1 && more[0].event.body === "after the checkpoint", `again: ${JSON.stringify(more.map((m) => m.event.body))}`);
   await more.subscription.close();

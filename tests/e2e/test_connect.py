@@ -189,3 +189,147 @@ except Exception as e:
 """
     done = subprocess.run([PYTHON, "-"], input=script, capture_output=True, text=True, timeout=DEADLINE_SEC)
     assert done.stdout.splitlines()[-1:] == ["True"], done.stdout + done.stderr
+
+
+ERROR_CLASSES = {
+    "spark.sql('SELEC 1')": ("ParseException", "PARSE_SYNTAX_ERROR", "42601"),
+    "spark.sql('SELECT * FROM no_such')": ("AnalysisException", "TABLE_OR_VIEW_NOT_FOUND", "42P01"),
+    "spark.table('no.such').collect()": ("AnalysisException", "TABLE_OR_VIEW_NOT_FOUND", "42P01"),
+    "spark.range(3).select('nope').collect()": ("AnalysisException", "UNRESOLVED_COLUMN.WITH_SUGGESTION", "42703"),
+    "spark.sql('SELECT no_such_function(1)')": ("AnalysisException", "UNRESOLVED_ROUTINE", "42883"),
+    "spark.sql('SELECT 1 / 0').collect()": ("ArithmeticException", "DIVIDE_BY_ZERO", "22012"),
+    "spark.sql(\"SELECT CAST('a' AS INT)\").collect()": ("NumberFormatException", "CAST_INVALID_INPUT", "22018"),
+    "spark.sql('SELECT :x')": ("AnalysisException", "UNBOUND_SQL_PARAMETER", "42P02"),
+    "spark.range(9).groupBy('id').pivot('id').count().collect()": ("UnsupportedOperationException", None, "0A000"),
+}
+
+
+@pytest.mark.parametrize("statement", ERROR_CLASSES)
+def test_errors_are_sparks_own_exceptions(client, statement):
+    [said] = client(f"""
+try:
+    {statement}
+    say("no error")
+except Exception as e:
+    say([type(e).__name__, e.getCondition(), e.getSqlState()])
+""")
+    assert tuple(said) == ERROR_CLASSES[statement]
+
+
+def test_arguments_of_sql(client):
+    assert client("""
+say(rows(spark.sql("SELECT :a + 1 AS x, :b AS y", args={"a": 41, "b": "it's"})))
+say(rows(spark.sql("SELECT ?, ? * 2, ?", args=["first", 4, None])))
+say(rows(spark.sql("SELECT id FROM range(10) WHERE id > :low AND id < :high ORDER BY id", args={"low": 3, "high": 6})))
+say(rows(spark.sql("SELECT * FROM IDENTIFIER(:t)", args={"t": "range(2)"[:5] and "ident_v"}) if spark.range(2).createOrReplaceTempView("ident_v") is None else None))
+say(rows(spark.sql("SELECT array_contains(:list, 2) AS has", args={"list": F.array(F.lit(1), F.lit(2))})))
+spark.sql("CREATE SCHEMA IF NOT EXISTS connect_args")
+spark.sql("CREATE OR REPLACE TABLE connect_args.t (a INT, b STRING)")
+spark.sql("INSERT INTO connect_args.t VALUES (:a, :b)", args={"a": 7, "b": "seven"})
+say(rows(spark.table("connect_args.t")))
+""") == [[[42, "it's"]], [["first", 8, None]], [[4], [5]], [[0], [1]], [[True]], [[7, "seven"]]]
+
+
+def test_rows_of_commands_have_types(client):
+    assert client("""
+spark.sql("CREATE SCHEMA IF NOT EXISTS connect_typed")
+spark.sql("CREATE OR REPLACE TABLE connect_typed.t (a INT)")
+spark.range(1).createOrReplaceTempView("typed_v")
+df = spark.sql("SHOW TABLES IN connect_typed")
+say([[f.name, f.dataType.simpleString()] for f in df.schema.fields])
+say(sorted([r.tableName, r.isTemporary] for r in df.collect()))
+say(df.filter("NOT isTemporary").count())
+say(spark.sql("CREATE SCHEMA IF NOT EXISTS connect_typed").columns)
+say(spark.sql("SHOW TABLES IN connect_typed LIKE 'nothing*'").filter("NOT isTemporary").collect())
+""") == [
+        [["namespace", "string"], ["tableName", "string"], ["isTemporary", "boolean"]],
+        [["t", False], ["typed_v", True]], 1, [], [],
+    ]
+
+
+def test_tables_are_written(client):
+    assert client("""
+spark.sql("CREATE SCHEMA IF NOT EXISTS connect_write")
+df = spark.range(3).withColumn("s", F.lit("x"))
+df.write.saveAsTable("connect_write.t")
+say(spark.table("connect_write.t").count())
+try:
+    df.write.saveAsTable("connect_write.t")
+except Exception as e:
+    say([type(e).__name__, e.getCondition()])
+df.select("s", "id").write.mode("append").saveAsTable("connect_write.t")
+say(spark.table("connect_write.t").count())
+df.limit(1).write.mode("ignore").saveAsTable("connect_write.t")
+say(spark.table("connect_write.t").count())
+df.write.insertInto("connect_write.t")
+say(spark.table("connect_write.t").count())
+df.limit(1).write.insertInto("connect_write.t", overwrite=True)
+say(spark.table("connect_write.t").count())
+spark.range(2).write.format("delta").mode("overwrite").saveAsTable("connect_write.t")
+say([spark.table("connect_write.t").columns, spark.table("connect_write.t").count()])
+df.writeTo("connect_write.v2").create()
+df.writeTo("connect_write.v2").append()
+say(spark.table("connect_write.v2").count())
+df.limit(1).writeTo("connect_write.v2").createOrReplace()
+say(spark.table("connect_write.v2").count())
+""") == [3, ["AnalysisException", "TABLE_OR_VIEW_ALREADY_EXISTS"], 6, 6, 9, 1, [["id"], 2], 6, 1]
+
+
+def test_files_are_written(client, tmp_path):
+    out = tmp_path / "out"
+    assert client(f"""
+out = {str(out)!r}
+df = spark.sql("SELECT id, concat('a,', id) AS s FROM range(3)")
+for name in ("parquet", "csv", "json", "delta"):
+    df.write.format(name).save(f"{{out}}/{{name}}")
+    try:
+        df.write.format(name).save(f"{{out}}/{{name}}")
+        say("written twice")
+    except Exception as e:
+        say(e.getCondition())
+    df.write.format(name).mode("append").save(f"{{out}}/{{name}}")
+    df.write.format(name).mode("ignore").save(f"{{out}}/{{name}}")
+    read = spark.read.format(name).schema("id BIGINT, s STRING") if name in ("csv", "json") else spark.read.format(name)
+    say(sorted(rows(read.load(f"{{out}}/{{name}}")))[1:3])
+    df.limit(1).write.format(name).mode("overwrite").save(f"{{out}}/{{name}}")
+    say(read.load(f"{{out}}/{{name}}").count())
+df.write.option("header", "true").option("sep", ";").csv(f"{{out}}/head")
+try:
+    df.write.option("compression", "lz77").parquet(f"{{out}}/other")
+except Exception as e:
+    say(str(e).split(";")[0])
+""") == [
+        what
+        for name in ("parquet", "csv", "json", "delta")
+        for what in ("DELTA_PATH_EXISTS" if name == "delta" else "PATH_ALREADY_EXISTS", [[0, "a,0"], [1, "a,1"]], 1)
+    ] + ["option 'compression' of write is not supported"]
+    (head,) = (out / "head").glob("part-*.csv")
+    assert head.read_text().splitlines()[:2] == ["id;s", "0;a,0"]
+    assert (out / "parquet" / "_SUCCESS").exists()
+
+
+def test_the_catalog(client):
+    assert client("""
+c = spark.catalog
+spark.sql("CREATE SCHEMA IF NOT EXISTS connect_catalog")
+spark.sql("CREATE OR REPLACE TABLE connect_catalog.t (a INT, b STRING)")
+spark.range(1).createOrReplaceTempView("catalog_v")
+say([c.currentCatalog(), c.currentDatabase()])
+say([c.databaseExists("connect_catalog"), c.databaseExists("nowhere"), "connect_catalog" in [d.name for d in c.listDatabases()]])
+say([d.name for d in c.listDatabases("connect_cat*")])
+say(sorted([t.name, t.namespace, t.tableType, t.isTemporary] for t in c.listTables("connect_catalog")))
+say([c.tableExists("connect_catalog.t"), c.tableExists("t", "connect_catalog"), c.tableExists("connect_catalog.nope"), c.tableExists("catalog_v")])
+say([[x.name, x.dataType, x.nullable] for x in c.listColumns("connect_catalog.t")])
+c.setCurrentDatabase("connect_catalog")
+say([c.currentDatabase(), c.getTable("t").name, c.getDatabase("connect_catalog").catalog, spark.table("t").count()])
+say([c.dropTempView("catalog_v"), c.dropTempView("catalog_v"), c.tableExists("catalog_v"), c.isCached("t"), "main" in [x.name for x in c.listCatalogs()]])
+try:
+    c.listFunctions()
+except Exception as e:
+    say("list_functions is not supported" in str(e))
+""") == [
+        ["main", "default"], [True, False, True], ["connect_catalog"],
+        [["catalog_v", [], "TEMPORARY", True], ["t", ["connect_catalog"], "MANAGED", False]],
+        [True, True, False, True], [["a", "int", True], ["b", "string", True]],
+        ["connect_catalog", "t", "main", 0], [True, False, False, False, True], True,
+    ]

@@ -352,6 +352,17 @@ def test_namespaces_never_mix(guarded, name):
     assert receive(consumer(guarded, name), 1, partition_id="0")[0][1].body_as_str() == "of the default"
 
 
+def test_namespace_of_the_policy_name(hub, guarded, name):
+    """Where the host is an address, "<namespace>/<policy>" says the namespace."""
+    for h in (hub, guarded):
+        options = {"policy": "shop/RootManageSharedAccessKey"}
+        with producer(h, name, **options) as p:
+            p.send_event(EventData("of the shop"), partition_id="0")
+        with consumer(h, name) as c:
+            assert c.get_partition_properties("0")["is_empty"]
+        assert receive(consumer(h, name, **options), 1)[0][1].body_as_str() == "of the shop"
+
+
 def test_expired_token_detaches(guarded, name):
     uri = urllib.parse.quote(f"sb://127.0.0.1:{guarded.amqp}/{name}", safe="")
     expiry = str(int(time.time()) + 3)

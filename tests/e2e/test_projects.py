@@ -158,7 +158,7 @@ def test_each_kind_of_task_runs_and_resources_stand(tmp_path):
     run_once(TASKS, state)
     marks = sorted(mark for (mark,) in lake_rows(state, "notes.marks", ["mark"]))
     assert marks == sorted(
-        ["prepared", "high", "one", "two", "three", "from the caller", "called by itself", "from CallNotebook"]
+        ["prepared", "prepared by braces", "high", "one", "two", "three", "from the caller", "called by itself", "from CallNotebook"]
     )
     assert (state / "volumes" / "main" / "notes" / "drop").is_dir()
     runs = sqlite3.connect(state / "control.db").execute("SELECT name, type, status FROM runs WHERE kind = 'task'").fetchall()

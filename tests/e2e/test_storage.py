@@ -703,6 +703,17 @@ def test_deltalake(container, storage):
         assert local.version() == 2 and sorted(local.to_pyarrow_table()["id"].to_pylist()) == [0, 1, 2, 10, 11, 12]
 
 
+def test_the_javascript_client(storage):
+    here = os.path.dirname(__file__)
+    modules = os.path.join(here, "..", "..", "build", "deps", "npm", "node_modules")
+    done = subprocess.run(["node", os.path.join(here, "storage_blob.js"), storage.connection], capture_output=True, text=True, timeout=120,
+                          env=dict(os.environ, NODE_PATH=modules))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "names": ["dir/a ü.txt", "large", "log"], "folders": ["blob:large", "blob:log", "prefix:dir/"], "text": "hello", "type": "text/plain", "tags": {"k": "v"},
+        "large": 6 << 20, "log": "onetwo", "refused": "LeaseIdMissing", "copy": "success", "deleted": True}
+
+
 # ---------------------------------------------------------------- durability, events
 
 def test_what_was_acknowledged_survives_a_kill(tmp_path):
