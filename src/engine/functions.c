@@ -91,6 +91,9 @@ static void put_special(struct pr *p, struct buf *b, char what, const struct exp
         print_type(p, b, c->args.items[0]->type);
         break;
     case 'D':
+        if (c->distinct && window)
+            print_fail(p, c->at, ERR_INPUT, "[DISTINCT_WINDOW_FUNCTION_UNSUPPORTED] Distinct window functions are not supported: %.*s()",
+                       STR_ARGS(c->func));
         buf_z(b, c->distinct ? "DISTINCT " : "");
         break;
     case 'F':

@@ -36,7 +36,10 @@ static void sum(struct pr *p, struct buf *b, const struct expr *c, const struct 
     bool try_op = str_eqz(c->func, "try_sum");
     if (c->type->kind == TYPE_LONG || (c->type->kind == TYPE_DECIMAL && c->type->precision < 38))
         print_template(p, b, try_op || !p->with->ansi ? "TRY_CAST(sum($D$1)$F$W AS $T)" : "CAST(sum($D$1)$F$W AS $T)", c, w);
-    else
+    else if (c->type->kind == TYPE_DECIMAL) { /* 38 digits are fewer than what DuckDB's type holds */
+        print_template(p, b, try_op || !p->with->ansi ? "spark_try_sum_of(sum($D$1)$F$W, " : "spark_sum_of(sum($D$1)$F$W, ", c, w);
+        buf_printf(b, "CAST('1e%d' AS DOUBLE))", 38 - c->type->scale);
+    } else
         print_template(p, b, "sum($D$1)$F$W", c, w);
 }
 
@@ -162,9 +165,9 @@ const struct fn_row fn_rows_aggregate[] = {
     {"std", "stddev_samp($D$1)$F$W", 0, NULL, NULL}, {"stddev", "stddev_samp($D$1)$F$W", 0, NULL, NULL},
     SAME1(stddev_samp), SAME1(stddev_pop), SAME1(var_pop), SAME1(var_samp),
     {"variance", "var_samp($D$1)$F$W", 0, NULL, NULL},
-    SAME2(corr), SAME2(covar_pop), SAME2(covar_samp), SAME2(regr_avgx), SAME2(regr_avgy),
+    {"corr", "spark_nan_null(corr($1, $2)$F$W)", 0, NULL, NULL}, SAME2(covar_pop), SAME2(covar_samp), SAME2(regr_avgx), SAME2(regr_avgy),
     {"regr_count", "CAST(regr_count($1, $2)$F$W AS BIGINT)", 0, NULL, NULL}, SAME2(regr_intercept), SAME2(regr_r2),
-    SAME2(regr_slope), SAME2(regr_sxx), SAME2(regr_sxy), SAME2(regr_syy),
+    {"regr_slope", "spark_nan_null(regr_slope($1, $2)$F$W)", 0, NULL, NULL}, SAME2(regr_sxx), SAME2(regr_sxy), SAME2(regr_syy),
     RANK(row_number, "CAST(row_number()$W AS INTEGER)"), RANK(rank, "CAST(rank()$W AS INTEGER)"),
     RANK(dense_rank, "CAST(dense_rank()$W AS INTEGER)"), RANK(percent_rank, "percent_rank()$W"),
     RANK(cume_dist, "cume_dist()$W"), RANK(ntile, "CAST(ntile($1)$W AS INTEGER)"),

@@ -36,16 +36,22 @@ static void close_cast(struct pr *p, struct buf *b, const struct type *t)
     buf_char(b, ')');
 }
 
-/* Exact decimal arithmetic: spark_decimal_*(x, y, scale) over text. */
-static void decimal_call(struct pr *p, struct buf *b, const char *op, const struct expr *c, bool try_op)
+/* spark_decimal_*(x, y, scale, strict): text. */
+static void print_decimal_op(struct pr *p, struct buf *b, const char *op, const struct expr *c, bool try_op)
 {
-    open_cast(p, b, try_op);
     buf_printf(b, "spark_decimal_%s(CAST(", op);
     print_expr(p, b, arg(c, 0), P_ANY);
     buf_z(b, " AS VARCHAR), CAST(");
     print_expr(p, b, arg(c, 1), P_ANY);
     buf_printf(b, " AS VARCHAR), %d, %s)", c->type->kind == TYPE_DECIMAL ? c->type->scale : 0,
                try_op || !p->with->ansi ? "false" : "true");
+}
+
+/* Exact decimal arithmetic over text. */
+static void decimal_call(struct pr *p, struct buf *b, const char *op, const struct expr *c, bool try_op)
+{
+    open_cast(p, b, try_op);
+    print_decimal_op(p, b, op, c, try_op);
     close_cast(p, b, c->type);
 }
 
@@ -80,7 +86,11 @@ static void divide(struct pr *p, struct buf *b, const struct expr *c, const stru
 static void integer_divide(struct pr *p, struct buf *b, const struct expr *c, const struct expr *window)
 {
     (void)window;
-    if (arg(c, 0)->type->kind == TYPE_DECIMAL)
+    if (arg(c, 0)->type->kind == TYPE_DECIMAL && !p->with->ansi) {
+        buf_z(b, "spark_legacy_decimal("); /* what BIGINT does not hold loses its high bits */
+        print_decimal_op(p, b, "idiv", c, false);
+        buf_z(b, ", 64)");
+    } else if (arg(c, 0)->type->kind == TYPE_DECIMAL)
         decimal_call(p, b, "idiv", c, false);
     else if (!p->with->ansi || never_zero(arg(c, 1)))
         operand_op(p, b, c, "//");
@@ -293,6 +303,11 @@ static void named_literal(struct pr *p, struct buf *b, const struct expr *c, con
 
 /* ------------------------------------------------------------------ rounding */
 
+static int bits_of(const struct type *t)
+{
+    return t->kind == TYPE_LONG ? 64 : t->kind == TYPE_SHORT ? 16 : t->kind == TYPE_BYTE ? 8 : 32;
+}
+
 static void round_to(struct pr *p, struct buf *b, const struct expr *c, const struct expr *window)
 {
     (void)window;
@@ -323,6 +338,13 @@ static void round_to(struct pr *p, struct buf *b, const struct expr *c, const st
             print_expr(p, b, v, P_ANY);
             buf_printf(b, ", %jd)%s", (intmax_t)scale, v->type->kind == TYPE_FLOAT ? " AS FLOAT)" : "");
         }
+        return;
+    }
+    if (!p->with->ansi && type_is_integral(v->type) && scale < 0) { /* what the type does not hold loses its high bits */
+        buf_z(b, "CAST(spark_legacy_decimal(spark_decimal_round(CAST(");
+        print_expr(p, b, v, P_ANY);
+        buf_printf(b, " AS VARCHAR), %jd, '%s'), %d)", (intmax_t)scale, fn, bits_of(v->type));
+        close_cast(p, b, c->type);
         return;
     }
     open_cast(p, b, false);
@@ -365,7 +387,8 @@ static void hash_call(struct pr *p, struct buf *b, const struct expr *c, const s
         const struct type *t = arg(c, i)->type;
         const char *kind = t->kind == TYPE_STRING || t->kind == TYPE_CHAR || t->kind == TYPE_VARCHAR ? "s"
                            : t->kind == TYPE_BINARY ? "x" : t->kind == TYPE_LONG || t->kind == TYPE_TIMESTAMP ? "l"
-                           : t->kind == TYPE_DOUBLE ? "d" : t->kind <= TYPE_INT || t->kind == TYPE_DATE ? "i" : NULL;
+                           : t->kind == TYPE_DOUBLE ? "d" : t->kind == TYPE_FLOAT ? "f"
+                           : t->kind == TYPE_DECIMAL && t->precision <= 18 ? "l" : t->kind <= TYPE_INT || t->kind == TYPE_DATE ? "i" : NULL;
         if (!kind) {
             print_fail(p, c->at, ERR_UNSUPPORTED, "%.*s() of this type is not supported", STR_ARGS(c->func));
             return;
@@ -380,6 +403,8 @@ static void hash_call(struct pr *p, struct buf *b, const struct expr *c, const s
             buf_printf(b, "encode(CAST(epoch_us(%.*s) AS VARCHAR))", STR_ARGS(x));
         else if (t->kind == TYPE_DATE)
             buf_printf(b, "encode(CAST(%.*s - DATE '1970-01-01' AS VARCHAR))", STR_ARGS(x));
+        else if (t->kind == TYPE_DECIMAL) /* the digits, as a BIGINT */
+            buf_printf(b, "encode(replace(CAST(%.*s AS VARCHAR), '.', ''))", STR_ARGS(x));
         else if (t->kind == TYPE_BOOLEAN)
             buf_printf(b, "encode(CAST(CAST(%.*s AS INTEGER) AS VARCHAR))", STR_ARGS(x));
         else
@@ -387,11 +412,6 @@ static void hash_call(struct pr *p, struct buf *b, const struct expr *c, const s
         buf_char(b, ')');
     }
     buf_z(b, is(c, "hash") ? " AS INTEGER)" : "");
-}
-
-static int bits_of(const struct type *t)
-{
-    return t->kind == TYPE_LONG ? 64 : t->kind == TYPE_SHORT ? 16 : t->kind == TYPE_BYTE ? 8 : 32;
 }
 
 static void shift(struct pr *p, struct buf *b, const struct expr *c, const struct expr *window)

@@ -174,19 +174,12 @@ static void variant_get(struct pr *p, struct buf *b, const struct expr *c, const
     buf_release(&x);
 }
 
-static void refuse(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
-{
-    (void)b;
-    (void)w;
-    print_fail(p, c->at, ERR_UNSUPPORTED, "%.*s() is not supported", STR_ARGS(c->func));
-}
-
 const struct fn_row fn_rows_json[] = {
     {"from_json", NULL, 0, from_json, NULL}, {"to_json", NULL, 0, to_json, NULL},
     {"get_json_object", NULL, 0, get_json_object, NULL},
     {"json_array_length", "spark_json_array_length($1)", 0, NULL, NULL},
     {"json_object_keys", "spark_json_object_keys($1)", 0, NULL, NULL},
-    {"schema_of_json", "spark_schema_of_json($1)", 0, NULL, NULL}, {"schema_of_variant", NULL, 0, refuse, NULL},
+    {"schema_of_json", "spark_schema_of_json($1)", 0, NULL, NULL}, {"schema_of_variant", "spark_schema_of_variant($1)", 0, NULL, NULL},
     {"parse_json", "CAST($1 AS JSON)", 0, NULL, NULL}, {"try_parse_json", "TRY_CAST($1 AS JSON)", 0, NULL, NULL},
     {"variant_get", NULL, 0, variant_get, NULL}, {"try_variant_get", NULL, 0, variant_get, NULL},
     {"is_variant_null", "coalesce(json_type($1) = 'NULL', false)", 0, NULL, NULL},

@@ -36,7 +36,7 @@ static void array_contains(struct pr *p, struct buf *b, const struct expr *c, co
 
 static void array_join(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
 {
-    print_template(p, b, c->args.count == 2 ? "array_to_string($1, $2)" : "spark_array_join($1, $2, $3)", c, w);
+    print_template(p, b, c->args.count == 2 ? "spark_array_join($1, $2, NULL)" : "spark_array_join($1, $2, $3)", c, w);
 }
 
 static void sort_array(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
@@ -109,6 +109,25 @@ static bool month_steps(struct pr *p, struct buf *b, const struct expr *c)
     return true;
 }
 
+/* DuckDB's map_concat() takes a repeated key's last value; from entries it fails, as Spark does. */
+static void map_concat(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
+{
+    (void)w;
+    buf_z(b, "CASE WHEN ");
+    for (size_t i = 0; i < c->args.count; i++) {
+        buf_z(b, i ? " AND " : "");
+        print_expr(p, b, arg(c, i), P_ATOM);
+        buf_z(b, " IS NOT NULL");
+    }
+    buf_z(b, " THEN map_from_entries(list_concat(");
+    for (size_t i = 0; i < c->args.count; i++) {
+        buf_z(b, i ? ", map_entries(" : "map_entries(");
+        print_expr(p, b, arg(c, i), P_ANY);
+        buf_char(b, ')');
+    }
+    buf_z(b, ")) END");
+}
+
 static void sequence(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
 {
     const struct type *t = c->type->element;
@@ -117,14 +136,14 @@ static void sequence(struct pr *p, struct buf *b, const struct expr *c, const st
     if (!whole && month_steps(p, b, c))
         (void)0; /* printed */
     else if (whole)
-        print_template(p, b, two ? "spark_sequence($1, $2)" : "generate_series($1, $2, $3)", c, w);
+        print_template(p, b, two ? "spark_sequence($1, $2)" : "spark_sequence_by($1, $2, $3)", c, w);
     else if (two)
-        print_template(p, b, "generate_series($1, $2, INTERVAL '1 days')", c, w);
+        print_template(p, b, "spark_sequence_days($1, $2)", c, w);
     else if (t->kind == TYPE_TIMESTAMP)
-        buf_printf(b, "generate_series(%.*s, %.*s, %.*s)", STR_ARGS(local_text(p, arg(c, 0))),
+        buf_printf(b, "spark_sequence_time(%.*s, %.*s, %.*s)", STR_ARGS(local_text(p, arg(c, 0))),
                    STR_ARGS(local_text(p, arg(c, 1))), STR_ARGS(print_text(p, arg(c, 2), P_ANY)));
     else
-        print_template(p, b, "generate_series($1, $2, $3)", c, w);
+        print_template(p, b, "spark_sequence_time($1, $2, $3)", c, w);
     buf_z(b, " AS ");
     print_type(p, b, c->type);
     buf_char(b, ')');
@@ -260,13 +279,6 @@ static void str_to_map(struct pr *p, struct buf *b, const struct expr *c, const 
                    "spark_str_to_map($1, $2, ':')" : "spark_str_to_map($1, $2, $3)", c, w);
 }
 
-static void refuse(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
-{
-    (void)b;
-    (void)w;
-    print_fail(p, c->at, ERR_UNSUPPORTED, "%.*s() is not supported", STR_ARGS(c->func));
-}
-
 const struct fn_row fn_rows_nested[] = {
     {"array", NULL, 0, array, NULL}, {"array_append", "spark_array_append($1, $2)", 0, NULL, NULL},
     {"array_prepend", "spark_array_prepend($1, $2)", 0, NULL, NULL},
@@ -284,13 +296,13 @@ const struct fn_row fn_rows_nested[] = {
     {"sort_array", NULL, 0, sort_array, NULL}, {"arrays_overlap", "spark_arrays_overlap($1, $2)", 0, NULL, NULL},
     {"arrays_zip", NULL, 0, arrays_zip, NULL}, {"element_at", NULL, 0, element_at, NULL},
     {"try_element_at", NULL, 0, element_at, NULL}, {"get", "spark_get($1, $2)", 0, NULL, NULL},
-    {"flatten", "spark_flatten($1)", 0, NULL, NULL}, {"sequence", NULL, 0, sequence, NULL}, {"shuffle", NULL, 0, refuse, NULL},
+    {"flatten", "spark_flatten($1)", 0, NULL, NULL}, {"sequence", NULL, 0, sequence, NULL}, {"shuffle", "spark_shuffle($1)", 0, NULL, NULL},
     {"slice", "spark_slice($1, $2, $3)", 0, NULL, NULL}, {"transform", NULL, 0, transform, NULL},
-    {"filter", NULL, 0, transform, NULL}, {"exists", NULL, 0, test_all, NULL}, {"any_match", NULL, 0, test_all, NULL},
+    {"filter", NULL, 0, transform, NULL}, {"exists", NULL, 0, test_all, NULL},
     {"forall", NULL, 0, test_all, NULL}, {"aggregate", NULL, 0, aggregate, NULL}, {"reduce", NULL, 0, aggregate, NULL},
     {"zip_with", NULL, 0, zip_with, NULL}, {"map_filter", NULL, 0, over_map, NULL}, {"transform_keys", NULL, 0, over_map, NULL},
     {"transform_values", NULL, 0, over_map, NULL}, {"map", NULL, 0, map, NULL},
-    {"map_concat", "map_concat($*)", 0, NULL, "of a repeated key the last value is kept, where Spark fails"},
+    {"map_concat", NULL, 0, map_concat, NULL},
     {"map_contains_key", "map_contains($1, $2)", 0, NULL, NULL}, {"map_entries", "map_entries($1)", 0, NULL, NULL},
     {"map_from_arrays", "MAP($1, $2)", 0, NULL, NULL}, {"map_from_entries", "map_from_entries($1)", 0, NULL, NULL},
     {"map_keys", "map_keys($1)", 0, NULL, NULL}, {"map_values", "map_values($1)", 0, NULL, NULL},

@@ -173,7 +173,7 @@ static void date_part(struct pr *p, struct buf *b, const struct expr *c, const s
 /* ------------------------------------------------------------------ patterns */
 
 static const struct { const char *java, *c; } letters[] = {
-    {"yyyy", "%Y"}, {"y", "%Y"}, {"yy", "%y"}, {"MM", "%m"}, {"M", "%-m"}, {"MMM", "%b"}, {"MMMM", "%B"}, {"LL", "%m"},
+    {"yyyy", "%Y"}, {"yy", "%y"}, {"MM", "%m"}, {"M", "%-m"}, {"MMM", "%b"}, {"MMMM", "%B"}, {"LL", "%m"},
     {"L", "%-m"}, {"dd", "%d"}, {"d", "%-d"}, {"DDD", "%j"}, {"D", "%-j"}, {"HH", "%H"}, {"H", "%-H"}, {"hh", "%I"},
     {"h", "%-I"}, {"mm", "%M"}, {"m", "%-M"}, {"ss", "%S"}, {"s", "%-S"}, {"SSS", "%g"}, {"SSSSSS", "%f"}, {"a", "%p"},
     {"E", "%a"}, {"EE", "%a"}, {"EEE", "%a"}, {"EEEE", "%A"},
@@ -194,7 +194,11 @@ bool java_format(struct buf *out, struct str s)
     for (size_t i = 0; i < s.len;) {
         char c = s.ptr[i];
         size_t n = 1;
+        if (c == '\'' && str_chr(str_from(s, i + 1), '\'') < 0)
+            return false; /* a quote that stays open */
         if (c == '\'') {
+            if (str_find(str_from(s, i), STR("''")) > 0)
+                return false; /* a quote within a quotation: C reads that */
             for (i++; i < s.len && s.ptr[i] != '\''; i++)
                 buf_char(out, s.ptr[i]);
             if (i && s.ptr[i - 1] == '\'') /* '' is a quote */

@@ -32,8 +32,7 @@ static const char *const macros[] = {
     "WHEN lower(trim(x)) IN ('f', 'false', 'n', 'no', '0') THEN false WHEN x IS NOT NULL THEN " BAD_CAST("BOOLEAN") " END",
     "CREATE OR REPLACE MACRO spark_wrap(x, m) AS (CAST(x AS BIGINT) % m + m + m // 2) % m - m // 2",
     "CREATE OR REPLACE MACRO spark_legacy_digits(x) AS CASE WHEN regexp_full_match(x, '\\s*[+-]?[0-9]+(\\.[0-9]*)?\\s*') THEN "
-    "regexp_extract(x, '[+-]?[0-9]+') END",
-    "CREATE OR REPLACE MACRO spark_bytes_text(x) AS decode(x, 'replace')",
+    "regexp_extract(x, '[+-]?[0-9]+') WHEN regexp_full_match(x, '\\s*[+-]?\\.[0-9]+\\s*') THEN '0' END",
     "CREATE OR REPLACE MACRO spark_utc(x) AS make_timestamp(epoch_us(x))",
     "CREATE OR REPLACE MACRO spark_instant(x) AS make_timestamptz(epoch_us(x))",
     "CREATE OR REPLACE MACRO spark_seconds(x) AS CAST(floor(epoch_us(x) / 1e6) AS BIGINT)",
@@ -52,6 +51,11 @@ static const char *const macros[] = {
     "CREATE OR REPLACE MACRO spark_width_bucket(v, lo, hi, n) AS CASE WHEN n <= 0 OR lo = hi THEN NULL WHEN lo < hi THEN "
     "CASE WHEN v < lo THEN 0 WHEN v >= hi THEN n + 1 ELSE CAST(floor(n * (v - lo) / (hi - lo)) AS BIGINT) + 1 END ELSE "
     "CASE WHEN v > lo THEN 0 WHEN v <= hi THEN n + 1 ELSE CAST(floor(n * (lo - v) / (lo - hi)) AS BIGINT) + 1 END END",
+    "CREATE OR REPLACE MACRO spark_nan_null(x) AS CASE WHEN NOT isnan(x) THEN x END",
+    "CREATE OR REPLACE MACRO spark_sum_of(x, m) AS CASE WHEN abs(CAST(x AS DOUBLE)) >= m AND length(ltrim(replace(CAST(x AS VARCHAR), "
+    "'.', ''), '-0')) > 38 THEN error('[ARITHMETIC_OVERFLOW] Overflow in sum of decimals') ELSE x END",
+    "CREATE OR REPLACE MACRO spark_try_sum_of(x, m) AS CASE WHEN abs(CAST(x AS DOUBLE)) >= m AND length(ltrim(replace(CAST(x AS "
+    "VARCHAR), '.', ''), '-0')) > 38 THEN NULL ELSE x END",
     "CREATE OR REPLACE MACRO spark_assert_true(x) AS CASE WHEN x THEN NULL ELSE error('[USER_RAISED_EXCEPTION] "
     "the condition is not true') END, (x, m) AS CASE WHEN x THEN NULL ELSE error('[USER_RAISED_EXCEPTION] ' || m) END",
     "CREATE OR REPLACE MACRO spark_raise_error(m) AS error('[USER_RAISED_EXCEPTION] ' || m)",
@@ -64,8 +68,8 @@ static const char *const macros[] = {
     "CREATE OR REPLACE MACRO spark_split_part(s, d, n) AS CASE WHEN n = 0 THEN error('[INVALID_INDEX_OF_ZERO] The index 0 is "
     "invalid. An index shall be either < 0 or > 0 (the first element has index 1)') WHEN d = '' THEN CASE WHEN abs(n) = 1 THEN s "
     "WHEN s IS NOT NULL AND n IS NOT NULL THEN '' END ELSE split_part(s, d, n) END",
-    "CREATE OR REPLACE MACRO spark_upper(x) AS upper(replace(x, '\u00df', 'SS'))",
-    "CREATE OR REPLACE MACRO spark_lower(x) AS lower(replace(x, '\u0130', 'i\u0307'))",
+    "CREATE OR REPLACE MACRO spark_upper(x) AS upper(spark_before_upper(x))",
+    "CREATE OR REPLACE MACRO spark_lower(x) AS lower(spark_before_lower(x))",
     "CREATE OR REPLACE MACRO spark_chr(n) AS CASE WHEN n < 0 THEN '' WHEN n IS NOT NULL THEN chr(CAST(n % 256 AS INTEGER)) END",
     "CREATE OR REPLACE MACRO spark_find_in_set(s, l) AS CAST(CASE WHEN s IS NULL OR l IS NULL THEN NULL WHEN contains(s, ',') THEN 0 ELSE "
     "coalesce(list_position(string_split(l, ','), s), 0) END AS INTEGER)",
@@ -96,6 +100,8 @@ static const char *const macros[] = {
     "invalid') ELSE a[i] END",
     "CREATE OR REPLACE MACRO spark_array_contains(a, v) AS CASE WHEN v IS NULL OR a IS NULL THEN NULL WHEN list_contains(a, v) "
     "THEN true WHEN len(list_filter(a, lambda x: x IS NULL)) > 0 THEN NULL ELSE false END",
+    "CREATE OR REPLACE MACRO spark_shuffle(a) AS list_transform(list_sort(list_transform(a, lambda x: {'k': random(), 'v': x})), "
+    "lambda e: e.v)",
     "CREATE OR REPLACE MACRO spark_array_join(a, d, n) AS CASE WHEN d IS NOT NULL THEN array_to_string(list_transform(a, lambda x: "
     "coalesce(x, n)), d) END",
     "CREATE OR REPLACE MACRO spark_array_distinct(a) AS list_filter(a, lambda x, i: list_position(a, x) = i)",
@@ -121,6 +127,14 @@ static const char *const macros[] = {
     "CREATE OR REPLACE MACRO spark_slice(a, s, n) AS CASE WHEN s = 0 THEN error('[INVALID_PARAMETER_VALUE.START] slice() counts "
     "from 1') WHEN n < 0 THEN error('[INVALID_PARAMETER_VALUE.LENGTH] the length of slice() is negative') WHEN s > 0 THEN "
     "a[s:s + n - 1] WHEN -s > len(a) THEN a[1:0] ELSE a[len(a) + s + 1:len(a) + s + n] END",
+    "CREATE OR REPLACE MACRO spark_sequence_by(a, b, s) AS CASE WHEN (s > 0 AND a > b) OR (s < 0 AND a < b) OR (s = 0 AND a <> b) THEN "
+    "error('[ILLEGAL_SEQUENCE_BOUNDARIES] Illegal sequence boundaries: ' || a || ' to ' || b || ' by ' || s) WHEN s = 0 THEN [a] ELSE "
+    "generate_series(a, b, s) END",
+    "CREATE OR REPLACE MACRO spark_sequence_time(a, b, s) AS CASE WHEN (s > INTERVAL 0 DAYS AND a > b) OR (s < INTERVAL 0 DAYS AND "
+    "a < b) OR (s = INTERVAL 0 DAYS AND a <> b) THEN error('[ILLEGAL_SEQUENCE_BOUNDARIES] Illegal sequence boundaries: ' || a || ' to ' || b "
+    "|| ' by ' || s) ELSE generate_series(a, b, s) END",
+    "CREATE OR REPLACE MACRO spark_sequence_days(a, b) AS CASE WHEN a <= b THEN generate_series(a, b, INTERVAL 1 DAY) ELSE "
+    "generate_series(a, b, INTERVAL (-1) DAY) END",
     "CREATE OR REPLACE MACRO spark_sequence(a, b) AS CASE WHEN a <= b THEN generate_series(a, b) ELSE generate_series(a, b, -1) "
     "END",
     "CREATE OR REPLACE MACRO spark_exists(t) AS CASE WHEN list_contains(t, true) THEN true WHEN list_position(t, NULL) IS NOT "
@@ -170,7 +184,7 @@ static int register_table(struct duck *db, const struct native *table, struct er
 
 int engine_prelude(struct duck *db, struct err *err)
 {
-    static const struct native *const tables[] = {natives_number, natives_text, natives_time, natives_regex, natives_json,
+    static const struct native *const tables[] = {natives_number, natives_text, natives_time, natives_regex, natives_json, natives_case,
                                                    natives_files};
     for (size_t i = 0; i < COUNT_OF(tables); i++)
         if (register_table(db, tables[i], err))

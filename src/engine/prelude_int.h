@@ -15,7 +15,7 @@ struct native {
 };
 /* Tables by area, each ends with a NULL name. */
 extern const struct native natives_number[], natives_text[], natives_time[], natives_regex[], natives_json[],
-    natives_files[];
+    natives_files[], natives_case[];
 
 static inline void put_i64(struct buf *out, int64_t v)
 {

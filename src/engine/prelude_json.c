@@ -307,13 +307,27 @@ static const char *find_field(const char *code, struct str key, size_t *n, const
     return NULL;
 }
 
-/* Members in the order they come, then the missing ones as null. Of a name that comes twice the
- * first counts. */
+/* Takes a member out again: of a name that comes twice the last counts. `place` holds where each field's member, with
+ * the comma before it, begins and how long it is; members are numbered by field. */
+struct place { uint32_t at, len; };
+
+static void drop_member(struct buf *out, struct place *place, size_t fields, size_t n)
+{
+    struct place p = place[n];
+    memmove(out->ptr + p.at, out->ptr + p.at + p.len, out->len - p.at - p.len);
+    out->len -= p.len;
+    for (size_t i = 0; i < fields; i++)
+        if (place[i].len && place[i].at > p.at)
+            place[i].at -= p.len;
+    place[n].len = 0;
+}
+
+/* Members in the order they come, then the missing ones as null; a comma before each but the first. */
 static void conform_members(struct walk *w, const char *code, struct buf *out, bool *seen)
 {
+    struct place place[MAX_FIELDS] = {0};
     const char *from = code + 1;
-    size_t from_n = 0, n;
-    bool any = false;
+    size_t from_n = 0, n, start = out->len;
     for (bool first = true; !w->bad && !take(w, '}'); first = false) {
         blanks(w);
         if ((!first && !take(w, ',')) || (blanks(w), w->p >= w->end) || *w->p != '"') {
@@ -325,29 +339,33 @@ static void conform_members(struct walk *w, const char *code, struct buf *out, b
         if (w->bad)
             return;
         const char *c = find_field(code, str_sub(key, 1, key.len - 2), &n, &from, &from_n);
-        if (!c || n >= MAX_FIELDS || seen[n]) {
+        if (!c || n >= MAX_FIELDS) {
             skip_value(w);
             continue;
         }
+        if (seen[n])
+            drop_member(out, place, MAX_FIELDS, n);
         seen[n] = true;
-        buf_z(out, any ? "," : "");
-        any = true;
+        size_t at = out->len;
+        buf_char(out, ',');
         buf_str(out, key);
         buf_char(out, ':');
         conform(w, c, out);
+        place[n] = (struct place){(uint32_t)at, (uint32_t)(out->len - at)};
     }
     struct str name;
     const char *c = code + 1;
     for (n = 0; *c != '}'; n++) {
         c = field_name(c, &name);
         if (n >= MAX_FIELDS || !seen[n]) {
-            buf_z(out, any ? "," : "");
-            any = true;
+            buf_char(out, ',');
             json_quote(out, name);
             buf_z(out, ":null");
         }
         c = code_end(c);
     }
+    if (out->len > start) /* the first one's comma */
+        out->ptr[start] = ' ';
 }
 
 static void conform_struct(struct walk *w, const char *code, struct buf *out)
@@ -427,11 +445,39 @@ static void null_struct(const char *code, struct buf *out)
     buf_char(out, '}');
 }
 
-/* spark_json_conform(text, code) */
+/* Spark takes 'text' too: such strings in double quotes, \' as ', " as \". */
+static void double_quotes(struct buf *out, struct str s)
+{
+    char quote = 0;
+    for (size_t i = 0; i < s.len; i++) {
+        char c = s.ptr[i];
+        if (c == '\\' && i + 1 < s.len) {
+            if (s.ptr[i + 1] != '\'')
+                buf_char(out, c);
+            buf_char(out, s.ptr[++i]);
+        } else if (quote ? c == quote : c == '"' || c == '\'') {
+            quote = quote ? 0 : c;
+            buf_char(out, '"');
+        } else {
+            if (quote && c == '"')
+                buf_char(out, '\\');
+            buf_char(out, c);
+        }
+    }
+}
+
+/* spark_json_conform(text, code). What follows the value is not looked at, as Spark's parser does. */
 static int json_conform(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
 {
     (void)ctx, (void)count, (void)err;
-    struct walk w = {.p = a[0].text.ptr, .end = a[0].text.ptr + a[0].text.len};
+    struct str text = a[0].text;
+    struct buf quoted;
+    buf_init(&quoted);
+    if (memchr(text.ptr ? text.ptr : "", '\'', text.len)) {
+        double_quotes(&quoted, text);
+        text = buf_view(&quoted);
+    }
+    struct walk w = {.p = text.ptr, .end = text.ptr + text.len};
     char stack[1024], *code = a[1].text.len < sizeof stack ? stack : mem_alloc(a[1].text.len + 1);
     memcpy(code, a[1].text.ptr, a[1].text.len);
     code[a[1].text.len] = '\0';
@@ -439,8 +485,6 @@ static int json_conform(void *ctx, const struct duck_arg *a, size_t count, struc
     bool empty = w.p >= w.end, array_root = !empty && *code == '{' && *w.p == '[';
     if (!empty && !array_root) {
         conform(&w, code, out);
-        blanks(&w);
-        w.bad |= w.p != w.end;
     }
     bool nothing = w.bad || array_root || str_eqz(buf_view(out), "null");
     if (empty || (nothing && *code != '{')) {
@@ -451,6 +495,7 @@ static int json_conform(void *ctx, const struct duck_arg *a, size_t count, struc
     }
     if (code != stack)
         mem_free(code);
+    buf_release(&quoted);
     return 0;
 }
 
@@ -577,6 +622,22 @@ static const char *leaf_type(const struct doc *d)
     }
 }
 
+/* What types would have to be merged for, or left out. */
+static bool schema_is_plain(const struct doc *d)
+{
+    int64_t v;
+    if (d->kind == DOC_ARRAY && d->count > 1)
+        for (size_t i = 0; i < d->count; i++)
+            if (d->items[i]->kind != d->items[0]->kind || d->items[i]->kind == DOC_OBJECT || d->items[i]->kind == DOC_ARRAY)
+                return false;
+    if ((d->kind == DOC_OBJECT && !d->count) || (d->kind == DOC_INT && !doc_i64(d, &v)))
+        return false;
+    for (size_t i = 0; (d->kind == DOC_ARRAY || d->kind == DOC_OBJECT) && i < d->count; i++)
+        if (!schema_is_plain(d->items[i]))
+            return false;
+    return true;
+}
+
 static void put_schema(struct buf *out, const struct doc *d)
 {
     if (d->kind == DOC_ARRAY) {
@@ -613,14 +674,121 @@ static int schema_of(void *ctx, const struct duck_arg *a, size_t count, struct b
     struct arena *arena = arena_new();
     struct doc *d = doc_json(arena, NULL, a[0].text, err);
     (void)ctx, (void)count, (void)is_null;
-    if (d)
+    int rc = d ? 0 : -1;
+    if (d && !schema_is_plain(d))
+        rc = err_set(err, ERR_UNSUPPORTED, "schema_of_json() of arrays with elements of several types, of empty objects and of integers "
+                     "beyond BIGINT is not supported");
+    else if (d)
         put_schema(out, d);
     arena_free(arena);
-    return d ? 0 : -1;
+    return rc;
+}
+
+/* ------------------------------------------------------------------ schema_of_variant */
+
+/* A number with a point is a decimal of just its digits, one with an exponent a double. */
+static void put_variant_number(struct buf *out, struct str t)
+{
+    int64_t dot = str_chr(t, '.');
+    size_t digits = 0;
+    if (str_chr(t, 'e') >= 0 || str_chr(t, 'E') >= 0 || t.len > 38) {
+        buf_z(out, "DOUBLE");
+        return;
+    }
+    while (t.len && dot >= 0 && t.ptr[t.len - 1] == '0' && (int64_t)t.len > dot + 2)
+        t.len--;
+    size_t scale = dot < 0 ? 0 : t.len - (size_t)dot - 1;
+    for (size_t i = 0; i < t.len; i++)
+        digits += t.ptr[i] >= '0' && t.ptr[i] <= '9' && (digits || t.ptr[i] != '0');
+    buf_printf(out, "DECIMAL(%zu,%zu)", digits > scale ? digits : scale ? scale : 1, scale);
+}
+
+static int put_variant_schema(struct buf *out, const struct doc *d, struct err *err);
+
+/* The elements' common schema: VOID gives way, scalars of two kinds are VARIANT. */
+static int put_elements(struct buf *out, const struct doc *d, struct err *err)
+{
+    struct buf one, common;
+    int rc = 0;
+    buf_init(&one);
+    buf_init(&common);
+    buf_z(&common, "VOID");
+    for (size_t i = 0; i < d->count && rc == 0; i++) {
+        buf_clear(&one);
+        rc = put_variant_schema(&one, d->items[i], err);
+        if (rc || str_eq(buf_view(&one), buf_view(&common)) || strcmp(one.ptr, "VOID") == 0)
+            continue;
+        bool first = strcmp(common.ptr, "VOID") == 0;
+        if (!first && (strpbrk(one.ptr, "<(") || strpbrk(common.ptr, "<(")))
+            rc = err_set(err, ERR_UNSUPPORTED, "schema_of_variant() of an array of %s and %s is not supported", common.ptr, one.ptr);
+        buf_clear(&common);
+        buf_z(&common, first ? one.ptr : "VARIANT");
+    }
+    buf_str(out, buf_view(&common));
+    buf_release(&one);
+    buf_release(&common);
+    return rc;
+}
+
+static int put_variant_schema(struct buf *out, const struct doc *d, struct err *err)
+{
+    int64_t v;
+    int rc = 0;
+    switch (d->kind) {
+    case DOC_NULL:
+        buf_z(out, "VOID");
+        break;
+    case DOC_BOOL:
+        buf_z(out, "BOOLEAN");
+        break;
+    case DOC_STRING:
+        buf_z(out, "STRING");
+        break;
+    case DOC_INT:
+    case DOC_FLOAT:
+        if (d->kind == DOC_INT && doc_i64(d, &v))
+            buf_z(out, "BIGINT");
+        else
+            put_variant_number(out, d->text);
+        break;
+    case DOC_ARRAY:
+        buf_z(out, "ARRAY<");
+        rc = put_elements(out, d, err);
+        buf_char(out, '>');
+        break;
+    default: { /* an object's fields are ordered by name */
+        struct str before = STR_NONE;
+        buf_z(out, "OBJECT<");
+        for (size_t n = 0; n < d->count && rc == 0; n++) {
+            size_t next = d->count;
+            for (size_t i = 0; i < d->count; i++)
+                if ((!n || str_cmp(d->keys[i].name, before) > 0) &&
+                    (next == d->count || str_cmp(d->keys[i].name, d->keys[next].name) < 0))
+                    next = i;
+            if (next == d->count)
+                break;
+            before = d->keys[next].name;
+            buf_printf(out, "%s%.*s: ", n ? ", " : "", STR_ARGS(before));
+            rc = put_variant_schema(out, d->items[next], err);
+        }
+        buf_char(out, '>');
+    }
+    }
+    return rc;
+}
+
+static int schema_of_variant(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
+{
+    struct arena *arena = arena_new();
+    struct doc *d = doc_json(arena, NULL, a[0].text, err); /* which bounds the depth */
+    (void)ctx, (void)count, (void)is_null;
+    int rc = d ? put_variant_schema(out, d, err) : -1;
+    arena_free(arena);
+    return rc;
 }
 
 const struct native natives_json[] = {
     {"spark_json_conform", "ss", "s", json_conform, false, NULL}, {"spark_json_render", "ss", "s", json_render, false, NULL},
-    {"spark_schema_of_json", "s", "s", schema_of, false, NULL},
+    {"spark_schema_of_json", "s", "s", schema_of, false, NULL}, {"spark_schema_of_variant", "s", "s", schema_of_variant, false, NULL},
     {0},
 };

@@ -567,12 +567,17 @@ static int hash(void *ctx, const struct duck_arg *a, size_t count, struct buf *o
         (void)str_f64(s, &d);
         d = d == 0 ? 0 : d;
         memcpy(&v, &d, sizeof v);
+    } else if (kind == 'f') {
+        double d = 0;
+        (void)str_f64(s, &d);
+        float f = d == 0 ? 0 : (float)d;
+        memcpy(&v, &f, sizeof f);
     } else if (kind == 'i' || kind == 'l') {
         (void)str_i64(s, &v);
     }
     if (kind != 's' && kind != 'x') {
         le64_put(bytes, (uint64_t)v);
-        s = str_of(bytes, kind == 'i' ? 4 : 8);
+        s = str_of(bytes, kind == 'i' || kind == 'f' ? 4 : 8);
     }
     if (xx)
         put_i64(out, (int64_t)xx_bytes((uint64_t)a[0].i64, s));
@@ -586,6 +591,49 @@ static int cube_root(void *ctx, const struct duck_arg *a, size_t count, struct b
     (void)ctx, (void)count, (void)is_null, (void)err;
     double r = cbrt(a[0].f64); /* one step of Newton's makes cubes exact */
     put_f64(out, r != 0 && isfinite(r) ? r - (r * r * r - a[0].f64) / (3 * r * r) : r);
+    return 0;
+}
+
+/* ANSI off: reals are cut and stay within INT or BIGINT, NaN is 0; decimals are cut and lose their high bits. What is
+ * narrower then keeps its low bits. spark_legacy_real(x, bits), spark_legacy_decimal(text, bits). */
+static int64_t narrowed(int64_t v, int64_t bits)
+{
+    return bits == 8 ? (int8_t)v : bits == 16 ? (int16_t)v : bits == 32 ? (int32_t)v : v;
+}
+
+static int legacy_real(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
+{
+    double x = a[0].f64, low = a[1].i64 == 64 ? -0x1p63 : INT32_MIN, high = a[1].i64 == 64 ? 0x1p63 : INT32_MAX;
+    (void)ctx, (void)count, (void)is_null, (void)err;
+    int64_t v = isnan(x) ? 0 : x <= low ? (int64_t)low : x < high ? (int64_t)x : a[1].i64 == 64 ? INT64_MAX : INT32_MAX;
+    put_i64(out, narrowed(v, a[1].i64));
+    return 0;
+}
+
+static int legacy_decimal(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
+{
+    struct str s = a[0].text;
+    uint64_t v = 0;
+    (void)ctx, (void)count, (void)is_null, (void)err;
+    for (size_t i = 0; i < s.len && s.ptr[i] != '.'; i++)
+        if (s.ptr[i] >= '0' && s.ptr[i] <= '9')
+            v = v * 10 + (uint64_t)(s.ptr[i] - '0');
+    put_i64(out, narrowed((int64_t)(s.len && s.ptr[0] == '-' ? 0 - v : v), a[1].i64));
+    return 0;
+}
+
+/* Number text as DuckDB reads it: Java's suffix of a double (1d, 2.5F) is left off, 1_000 made unreadable. */
+static int plain_number(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
+{
+    struct str s = str_trim(a[0].text);
+    (void)ctx, (void)count, (void)is_null, (void)err;
+    if (str_chr(s, '_') >= 0) {
+        buf_char(out, '?');
+        return 0;
+    }
+    char last = s.len > 1 ? s.ptr[s.len - 1] : 0, before = s.len > 1 ? s.ptr[s.len - 2] : 0;
+    bool suffix = last && strchr("dDfF", last) && ((before >= '0' && before <= '9') || before == '.');
+    buf_add(out, s.ptr ? s.ptr : "", s.len - suffix);
     return 0;
 }
 
@@ -656,6 +704,8 @@ const struct native natives_number[] = {
     {"spark_cbrt", "d", "d", cube_root, false, NULL},
     {"spark_conv", "sii", "s", conv, false, NULL}, 
     {"spark_shift_left", "lii", "l", shift, false, (void *)SHIFT_LEFT},
+    {"spark_legacy_real", "di", "l", legacy_real, false, NULL}, {"spark_legacy_decimal", "si", "l", legacy_decimal, false, NULL},
+    {"spark_plain_number", "s", "s", plain_number, false, NULL},
     {"spark_shift_right", "lii", "l", shift, false, (void *)SHIFT_RIGHT},
     {"spark_shift_right_zero", "lii", "l", shift, false, (void *)SHIFT_RIGHT_ZERO},
     {"spark_expm1", "d", "d", real_function, false, (void *)REAL_EXPM1},

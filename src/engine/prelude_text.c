@@ -77,6 +77,31 @@ static int luhn(void *ctx, const struct duck_arg *a, size_t count, struct buf *o
     return 0;
 }
 
+/* Bytes as text: what is not UTF-8 becomes U+FFFD, one for each longest beginning of a character. */
+static int bytes_text(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
+{
+    struct str s = a[0].text;
+    (void)ctx, (void)count, (void)is_null, (void)err;
+    for (size_t i = 0; i < s.len;) {
+        unsigned char c = (unsigned char)s.ptr[i];
+        size_t n = c < 0x80 ? 1 : c >= 0xC2 && c <= 0xDF ? 2 : c >= 0xE0 && c <= 0xEF ? 3 : c >= 0xF0 && c <= 0xF4 ? 4 : 0, got = 1;
+        while (got < n && i + got < s.len) {
+            unsigned char k = (unsigned char)s.ptr[i + got];
+            unsigned char low = got > 1 ? 0x80 : c == 0xE0 ? 0xA0 : c == 0xF0 ? 0x90 : 0x80;
+            unsigned char high = got > 1 ? 0xBF : c == 0xED ? 0x9F : c == 0xF4 ? 0x8F : 0xBF;
+            if (k < low || k > high)
+                break;
+            got++;
+        }
+        if (got == n)
+            buf_add(out, s.ptr + i, n);
+        else
+            buf_z(out, "\xEF\xBF\xBD");
+        i += got;
+    }
+    return 0;
+}
+
 /* Edits between two texts, by characters: one row of the matrix at a time. */
 static int distance(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
 {
@@ -387,7 +412,8 @@ const struct native natives_text[] = {
     {"spark_soundex", "s", "s", soundex, false, NULL}, {"spark_luhn_check", "s", "b", luhn, false, NULL},
     {"spark_mask", "sssssss", "s", mask, true, NULL}, {"spark_url_encode", "s", "s", url_encode, false, NULL},
     {"spark_url_decode", "s", "s", url_decode, false, NULL}, {"spark_parse_url", "sss", "s", parse_url, false, NULL},
-    {"spark_distance", "ss", "i", distance, false, NULL}, {"spark_base64", "x", "s", base64_lines, false, NULL},
+    {"spark_distance", "ss", "i", distance, false, NULL}, {"spark_bytes_text", "x", "s", bytes_text, false, NULL},
+    {"spark_base64", "x", "s", base64_lines, false, NULL},
     {"spark_unbase64", "s", "x", unbase64, false, NULL},
     {"spark_format_number", "si", "s", format_number, false, NULL},
     {"spark_to_number", "ssb", "s", to_number, false, NULL},

@@ -11,7 +11,7 @@
 enum { DAY_S = 86400 };
 static const int64_t SECOND_US = 1000000;
 
-struct scan { struct str s; size_t at; };
+struct scan { struct str s; size_t at; bool quoted; };
 
 static bool digits(struct scan *c, size_t least, size_t most, int64_t *v)
 {
@@ -55,7 +55,7 @@ static bool date_part(struct scan *c, int64_t *days)
 
 bool spark_date_of(struct str s, int32_t *days)
 {
-    struct scan c = {str_trim(s), 0};
+    struct scan c = {str_trim(s), 0, false};
     int64_t d;
     if (!date_part(&c, &d) || (c.at < c.s.len && c.s.ptr[c.at] != ' ' && c.s.ptr[c.at] != 'T'))
         return false;
@@ -65,7 +65,7 @@ bool spark_date_of(struct str s, int32_t *days)
 
 static bool offset_of(struct str z, int64_t *seconds)
 {
-    struct scan c = {z, 0};
+    struct scan c = {z, 0, false};
     int64_t h, m = 0, s = 0;
     bool minus = accept(&c, '-');
     if (!minus && !accept(&c, '+'))
@@ -128,9 +128,9 @@ static bool time_part(struct scan *c, int64_t *us)
     return true;
 }
 
-bool spark_timestamp_of(struct str s, bool *zoned, int64_t *us)
+static bool timestamp_of(struct str s, bool keep_local, bool *zoned, int64_t *us)
 {
-    struct scan c = {str_trim(s), 0};
+    struct scan c = {str_trim(s), 0, false};
     int64_t days, time = 0;
     *zoned = false;
     if (!date_part(&c, &days))
@@ -149,7 +149,17 @@ bool spark_timestamp_of(struct str s, bool *zoned, int64_t *us)
         return false;
     struct str zone = str_trim(str_from(c.s, c.at));
     *zoned = zone.len > 0;
-    return !zone.len || apply_zone(zone, us);
+    int64_t local = *us;
+    if (zone.len && !apply_zone(zone, us))
+        return false;
+    if (keep_local)
+        *us = local;
+    return true;
+}
+
+bool spark_timestamp_of(struct str s, bool *zoned, int64_t *us)
+{
+    return timestamp_of(s, false, zoned, us);
 }
 
 static int bad_cast(struct str s, const char *type, struct err *err)
@@ -171,17 +181,30 @@ static int to_date(void *ctx, const struct duck_arg *a, size_t count, struct buf
     return ctx ? bad_cast(a[0].text, "DATE", err) : 0;
 }
 
+/* Spark puts the current date before it. */
+static bool time_alone(struct str s)
+{
+    struct scan c = {str_trim(s), 0, false};
+    int64_t us;
+    (void)accept(&c, 'T');
+    return time_part(&c, &us) && (c.at == c.s.len || c.s.ptr[c.at] == ' ' || c.s.ptr[c.at] == 'Z' || c.s.ptr[c.at] == '+');
+}
+
+enum { AS_STRICT = 1, AS_LOCAL = 2 }; /* malformed text is an error; a zone is read and left aside */
+
 static int to_timestamp(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
 {
     int64_t us;
     bool zoned;
     (void)count;
-    if (spark_timestamp_of(a[0].text, &zoned, &us)) {
+    if (timestamp_of(a[0].text, (intptr_t)ctx & AS_LOCAL, &zoned, &us)) {
         put_i64(out, us);
         return 0;
     }
+    if (time_alone(a[0].text))
+        return err_set(err, ERR_UNSUPPORTED, "a time without a date, '%.*s', as TIMESTAMP is not supported", STR_ARGS(a[0].text));
     *is_null = true;
-    return ctx ? bad_cast(a[0].text, "TIMESTAMP", err) : 0;
+    return (intptr_t)ctx & AS_STRICT ? bad_cast(a[0].text, (intptr_t)ctx & AS_LOCAL ? "TIMESTAMP_NTZ" : "TIMESTAMP", err) : 0;
 }
 
 /* ------------------------------------------------------------------ patterns */
@@ -191,19 +214,27 @@ static const char *const months[] = {"January", "February", "March", "April", "M
 static const char *const weekdays[] = {"Sunday", "Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday"};
 
 /* Takes the next run of one letter, or a literal character (run.len 1, *literal). False at the end. */
-static bool next_run(struct scan *f, struct str *run, bool *literal)
+static bool next_run(struct scan *f, struct str *run, bool *literal, int depth)
 {
-    if (f->at >= f->s.len)
+    if (f->at >= f->s.len || depth > 2) /* at most two quotes that quote nothing stand side by side */
         return false;
     char c = f->s.ptr[f->at];
     size_t from = f->at;
     *literal = !((c | 32) >= 'a' && (c | 32) <= 'z');
+    if (c == '\'' && from + 1 < f->s.len && f->s.ptr[from + 1] == '\'') { /* a quote itself, within a quotation or not */
+        *run = str_sub(f->s, from, 1);
+        f->at += 2;
+        return true;
+    }
     if (c == '\'') {
-        size_t end = from + 1;
-        while (end < f->s.len && f->s.ptr[end] != '\'')
-            end++;
-        *run = end == from + 1 ? str_sub(f->s, from, 1) : str_sub(f->s, from + 1, end - from - 1);
-        f->at = end + 1;
+        f->quoted = !f->quoted;
+        f->at++;
+        return next_run(f, run, literal, depth + 1);
+    }
+    if (f->quoted) {
+        *literal = true;
+        *run = str_sub(f->s, from, 1);
+        f->at++;
         return true;
     }
     while (f->at < f->s.len && f->s.ptr[f->at] == c && (!*literal || f->at == from))
@@ -218,7 +249,7 @@ static bool read_name(struct scan *c, const char *const *names, size_t count, bo
 {
     for (size_t i = 0; i < count; i++) {
         struct str name = whole ? str_z(names[i]) : str_of(names[i], 3);
-        if (str_starts(str_from(c->s, c->at), name)) {
+        if (str_ieq(str_sub(c->s, c->at, name.len), name)) {
             c->at += name.len;
             *v = (int64_t)i;
             return true;
@@ -240,7 +271,7 @@ static bool read_fraction(struct scan *c, size_t n, int64_t *us)
 {
     int64_t v;
     size_t from = c->at;
-    if (!digits(c, n, n, &v))
+    if (!digits(c, 1, n, &v))
         return false;
     for (size_t k = c->at - from; k < 6; k++)
         v *= 10;
@@ -273,8 +304,6 @@ static bool read_run(struct scan *c, struct str run, struct fields *f)
         return digits(c, least, n == 1 ? 2 : most, &f->d);
     case 'D':
         return digits(c, least, 3, &f->doy);
-    case 'E':
-        return read_name(c, weekdays, 7, n == 4, &v);
     case 'H':
         return digits(c, least, n == 1 ? 2 : most, &f->h);
     case 'h':
@@ -305,11 +334,6 @@ static bool read_run(struct scan *c, struct str run, struct fields *f)
     }
 }
 
-static bool known_letter(char c)
-{
-    return strchr("yMLdDEHhmsSazVXxZO", c) != NULL;
-}
-
 static bool finish_fields(struct fields *f, int64_t *us)
 {
     if (f->hour12) {
@@ -318,6 +342,8 @@ static bool finish_fields(struct fields *f, int64_t *us)
         f->h = f->h % 12 + (f->pm ? 12 : 0);
     }
     if (f->h > 23 || f->mi > 59 || f->s > 59 || !civil_valid((int)f->y, (int)f->mo, (int)f->d))
+        return false;
+    if (f->doy > 365 + civil_valid((int)f->y, 2, 29))
         return false;
     int64_t days = days_from_civil((int)f->y, (int)f->mo, (int)f->d) + (f->doy ? f->doy - 1 : 0);
     *us = ((days * 24 + f->h) * 60 + f->mi) * 60 * SECOND_US + f->s * SECOND_US + f->us;
@@ -329,7 +355,7 @@ static bool read_pattern(struct scan *c, struct scan *f, struct fields *out, int
 {
     struct str run;
     bool literal;
-    while (next_run(f, &run, &literal)) {
+    while (next_run(f, &run, &literal, 0)) {
         if (literal && str_eqz(run, "[") && depth < 8) {
             struct scan try_c = *c, try_f = *f;
             struct fields kept = *out;
@@ -354,31 +380,49 @@ static bool read_pattern(struct scan *c, struct scan *f, struct fields *out, int
     return true;
 }
 
-static int check_pattern(struct str pattern, struct err *err)
+/* How many of a letter a pattern may have, for Spark refuses more; `reads`: also in parsing. */
+static const struct { char letter; int most; bool reads; } pattern_letters[] = {
+    {'y', 6, true}, {'M', 4, true}, {'L', 4, true}, {'d', 2, true}, {'D', 3, true}, {'E', 4, false}, {'F', 1, false}, {'H', 2, true},
+    {'h', 2, true}, {'k', 2, false}, {'K', 2, false}, {'m', 2, true}, {'s', 2, true}, {'S', 9, true}, {'a', 1, true}, {'G', 4, false},
+    {'q', 4, false}, {'Q', 4, false}, {'z', 4, true}, {'V', 2, true}, {'X', 5, true}, {'x', 5, true}, {'Z', 5, true}, {'O', 4, true},
+};
+
+static int check_pattern(struct str pattern, bool reads, struct err *err)
 {
-    struct scan f = {pattern, 0};
+    struct scan f = {pattern, 0, false};
     struct str run;
     bool literal;
-    while (next_run(&f, &run, &literal))
-        if (!literal && !known_letter(run.ptr[0]) && run.ptr[-1] != '\'')
-            return err_set(err, ERR_UNSUPPORTED, "the letter %c of the date pattern '%.*s' is not supported for parsing", run.ptr[0],
-                           STR_ARGS(pattern));
+    while (next_run(&f, &run, &literal, 0)) {
+        bool ok = literal;
+        if (literal && !f.quoted && strchr("#{}", run.ptr[0]))
+            return err_set(err, ERR_INPUT, "[INVALID_DATETIME_PATTERN.ILLEGAL_CHARACTER] Unrecognized datetime pattern: '%.*s': the "
+                           "character %c", STR_ARGS(pattern), run.ptr[0]);
+        for (size_t i = 0; i < COUNT_OF(pattern_letters) && !ok; i++)
+            if (pattern_letters[i].letter == run.ptr[0] && (pattern_letters[i].reads || !reads))
+                ok = (int)run.len <= pattern_letters[i].most && (run.ptr[0] != 'V' || run.len == 2) &&
+                     (run.ptr[0] != 'O' || run.len == 1 || run.len == 4);
+        if (!ok)
+            return err_set(err, ERR_UNSUPPORTED, "[INVALID_DATETIME_PATTERN.LENGTH] Unrecognized datetime pattern: '%.*s': %.*s%s",
+                           STR_ARGS(pattern), STR_ARGS(run), reads ? " in parsing" : "");
+    }
+    if (f.quoted)
+        return err_set(err, ERR_INPUT, "[INVALID_DATETIME_PATTERN] Unrecognized datetime pattern: '%.*s': a quote is open", STR_ARGS(pattern));
     return 0;
 }
 
 /* spark_parse_time(text, pattern, strict) */
 static int parse_time(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
 {
-    struct scan c = {a[0].text, 0}, f = {a[1].text, 0};
+    struct scan c = {a[0].text, 0, false}, f = {a[1].text, 0, false};
     struct fields v = {.y = 1970, .mo = 1, .d = 1};
     int64_t us;
     (void)ctx, (void)count;
+    if (check_pattern(a[1].text, true, err))
+        return -1;
     if (read_pattern(&c, &f, &v, 0) && c.at == c.s.len && finish_fields(&v, &us)) {
         put_i64(out, us);
         return 0;
     }
-    if (check_pattern(a[1].text, err))
-        return -1;
     *is_null = true;
     return a[2].i64 ? err_set(err, ERR_USER, "[CANNOT_PARSE_TIMESTAMP] Text '%.*s' could not be parsed with the pattern '%.*s'. Use "
                               "`try_to_timestamp` to tolerate invalid input string and return NULL instead",
@@ -386,13 +430,15 @@ static int parse_time(void *ctx, const struct duck_arg *a, size_t count, struct 
                               STR_ARGS(a[1].text)) : 0;
 }
 
+static const char *const quarters[] = {"", "1st", "2nd", "3rd", "4th"};
+
 static bool write_run(struct buf *o, struct str run, const struct civil *c, int64_t days)
 {
     int n = (int)run.len, hour12 = c->hour % 12 ? c->hour % 12 : 12;
     int64_t doy = days - days_from_civil(c->year, 1, 1) + 1;
     switch (run.ptr[0]) {
     case 'y':
-        buf_printf(o, n == 2 ? "%02d" : n >= 4 ? "%04d" : "%d", n == 2 ? c->year % 100 : c->year);
+        buf_printf(o, "%0*d", n, n == 2 ? c->year % 100 : c->year);
         return true;
     case 'M':
     case 'L':
@@ -438,18 +484,21 @@ static bool write_run(struct buf *o, struct str run, const struct civil *c, int6
         buf_z(o, c->hour < 12 ? "AM" : "PM");
         return true;
     case 'G':
-        buf_z(o, "AD");
+        buf_z(o, n == 4 ? "Anno Domini" : "AD");
+        return true;
+    case 'F':
+        buf_printf(o, "%d", (c->day - 1) % 7 + 1);
         return true;
     case 'q':
     case 'Q':
-        if (n >= 3)
-            buf_printf(o, n == 3 ? "Q%d" : "%dth quarter", (c->month + 2) / 3);
+        if (n == 4)
+            buf_printf(o, "%s quarter", quarters[(c->month + 2) / 3]);
         else
-            buf_printf(o, "%0*d", n, (c->month + 2) / 3);
-        return n <= 3;
+            buf_printf(o, n == 3 ? "Q%0*d" : "%0*d", n == 3 ? 1 : n, (c->month + 2) / 3);
+        return true;
     case 'z':
     case 'V':
-        buf_z(o, "UTC");
+        buf_z(o, n == 4 ? "Coordinated Universal Time" : "UTC");
         return true;
     case 'X':
         buf_z(o, "Z");
@@ -468,12 +517,14 @@ static bool write_run(struct buf *o, struct str run, const struct civil *c, int6
 static int date_format(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
 {
     struct civil c = civil_of((struct tp){a[0].i64});
-    struct scan f = {a[1].text, 0};
+    struct scan f = {a[1].text, 0, false};
     struct str run;
     bool literal;
     (void)ctx, (void)count, (void)is_null;
     int64_t days = days_from_civil(c.year, c.month, c.day);
-    while (next_run(&f, &run, &literal)) {
+    if (check_pattern(a[1].text, false, err))
+        return -1;
+    while (next_run(&f, &run, &literal, 0)) {
         if (literal && (str_eqz(run, "[") || str_eqz(run, "]")))
             continue;
         if (literal)
@@ -554,10 +605,10 @@ static int next_day(void *ctx, const struct duck_arg *a, size_t count, struct bu
 
 const struct native natives_time[] = {
     {"spark_to_date", "s", "D", to_date, false, (void *)1}, {"spark_try_date", "s", "D", to_date, false, NULL},
-    {"spark_to_timestamp", "s", "T", to_timestamp, false, (void *)1},
+    {"spark_to_timestamp", "s", "T", to_timestamp, false, (void *)AS_STRICT},
     {"spark_try_timestamp", "s", "T", to_timestamp, false, NULL},
-    {"spark_to_timestamp_ntz", "s", "T", to_timestamp, false, (void *)1},
-    {"spark_try_timestamp_ntz", "s", "T", to_timestamp, false, NULL},
+    {"spark_to_timestamp_ntz", "s", "T", to_timestamp, false, (void *)(AS_STRICT | AS_LOCAL)},
+    {"spark_try_timestamp_ntz", "s", "T", to_timestamp, false, (void *)AS_LOCAL},
     {"spark_parse_time", "ssb", "T", parse_time, false, NULL}, {"spark_date_format", "ns", "s", date_format, false, NULL},
     {"spark_timestampdiff", "snn", "l", timestampdiff, false, NULL},
     {"spark_months_between", "nnb", "d", months_between, false, NULL}, {"spark_next_day", "Ds", "D", next_day, false, NULL},

@@ -259,7 +259,10 @@ static struct block *filter(struct pr *p, const struct rel *r)
         return b;
     if (b->stage > AT_HAVING || b->has_window)
         b = block_wrap(p, b);
+    bool before = p->in_condition;
+    p->in_condition = true;
     struct str cond = in_env(p, b, r->cond, P_AND);
+    p->in_condition = before;
     if (b->stage >= AT_GROUP) {
         b->having = conjunction(p, b->having, cond);
         b->stage = AT_HAVING;

@@ -23,7 +23,8 @@ static bool is_nested(const struct type *t)
 
 static bool plain_to_text(const struct type *from)
 {
-    return type_is_integral(from) || from->kind == TYPE_DECIMAL || from->kind == TYPE_BOOLEAN || from->kind == TYPE_DATE ||
+    /* DuckDB leaves the zero before the point away where a DECIMAL has no place for it. */
+    return type_is_integral(from) || (from->kind == TYPE_DECIMAL && from->precision > from->scale) || from->kind == TYPE_BOOLEAN || from->kind == TYPE_DATE ||
            from->kind == TYPE_TIMESTAMP_NTZ || is_text(from) || from->kind == TYPE_NULL;
 }
 
@@ -37,9 +38,9 @@ bool cast_is_plain(const struct type *from, const struct type *to)
     if (type_is_integral(to))
         return type_is_integral(from) || from->kind == TYPE_BOOLEAN;
     if (is_real(to))
-        return type_is_numeric(from) || is_text(from) || from->kind == TYPE_BOOLEAN;
+        return type_is_numeric(from) || from->kind == TYPE_BOOLEAN;
     if (to->kind == TYPE_DECIMAL)
-        return type_is_integral(from) || from->kind == TYPE_DECIMAL || is_text(from);
+        return type_is_integral(from) || from->kind == TYPE_DECIMAL;
     if (to->kind == TYPE_DATE)
         return from->kind == TYPE_TIMESTAMP_NTZ || from->kind == TYPE_DATE;
     if (to->kind == TYPE_TIMESTAMP_NTZ)
@@ -107,6 +108,10 @@ static struct str nested_text(struct pr *p, struct str x, const struct type *t, 
 
 static struct str to_text(struct pr *p, struct str x, const struct type *from, struct place at)
 {
+    if (from->kind == TYPE_DECIMAL && from->precision < 38)
+        return plain(p, plain(p, x, type_decimal(p->a, from->precision + 1, from->scale), false), type_of(TYPE_STRING), false);
+    if (from->kind == TYPE_DECIMAL)
+        return str_fmt(p->a, "regexp_replace(CAST(%.*s AS VARCHAR), '^(-?)\\.', '\\10.')", STR_ARGS(x));
     if (is_real(from))
         return call(p, from->kind == TYPE_FLOAT ? "spark_float_text" : "spark_double_text", x);
     if (from->kind == TYPE_TIMESTAMP)
@@ -126,7 +131,11 @@ static struct str to_text(struct pr *p, struct str x, const struct type *from, s
 /* Without ANSI integers wrap around, and text is cut at its point. */
 static struct str legacy_integral(struct pr *p, struct str x, const struct type *from, const struct type *to)
 {
-    static const int bits[] = {[TYPE_BYTE] = 8, [TYPE_SHORT] = 16, [TYPE_INT] = 32};
+    static const int bits[] = {[TYPE_BYTE] = 8, [TYPE_SHORT] = 16, [TYPE_INT] = 32, [TYPE_LONG] = 64};
+    if (is_real(from) || from->kind == TYPE_DECIMAL)
+        return str_fmt(p->a, is_real(from) ? "CAST(spark_legacy_real(%.*s, %d) AS %.*s)" :
+                       "CAST(spark_legacy_decimal(CAST(%.*s AS VARCHAR), %d) AS %.*s)", STR_ARGS(x), bits[to->kind],
+                       STR_ARGS(type_name(p, to)));
     if (is_text(from))
         return plain(p, call(p, "spark_legacy_digits", x), to, true);
     return str_fmt(p->a, "CAST(spark_wrap(%.*s, %jd) AS %.*s)", STR_ARGS(x), (intmax_t)1 << bits[to->kind],
@@ -142,16 +151,37 @@ static struct str to_integral(struct pr *p, struct str x, const struct type *fro
     }
     if (from->kind == TYPE_TIMESTAMP)
         return plain(p, str_fmt(p->a, "spark_seconds(%.*s)", STR_ARGS(x)), to, try_cast);
-    if (from->kind == TYPE_INTERVAL_DT || from->kind == TYPE_INTERVAL_YM)
-        return plain(p, str_fmt(p->a, "date_part('%s', %.*s)", from->kind == TYPE_INTERVAL_YM ? "month" : "epoch", STR_ARGS(x)),
-                     to, try_cast);
+    if (from->kind == TYPE_INTERVAL_YM) /* whole units of the last field */
+        return plain(p, str_fmt(p->a, "(date_part('year', %.*s) * 12 + date_part('month', %.*s))%s", STR_ARGS(x), STR_ARGS(x),
+                                from->scale ? "" : " // 12"), to, try_cast);
+    if (from->kind == TYPE_INTERVAL_DT) {
+        static const char *const us[] = {"86400000000", "3600000000", "60000000", "1000000"};
+        return plain(p, str_fmt(p->a, "epoch_us(%.*s) // %s", STR_ARGS(x), us[from->scale & 3]), to, try_cast);
+    }
     return plain(p, call(p, "trunc", x), to, try_cast);
 }
 
-static struct str to_decimal(struct pr *p, struct str x, const struct type *from, const struct type *to, bool try_cast)
+/* DuckDB takes 1_000 for a number, and not 1d. */
+static struct str text_number(struct pr *p, struct str x, const struct type *to, bool try_cast)
 {
+    if (is_real(to))
+        return plain(p, call(p, "spark_plain_number", x), to, try_cast);
+    return plain(p, str_fmt(p->a, "CASE WHEN contains(%.*s, '_') THEN '?' ELSE %.*s END", STR_ARGS(x), STR_ARGS(x)), to, try_cast);
+}
+
+static struct str to_decimal(struct pr *p, struct str x, const struct type *from, const struct type *to, bool try_cast,
+                             struct place at)
+{
+    if (from->kind == TYPE_FLOAT)
+        x = plain(p, x, type_of(TYPE_DOUBLE), false);
     if (is_real(from))
         return plain(p, plain(p, x, type_of(TYPE_STRING), false), to, try_cast);
+    if (from->kind == TYPE_TIMESTAMP)
+        return plain(p, str_fmt(p->a, "CAST(epoch_us(%.*s) AS DECIMAL(19,0)) * 0.000001", STR_ARGS(x)), to, try_cast);
+    if (from->kind == TYPE_INTERVAL_DT || from->kind == TYPE_INTERVAL_YM) {
+        print_fail(p, at, ERR_UNSUPPORTED, "CAST of an interval to DECIMAL is not supported");
+        return x;
+    }
     if (from->kind == TYPE_BOOLEAN)
         return plain(p, plain(p, x, type_of(TYPE_INT), false), to, try_cast);
     return plain(p, call(p, "epoch", x), to, try_cast);
@@ -183,8 +213,8 @@ static struct str to_time(struct pr *p, struct str x, const struct type *from, c
         return call(p, try_cast ? "spark_try_timestamp" : "spark_to_timestamp", x);
     if (from->kind == TYPE_DATE || from->kind == TYPE_TIMESTAMP_NTZ)
         return call(p, "spark_instant", x);
-    if (from->kind == TYPE_BOOLEAN)
-        x = plain(p, x, type_of(TYPE_INT), false);
+    if (from->kind == TYPE_BOOLEAN) /* ANSI off: true is one microsecond */
+        return str_fmt(p->a, "make_timestamptz(CAST(%.*s AS BIGINT))", STR_ARGS(x));
     return str_fmt(p->a, "to_timestamp(CAST(%.*s AS DOUBLE))", STR_ARGS(x));
 }
 
@@ -239,13 +269,22 @@ static struct str from_variant(struct pr *p, struct str x, const struct type *to
 struct str cast_text(struct pr *p, struct str x, const struct type *from, const struct type *to, bool try_cast,
                      struct place at)
 {
+    if ((from->kind == TYPE_INTERVAL_DT || from->kind == TYPE_INTERVAL_YM) && from->kind == to->kind && to->scale < from->scale)
+        print_fail(p, at, ERR_UNSUPPORTED, "CAST of an interval to one of fewer fields is not supported");
     if (type_equal(from, to) && from->kind != TYPE_STRUCT)
         return x;
+    if (from->kind == TYPE_BOOLEAN && to->kind == TYPE_TIMESTAMP && p->with->ansi)
+        print_fail(p, at, ERR_INPUT, "[DATATYPE_MISMATCH.CAST_WITH_CONF_SUGGESTION] Cannot cast \"BOOLEAN\" to \"TIMESTAMP\" with ANSI "
+                   "mode on");
     if (from->kind == TYPE_VARIANT)
         return from_variant(p, x, to, try_cast, at);
+    if (to->kind == TYPE_VARIANT && (from->kind == TYPE_STRUCT || from->kind == TYPE_BINARY || from->kind == TYPE_TIMESTAMP ||
+        from->kind == TYPE_TIMESTAMP_NTZ || from->kind == TYPE_MAP || from->kind == TYPE_INTERVAL_DT || from->kind == TYPE_INTERVAL_YM))
+        print_fail(p, at, ERR_UNSUPPORTED, "CAST from %s to VARIANT is not supported", str_cz(p->a, type_name(p, from)));
     if (to->kind == TYPE_VARIANT)
         return call(p, "to_json", x);
-    if (p->legacy_cast && type_is_integral(to) && (is_text(from) || (type_is_integral(from) && from->kind > to->kind)))
+    if (p->legacy_cast && type_is_integral(to) && (is_text(from) || is_real(from) || from->kind == TYPE_DECIMAL ||
+        (type_is_integral(from) && from->kind > to->kind)))
         return legacy_integral(p, x, from, to);
     if (cast_is_plain(from, to))
         return plain(p, x, to, try_cast && !type_equal(from, to) && from->kind != TYPE_NULL);
@@ -254,7 +293,9 @@ struct str cast_text(struct pr *p, struct str x, const struct type *from, const 
     if (type_is_integral(to))
         return to_integral(p, x, from, to, try_cast);
     if (to->kind == TYPE_DECIMAL)
-        return to_decimal(p, x, from, to, try_cast);
+        return is_text(from) ? text_number(p, x, to, try_cast) : to_decimal(p, x, from, to, try_cast, at);
+    if (is_real(to) && is_text(from))
+        return text_number(p, x, to, try_cast);
     if (is_real(to))
         return plain(p, call(p, "epoch", x), to, try_cast);
     if (to->kind == TYPE_BOOLEAN)
@@ -265,8 +306,6 @@ struct str cast_text(struct pr *p, struct str x, const struct type *from, const 
         return call(p, "encode", x);
     if (is_nested(to))
         return nested(p, x, from, to, try_cast, at);
-    if (is_text(from)) /* intervals */
-        return plain(p, x, to, try_cast);
     print_fail(p, at, ERR_UNSUPPORTED, "CAST from %s to %s is not supported", str_cz(p->a, type_name(p, from)),
                str_cz(p->a, type_name(p, to)));
     return x;

@@ -445,6 +445,13 @@ static void put_subquery(struct pr *p, struct buf *b, const struct expr *e)
 /* The query's columns come from a place of its own; the expression's are one level out. */
 static void subquery(struct pr *p, struct buf *b, const struct expr *e)
 {
+    bool before = p->in_condition, nulls = false;
+    for (size_t i = 0; i < e->args.count; i++)
+        nulls |= e->args.items[i]->nullable || e->sub->output->fields[i].nullable;
+    if (e->kind == EXPR_IN_SUBQUERY && nulls && !before)
+        print_fail(p, e->at, ERR_UNSUPPORTED, "IN (subquery) that meets NULL is supported in WHERE and HAVING only: as a value it is "
+                   "false in Spark where SQL says NULL");
+    p->in_condition = false;
     if (e->kind == EXPR_EXISTS)
         buf_z(b, "EXISTS ");
     if (e->kind == EXPR_IN_SUBQUERY) {
@@ -454,6 +461,7 @@ static void subquery(struct pr *p, struct buf *b, const struct expr *e)
         buf_z(b, row ? ") IN " : " IN ");
     }
     put_subquery(p, b, e);
+    p->in_condition = before;
 }
 
 static void edge(struct pr *p, struct buf *b, enum frame_edge kind, const struct expr *value, bool from)

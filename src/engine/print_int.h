@@ -32,6 +32,7 @@ struct pr {
     const struct exprs *groups;      /* of the aggregate being printed: grouping_id() */
     size_t lambda_count;
     bool legacy_cast;                /* printing CAST with ANSI off, which differs from try_cast */
+    bool in_condition;               /* of a WHERE or HAVING: there IN (subquery) is as SQL says */
     bool failed;
     struct err *err;
 };

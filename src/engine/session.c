@@ -249,7 +249,6 @@ static const struct { stmt_fn fn; const char *tag; bool writes; } STATEMENTS[] =
     [STMT_DROP] = {exec_drop, "DROP", false},
     [STMT_INSERT] = {exec_insert, "INSERT", true},
     [STMT_ALTER_TABLE] = {exec_alter, "ALTER TABLE", true},
-    [STMT_COMMENT_ON] = {exec_alter, "COMMENT", true},
     [STMT_SHOW] = {exec_show, "SHOW", false},
     [STMT_DESCRIBE] = {exec_describe, "DESCRIBE", false},
     [STMT_USE] = {exec_use, "USE", false},

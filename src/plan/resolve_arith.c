@@ -81,7 +81,7 @@ static const struct type *moved(const struct type *t, const struct type *by)
 {
     if (t->kind != TYPE_DATE)
         return t;
-    bool days = by->kind == TYPE_INTERVAL_YM || (by->kind == TYPE_INTERVAL_DT && by->scale == 0);
+    bool days = by->kind == TYPE_INTERVAL_YM || by->kind == TYPE_INTERVAL || (by->kind == TYPE_INTERVAL_DT && by->scale == 0);
     return days ? t : type_of(TYPE_TIMESTAMP);
 }
 
@@ -143,7 +143,7 @@ static const struct type *operand(struct rs *rs, const struct expr *e)
     static const int digits[] = {[TYPE_BYTE] = 3, [TYPE_SHORT] = 5, [TYPE_INT] = 10, [TYPE_LONG] = 20};
     if (e->type->kind == TYPE_DECIMAL)
         return e->type;
-    if (e->kind != EXPR_LITERAL || e->lit.kind != LIT_INT)
+    if (e->kind != EXPR_LITERAL || e->lit.kind != LIT_INT || e->type->kind == TYPE_BYTE)
         return type_decimal(rs->a, digits[e->type->kind], 0);
     int n = 1;
     for (int64_t v = e->lit.i64; v / 10; v /= 10)
@@ -186,12 +186,16 @@ struct expr *type_arith(struct rs *rs, struct expr *c)
     if (is_time(l) || is_time(r) || is_interval(l) || is_interval(r)) {
         if (l->kind == TYPE_NULL || r->kind == TYPE_NULL) {
             const struct type *other = l->kind == TYPE_NULL ? r : l;
+            if (other->kind == TYPE_DATE && is(c, "+"))
+                other = type_of(TYPE_TIMESTAMP);
             return cast_to(rs, lit_null(rs, c->at, other), other);
         }
         return time_arith(rs, c);
     }
-    if (is_text(l) && is_text(r) && rs->env->ansi)
+    if (rs->env->ansi && ((is_text(l) && is_text(r)) || (is_text(l) && r->kind == TYPE_NULL) || (l->kind == TYPE_NULL && is_text(r))))
         return bad_types(rs, c);
+    if (divide && l->kind == TYPE_NULL)
+        r = type_of(TYPE_DOUBLE);
     const struct type *ln = nearest_number(l, is_text(r) ? type_of(TYPE_DOUBLE) : r);
     const struct type *rn = nearest_number(r, is_text(l) ? type_of(TYPE_DOUBLE) : l);
     if (!rs->env->ansi && (is_text(l) || is_text(r)))
@@ -211,11 +215,27 @@ struct expr *type_arith(struct rs *rs, struct expr *c)
 
 /* ------------------------------------------------------------------ comparison */
 
+/* Structs compare field by field, whatever the names. */
+static const struct type *compared(struct rs *rs, const struct type *l, const struct type *r)
+{
+    if (l->kind != TYPE_STRUCT || r->kind != TYPE_STRUCT || l->field_count != r->field_count)
+        return common_type(rs, l, r);
+    struct type_field *f = ARENA_ARRAY(rs->a, struct type_field, l->field_count + 1);
+    for (size_t i = 0; i < l->field_count; i++) {
+        f[i] = l->fields[i];
+        f[i].nullable |= r->fields[i].nullable;
+        f[i].type = common_type(rs, l->fields[i].type, r->fields[i].type);
+        if (!f[i].type)
+            return NULL;
+    }
+    return type_struct(rs->a, f, l->field_count);
+}
+
 struct expr *type_compare(struct rs *rs, struct expr *c)
 {
     const struct type *t = c->args.items[0]->type;
     for (size_t i = 1; i < c->args.count && t; i++)
-        t = common_type(rs, t, c->args.items[i]->type);
+        t = compared(rs, t, c->args.items[i]->type);
     bool equality = is(c, "==") || is(c, "=") || is(c, "<=>") || is(c, "!=") || is(c, "<>") || is(c, "in") ||
                     is(c, "nullif") || is(c, "equal_null");
     if (!t && equality) { /* 1 = true and the like are refused; text compares with what it holds */
@@ -226,7 +246,7 @@ struct expr *type_compare(struct rs *rs, struct expr *c)
     if (!rs->env->ansi && t->kind == TYPE_STRING) { /* legacy: numbers and dates win over text in comparisons */
         for (size_t i = 0; i < c->args.count; i++)
             if (!is_text(c->args.items[i]->type) && c->args.items[i]->type->kind != TYPE_NULL)
-                t = c->args.items[i]->type;
+                t = c->args.items[i]->type->kind == TYPE_DECIMAL ? type_of(TYPE_DOUBLE) : c->args.items[i]->type;
     }
     for (size_t i = 0; i < c->args.count; i++)
         c->args.items[i] = cast_to(rs, c->args.items[i], t);

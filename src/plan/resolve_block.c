@@ -136,6 +136,10 @@ static int star_items(struct block *b, const struct expr *star)
     bool any = false;
     if (check_except(b, star))
         return -1;
+    if (!b->in_scope->count && !star->name.count) {
+        res_fail(b->rs, star->at, ERR_UNSUPPORTED, "SELECT * needs a FROM: it would have no columns");
+        return -1;
+    }
     for (size_t i = 0; i < b->in_scope->count; i++) {
         const struct scope_col *c = &b->in_scope->cols[i];
         bool wanted = star->name.count ? c->hidden != HIDDEN && qualified_by(c, &star->name) : c->hidden == SHOWN;

@@ -59,6 +59,8 @@ static int number_arg(struct rs *rs, struct expr *c, size_t i)
 int call_element_arg(struct rs *rs, struct expr *c, size_t i)
 {
     const struct type *e = arg_type(c, 0)->element, *t = common_type(rs, e, arg_type(c, i));
+    if (is(c, "array_contains") && arg(c, i)->kind == EXPR_LITERAL && arg_type(c, i)->kind == TYPE_NULL)
+        t = NULL;
     if (!t)
         return need(rs, c, i, false, "array's element");
     c->args.items[i] = cast_to(rs, arg(c, i), t);
@@ -90,7 +92,7 @@ int call_typed_arg(struct rs *rs, struct expr *c, size_t i, char letter)
     case 'a':
         return need(rs, c, i, t->kind == TYPE_ARRAY, "\"ARRAY\"");
     case 'S':
-        return need(rs, c, i, t->kind == TYPE_ARRAY || t->kind == TYPE_NULL, "\"ARRAY\"");
+        return need(rs, c, i, t->kind == TYPE_ARRAY || (t->kind == TYPE_NULL && arg(c, i)->kind != EXPR_LITERAL), "\"ARRAY\"");
     case 'A':
         return need(rs, c, i, t->kind == TYPE_ARRAY && (t->element->kind == TYPE_ARRAY || t->element->kind == TYPE_NULL),
                     "\"ARRAY\" of \"ARRAY\"");
@@ -138,6 +140,15 @@ static int apply_letters(struct rs *rs, struct expr *c, const struct fn_sig *f, 
         if (call_typed_arg(rs, c, i, f->args[i < last ? i : last]))
             return -1;
     bool any = strchr(f->args, 'C') || strchr(f->args, 'S');
+    if (is(c, "greatest") || is(c, "least")) { /* no text becomes a number here */
+        bool text = false, other = false;
+        for (size_t i = 0; i < c->args.count; i++) {
+            text |= type_is_text(arg_type(c, i));
+            other |= !type_is_text(arg_type(c, i)) && arg_type(c, i)->kind != TYPE_NULL;
+        }
+        if (text && other)
+            return bad_types(rs, c) ? 0 : -1;
+    }
     *common = any ? call_common_args(rs, c, f->args) : NULL;
     return any && !*common ? -1 : 0;
 }
@@ -264,10 +275,10 @@ static struct expr *lambda_call(struct ex *x, const struct expr *e, const struct
     if (!l)
         return NULL;
     exprs_push(rs->a, &c->args, l);
-    bool test = is(e, "filter") || is(e, "exists") || is(e, "any_match") || is(e, "forall") || is(e, "map_filter");
+    bool test = is(e, "filter") || is(e, "exists") || is(e, "forall") || is(e, "map_filter");
     if (test && lambda_bool(rs, l))
         return NULL;
-    if (is(e, "exists") || is(e, "any_match") || is(e, "forall"))
+    if (is(e, "exists") || is(e, "forall"))
         c->type = type_of(TYPE_BOOLEAN);
     else if (is(e, "transform") || is(e, "zip_with"))
         c->type = type_array(rs->a, l->type, l->nullable);

@@ -532,7 +532,8 @@ static struct expr *cast(struct ex *x, const struct expr *e)
     struct expr *c = expr_copy(x->rs, e);
     c->args.items[0] = v;
     c->nullable = v->nullable || e->try_cast || is_text(v->type) || v->type->kind == TYPE_VARIANT;
-    return type_equal(v->type, e->type) && v->type->kind != TYPE_STRUCT ? v : c;
+    bool range = v->type->kind == TYPE_INTERVAL_DT || v->type->kind == TYPE_INTERVAL_YM; /* equal types may have other fields */
+    return type_equal(v->type, e->type) && v->type->kind != TYPE_STRUCT && !range ? v : c;
 }
 
 static struct expr *case_when(struct ex *x, const struct expr *e)

@@ -187,32 +187,42 @@ static const struct { const char *func, *shown; } infix[] = {
 
 /* Functions shown by another name, or with the arguments that were left out. */
 static const struct { const char *func, *shown; size_t args; const char *rest; } shapes[] = {
-    {"ceil", "CEIL", 0, ""}, {"ceiling", "CEIL", 0, ""}, {"floor", "FLOOR", 0, ""}, {"sqrt", "SQRT", 0, ""},
+    {"ceil", "CEIL", 0, ""}, {"ceiling", "ceiling", 0, ""}, {"floor", "FLOOR", 0, ""}, {"sqrt", "SQRT", 0, ""},
     {"power", "POWER", 0, ""}, {"pow", "pow", 0, ""}, {"exp", "EXP", 0, ""}, {"log10", "LOG10", 0, ""}, {"log2", "LOG2", 0, ""},
     {"cbrt", "CBRT", 0, ""}, {"hypot", "HYPOT", 0, ""}, {"atan2", "ATAN2", 0, ""}, {"acos", "ACOS", 0, ""},
     {"asin", "ASIN", 0, ""}, {"atan", "ATAN", 0, ""}, {"cos", "COS", 0, ""}, {"sin", "SIN", 0, ""}, {"tan", "TAN", 0, ""},
     {"degrees", "DEGREES", 0, ""}, {"radians", "RADIANS", 0, ""}, {"rlike", "RLIKE", 0, ""}, {"log", "LOG", 0, ""},
+    {"acosh", "ACOSH", 0, ""}, {"asinh", "ASINH", 0, ""}, {"atanh", "ATANH", 0, ""}, {"cosh", "COSH", 0, ""}, {"sinh",
+    "SINH", 0, ""}, {"tanh", "TANH", 0, ""}, {"cot", "COT", 0, ""}, {"csc", "CSC", 0, ""}, {"sec", "SEC", 0, ""}, {"expm1",
+    "EXPM1", 0, ""}, {"log1p", "LOG1P", 0, ""}, {"pi", "PI", 0, ""}, {"e", "E", 0, ""}, {"signum", "SIGNUM", 0, ""},
+    {"regexp", "REGEXP", 0, ""}, {"regexp_like", "REGEXP_LIKE", 0, ""}, {"spark_partition_id", "SPARK_PARTITION_ID", 0, ""},
+    {"random", "rand", 0, ""}, {"curdate", "current_date", 0, ""},
+    {"approx_percentile", "approx_percentile", 2, ", 10000"}, {"percentile_approx", "percentile_approx", 2, ", 10000"},
+    {"percentile", "percentile", 2, ", 1"}, {"mask", "mask", 1, ", X, x, n, NULL"},
+    {"to_unix_timestamp", "to_unix_timestamp", 1, ", yyyy-MM-dd HH:mm:ss"}, {"make_ym_interval", "make_ym_interval", 0, "0, 0"},
     {"round", "round", 1, ", 0"}, {"bround", "bround", 1, ", 0"}, {"substring", "substring", 2, ", 2147483647"},
     {"substr", "substr", 2, ", 2147483647"}, {"lpad", "lpad", 2, ",  "}, {"rpad", "rpad", 2, ",  "},
-    {"locate", "locate", 2, ", 1"}, {"position", "locate", 2, ", 1"}, {"replace", "replace", 2, ", "},
+    {"locate", "locate", 2, ", 1"}, {"position", "position", 2, ", 1"}, {"replace", "replace", 2, ", "},
     {"overlay", "overlay", 3, ", -1"}, {"split", "split", 2, ", -1"}, {"regexp_replace", "regexp_replace", 3, ", 1"},
     {"regexp_instr", "regexp_instr", 2, ", 0"}, {"str_to_map", "str_to_map", 1, ", ,, :"},
     {"months_between", "months_between", 2, ", true"}, {"sort_array", "sort_array", 1, ", true"},
     {"unix_timestamp", "unix_timestamp", 1, ", yyyy-MM-dd HH:mm:ss"}, {"from_unixtime", "from_unixtime", 1, ", yyyy-MM-dd HH:mm:ss"},
-    {"lag", "lag", 1, ", 1, NULL"}, {"lead", "lead", 1, ", 1, NULL"},
+    {"lag", "lag", 1, ", 1, NULL"}, {"lead", "lead", 1, ", 1, NULL"}, {"lag", "lag", 2, ", NULL"}, {"lead", "lead", 2, ", NULL"},
+    {"regexp_extract", "regexp_extract", 2, ", 1"}, {"regexp_extract_all", "regexp_extract_all", 2, ", 1"},
 };
 
 static bool put_shape(struct buf *b, const struct expr *e)
 {
-    for (size_t i = 0; i < COUNT_OF(shapes); i++) {
-        if (!str_eqz(e->func, shapes[i].func))
-            continue;
-        buf_printf(b, "%s(", shapes[i].shown);
-        put_list(b, &e->args, 0, ", ");
-        buf_printf(b, "%s)", shapes[i].args == e->args.count ? shapes[i].rest : "");
-        return true;
-    }
-    return false;
+    size_t found = COUNT_OF(shapes); /* a function's row for this count, else its first */
+    for (size_t i = 0; i < COUNT_OF(shapes); i++)
+        if (str_eqz(e->func, shapes[i].func) && (found == COUNT_OF(shapes) || shapes[i].args == e->args.count))
+            found = i;
+    if (found == COUNT_OF(shapes) || e->distinct)
+        return false;
+    buf_printf(b, "%s(", shapes[found].shown);
+    put_list(b, &e->args, 0, ", ");
+    buf_printf(b, "%s)", shapes[found].args == e->args.count ? shapes[found].rest : "");
+    return true;
 }
 
 static void put_call(struct buf *b, const struct expr *e)

@@ -16,7 +16,7 @@ static struct expr *nullif(struct ex *x, struct expr *c)
     const struct type *t = arg_type(c, 0);
     if (!type_compare(x->rs, c))
         return NULL;
-    c->type = t->kind == TYPE_NULL ? arg_type(c, 1) : arg_type(c, 0);
+    c->type = t->kind == TYPE_NULL ? t : arg_type(c, 0);
     return c;
 }
 
@@ -75,6 +75,9 @@ static struct expr *when(struct ex *x, struct expr *c)
     size_t n = c->args.count;
     if (n < 2)
         return res_fail(rs, c->at, ERR_INPUT, "[WRONG_NUM_ARGS] CASE needs a condition and a value");
+    for (size_t i = 0; i + 1 < n; i += 2)
+        if (n == 2 && arg(c, i)->kind == EXPR_LITERAL && arg_type(c, i)->kind == TYPE_NULL)
+            return call_bad_arg(rs, c, i, "\"BOOLEAN\"");
     for (size_t i = 0; i + 1 < n; i += 2)
         if (call_set_arg(rs, c, i, type_of(TYPE_BOOLEAN), "\"BOOLEAN\""))
             return NULL;
@@ -234,6 +237,8 @@ static struct expr *date_shift(struct ex *x, struct expr *c)
         c->func = STR("+");
         return type_arith(rs, c);
     }
+    if (by->kind == TYPE_DECIMAL || by->kind == TYPE_DOUBLE || by->kind == TYPE_FLOAT || by->kind == TYPE_LONG)
+        return call_bad_arg(rs, c, 1, "\"INT\"");
     if (call_set_arg(rs, c, 1, type_of(TYPE_INT), "\"INT\""))
         return NULL;
     c->type = type_of(TYPE_DATE);
@@ -267,7 +272,13 @@ static struct expr *date_part(struct ex *x, struct expr *c)
     struct str u = str_lower(x->rs->a, f->lit.text);
     bool seconds = str_eqz(u, "second") || str_eqz(u, "seconds") || str_eqz(u, "s") || str_eqz(u, "sec") ||
                    str_eqz(u, "secs");
+    bool small = str_starts_z(u, "hour") || str_starts_z(u, "min") || str_eqz(u, "h") || str_eqz(u, "m") || str_starts_z(u, "mon");
+    enum type_kind of = arg_type(c, 1)->kind;
     c->func = STR("date_part");
+    if (small && (of == TYPE_INTERVAL_DT || of == TYPE_INTERVAL_YM)) {
+        c->type = type_of(TYPE_INT); /* the printer's; a cast makes it Spark's */
+        return cast_to(x->rs, c, type_of(TYPE_BYTE));
+    }
     c->type = seconds ? type_decimal(x->rs->a, 8, 6) : type_of(TYPE_INT);
     return c;
 }
@@ -364,6 +375,8 @@ static struct expr *element_at(struct ex *x, struct expr *c)
     const struct type *t = arg_type(c, 0);
     if (t->kind != TYPE_ARRAY && t->kind != TYPE_MAP)
         return call_bad_arg(x->rs, c, 0, "\"ARRAY\" or \"MAP\"");
+    if (t->kind == TYPE_ARRAY && arg_type(c, 1)->kind == TYPE_NULL)
+        return call_bad_arg(x->rs, c, 1, "\"INT\"");
     if (call_set_arg(x->rs, c, 1, t->kind == TYPE_MAP ? t->key : type_of(TYPE_INT), t->kind == TYPE_MAP ? "map's key" : "\"INT\""))
         return NULL;
     c->type = t->element;
@@ -425,6 +438,10 @@ static struct expr *map_part(struct ex *x, struct expr *c)
 
 static struct expr *map_concat(struct ex *x, struct expr *c)
 {
+    if (c->args.count == 1)
+        return arg(c, 0);
+    if (!c->args.count)
+        c->func = STR("map");
     c->type = c->args.count ? call_common_args(x->rs, c, "C+") : type_map(x->rs->a, type_of(TYPE_STRING), type_of(TYPE_STRING), true);
     return c->type ? c : NULL;
 }
@@ -547,6 +564,28 @@ static struct expr *lag(struct ex *x, struct expr *c)
     return c;
 }
 
+/* nanvl() of two FLOATs stays FLOAT. */
+static struct expr *nanvl(struct ex *x, struct expr *c)
+{
+    bool narrow = arg_type(c, 0)->kind == TYPE_FLOAT && arg_type(c, 1)->kind == TYPE_FLOAT;
+    for (size_t i = 0; i < 2; i++)
+        if (call_set_arg(x->rs, c, i, type_of(narrow ? TYPE_FLOAT : TYPE_DOUBLE), "\"DOUBLE\""))
+            return NULL;
+    c->type = arg_type(c, 0);
+    return c;
+}
+
+/* coalesce(x, 0): the type is that of both. */
+static struct expr *zeroifnull(struct ex *x, struct expr *c)
+{
+    const struct type *t = common_type(x->rs, arg_type(c, 0), type_of(TYPE_INT));
+    if (!t)
+        return bad_types(x->rs, c);
+    c->args.items[0] = cast_to(x->rs, arg(c, 0), t);
+    c->type = t;
+    return c;
+}
+
 /* current_user() and its like are constants of the query. */
 static struct expr *session_value(struct ex *x, struct expr *c)
 {
@@ -563,7 +602,7 @@ static const struct { const char *name; typer fn; } typers[] = {
     {"try_add", arith}, {"try_subtract", arith}, {"try_multiply", arith}, {"try_divide", arith}, {"try_mod", arith},
     {"negative", negative}, {"==", compare}, {"=", compare}, {"<=>", compare}, {"!=", compare}, {"<>", compare},
     {"<", compare}, {"<=", compare}, {">", compare}, {">=", compare}, {"equal_null", compare}, {"between", compare},
-    {"in", compare}, {"nullif", nullif}, {"&", bitwise}, {"|", bitwise}, {"^", bitwise}, {"bit_get", byte_result},
+    {"in", compare}, {"nullif", nullif}, {"nanvl", nanvl}, {"zeroifnull", zeroifnull}, {"&", bitwise}, {"|", bitwise}, {"^", bitwise}, {"bit_get", byte_result},
     {"getbit", byte_result}, {"when", when}, {"if", if_call}, {"iff", if_call}, {"decode", decode},
     {"assert_true", void_result}, {"raise_error", void_result},
     {"round", round_call}, {"bround", round_call}, {"ceil", round_call}, {"ceiling", round_call}, {"floor", round_call},

@@ -226,6 +226,32 @@ SELECT 1 UNION SELECT 1, 2
 }
 
 
+def shown(v):
+    """A day-time interval as the engine renders it: 1 days 2 hours -3 seconds."""
+    us = v.days * 86400000000 + v.seconds * 1000000 + v.microseconds
+    sign, rest = ("-", -us) if us < 0 else ("", us)
+    parts = []
+    for unit, size in (("days", 86400000000), ("hours", 3600000000), ("minutes", 60000000)):
+        n, rest = divmod(rest, size)
+        if n:
+            parts.append(f"{sign}{n} {unit}")
+    if rest or not parts:
+        parts.append(f"{sign}{rest // 1000000}" + (f".{rest % 1000000:06}".rstrip("0") if rest % 1000000 else "") + " seconds")
+    return " ".join(parts)
+
+
+def year_month(text):
+    """INTERVAL '-1-2' YEAR TO MONTH as the engine renders it: -1 years -2 months."""
+    if text is None:
+        return None
+    m = re.match(r"INTERVAL '(-?)(?:(\d+)-)?(\d+)' (YEAR|MONTH)( TO MONTH)?$", text)
+    first, second = int(m.group(2) or 0), int(m.group(3))
+    total = first * 12 + second if m.group(5) else second * (12 if m.group(4) == "YEAR" else 1)
+    sign = "-" if m.group(1) and total else ""
+    parts = [f"{sign}{n} {unit}" for n, unit in ((total // 12, "years"), (total % 12, "months")) if n]
+    return {"interval": " ".join(parts) or "0 seconds"}
+
+
 def value(v):
     if v is None or isinstance(v, (bool, int, str)):
         return v
@@ -234,21 +260,88 @@ def value(v):
     if isinstance(v, decimal.Decimal):
         return {"decimal": format(v, "f")}
     if isinstance(v, datetime.datetime):
-        text = v.strftime("%Y-%m-%dT%H:%M:%S") + (f".{v.microsecond:06d}".rstrip("0") if v.microsecond else "")
+        text = f"{v.year:04}" + v.strftime("-%m-%dT%H:%M:%S") + (f".{v.microsecond:06d}".rstrip("0") if v.microsecond else "")
         return text
     if isinstance(v, datetime.date):
         return v.isoformat()
     if isinstance(v, datetime.timedelta):
-        return {"interval_us": round(v.total_seconds() * 1e6)}
+        return {"interval": shown(v)}
     if isinstance(v, (bytes, bytearray)):
         return base64.b64encode(bytes(v)).decode()
     if isinstance(v, dict):
         return {str(k): value(x) for k, x in v.items()}
+    if type(v).__name__ == "VariantVal":
+        return {"variant": str(v)}
     if hasattr(v, "asDict"):
         return {k: value(x) for k, x in zip(v.__fields__, v)}
     if isinstance(v, (list, tuple)):
         return [value(x) for x in v]
     return str(v)
+
+
+def pieces(line):
+    """SELECT a, b, c without FROM as three queries: an error, or a wrong answer, then is of one expression."""
+    if not line.startswith("SELECT ") or line.startswith("SELECT /*"):
+        return [line]
+    out, depth, quote, start, i = [], 0, "", 7, 7
+    while i < len(line):
+        c = line[i]
+        if quote:
+            if c == "\\" and quote != "`":
+                i += 1
+            elif c == quote:
+                quote = ""
+        elif c in "'\"`":
+            quote = c
+        elif c in "([":
+            depth += 1
+        elif c in ")]":
+            depth -= 1
+        elif depth == 0 and c == ",":
+            out.append(line[start:i])
+            start = i + 1
+        elif depth == 0 and re.match(r"\s(FROM|UNION|WHERE|INTERSECT|EXCEPT|AS|--)\b", line[i:]):
+            return [line]
+        i += 1
+    return [line] if quote or depth else ["SELECT " + e.strip() for e in [*out, line[start:]]]
+
+
+def groups():
+    """name -> (queries, whether ANSI mode is on)."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    sys.path.insert(0, here)
+    import spark_pairs
+    out = {name: (text.strip().split("\n"), True) for name, text in QUERIES.items()}
+    files = {}
+    for name in sorted(os.listdir(os.path.join(here, "queries"))):
+        with open(os.path.join(here, "queries", name), encoding="utf-8") as f:
+            files[name[:-4]] = [q for line in f if line.strip() for q in pieces(line.rstrip("\n"))]
+    out |= {name: (queries, True) for name, queries in files.items()}
+    out["legacy_math"] = (files["math"], False)
+    out |= {name: ([f"SELECT {e}" for e in make()], True) for name, make in spark_pairs.GROUPS.items()}
+    out |= {name: ([f"SELECT {e}" for e in make()], False) for name, make in spark_pairs.LEGACY.items()}
+    return out
+
+
+def answer(spark, q):
+    """The case of a query; None where it is Python that cannot take the answer."""
+    from pyspark.errors import PySparkException
+    from pyspark.sql.types import YearMonthIntervalType
+    try:
+        df = spark.sql(q)
+        types, names = [t for _, t in df.dtypes], df.columns
+        months = [isinstance(f.dataType, YearMonthIntervalType) for f in df.schema]
+        if any(months):
+            df = df.toDF(*[f"c{i}" for i in range(len(months))])
+            df = df.selectExpr(*[f"CAST(c{i} AS STRING)" if m else f"c{i}" for i, m in enumerate(months)])
+        rows = [[year_month(v) if m else value(v) for v, m in zip(r, months)] for r in df.collect()]
+        return {"q": q, "types": types, "names": names, "rows": rows}
+    except PySparkException as e:
+        m = re.search(r"\[([A-Z_0-9.]+)\]", str(e))
+        return {"q": q, "error": m.group(1) if m else str(e)[:80]}
+    except Exception as e:
+        m = re.search(r"\[([A-Z_0-9]+[.A-Z_0-9]*)\]", str(e))
+        return {"q": q, "error": m.group(1)} if m else None
 
 
 def main():
@@ -259,20 +352,15 @@ def main():
     spark.sparkContext.setLogLevel("OFF")
     folder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cases", "engine")
     os.makedirs(folder, exist_ok=True)
-    for group in sys.argv[1:] or QUERIES:
-        cases = []
-        for q in QUERIES[group].strip().split("\n"):
-            try:
-                df = spark.sql(q)
-                rows = [[value(v) for v in r] for r in df.collect()]
-                cases.append({"q": q, "types": [t for _, t in df.dtypes], "names": df.columns, "rows": rows})
-            except Exception as e:
-                m = re.search(r"\[([A-Z_0-9.]+)\]", str(e))
-                cases.append({"q": q, "error": m.group(1) if m else str(e)[:80]})
-        with open(os.path.join(folder, f"spark_{group}.json"), "w") as f:
-            f.write('{"spark": %s, "cases": [\n' % json.dumps(spark.version))
+    every = groups()
+    for group in sys.argv[1:] or every:
+        queries, ansi = every[group]
+        spark.conf.set("spark.sql.ansi.enabled", str(ansi).lower())
+        cases = [case for q in dict.fromkeys(queries) if (case := answer(spark, q))]
+        with open(os.path.join(folder, f"spark_{group}.json"), "w", encoding="utf-8") as f:
+            f.write('{"spark": %s, "ansi": %s, "cases": [\n' % (json.dumps(spark.version), json.dumps(ansi)))
             f.write(",\n".join(json.dumps(c, ensure_ascii=False) for c in cases) + "\n]}\n")
-        print(group, len(cases), sum("error" in c for c in cases))
+        print(group, len(cases), sum("error" in c for c in cases), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,166 @@
+/* Statements that are no queries: what they change, and what they tell. Values that no oracle can record, the session's
+ * and the clock's, are checked here by type and shape. */
+#include "engine/session.h"
+#include "lake/catalog.h"
+#include "resolve/resolve.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+struct world { char dir[64]; struct resolver_names *names; struct engine *engine; struct session *session; };
+
+static int setup(void **state)
+{
+    struct world *w = NEW(struct world);
+    struct err err = {0};
+    snprintf(w->dir, sizeof w->dir, "/tmp/statements-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    w->names = resolve_new(w->dir, w->dir);
+    w->engine = engine_open(w->dir, w->dir, w->names, NULL, &err);
+    if (!w->engine)
+        fail_msg("%s", err.msg);
+    w->session = session_new(w->engine, &err);
+    assert_non_null(w->session);
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct world *w = *state;
+    struct err err = {0};
+    session_free(w->session);
+    engine_close(w->engine);
+    resolve_free(w->names);
+    if (fs_remove_tree(w->dir, &err))
+        print_message("%s\n", err.msg);
+    mem_free(w);
+    return 0;
+}
+
+static int collect(void *ctx, const struct stmt *st, struct session_result *r, struct err *err)
+{
+    struct buf *out = ctx;
+    int rc;
+    (void)st;
+    if (!r->rows)
+        return 0;
+    buf_clear(out);
+    while ((rc = duck_next(r->rows, err)) > 0)
+        for (size_t i = 0; i < duck_rows(r->rows); i++)
+            session_row_json(r, i, out);
+    return rc;
+}
+
+/* Runs a script; `out` gets the rows of its last query. */
+static void run(struct world *w, const char *sql, struct buf *out)
+{
+    struct err err = {0};
+    char text[1024];
+    buf_init(out);
+    if (session_run_script(w->session, "test.sql", 1, str_z(sql), collect, out, &err))
+        fail_msg("%s\n%s", sql, err_text(&err, text, sizeof text));
+}
+
+static void expect(struct world *w, const char *sql, const char *rows)
+{
+    struct buf out;
+    run(w, sql, &out);
+    assert_string_equal(out.ptr, rows);
+    buf_release(&out);
+}
+
+static void expect_part(struct world *w, const char *sql, const char *part)
+{
+    struct buf out;
+    run(w, sql, &out);
+    if (!strstr(out.ptr, part))
+        fail_msg("'%s' is not in '%s'", part, out.ptr);
+    buf_release(&out);
+}
+
+static void expect_error(struct world *w, const char *sql, const char *message)
+{
+    struct err err = {0};
+    char text[1024];
+    if (session_run_script(w->session, "test.sql", 1, str_z(sql), NULL, NULL, &err) == 0)
+        fail_msg("no error: %s", sql);
+    if (!strstr(err_text(&err, text, sizeof text), message))
+        fail_msg("'%s' is not in '%s'", message, text);
+}
+
+static void explain_shows_a_plan_and_runs_nothing(void **state)
+{
+    struct world *w = *state;
+    expect_part(w, "CREATE TABLE t (id INT); EXPLAIN SELECT id + 1 AS next FROM t WHERE id > 5", "next");
+    expect(w, "SELECT count(*) AS n FROM t", "{\"n\":0}");
+    expect_error(w, "EXPLAIN SELECT nope FROM t", "UNRESOLVED_COLUMN");
+}
+
+static void describe_tells_columns(void **state)
+{
+    struct world *w = *state;
+    expect(w, "CREATE TABLE d (id INT COMMENT 'the key', price DECIMAL(10,2)); DESCRIBE d",
+           "{\"col_name\":\"id\",\"data_type\":\"int\",\"comment\":\"the key\"}"
+           "{\"col_name\":\"price\",\"data_type\":\"decimal(10,2)\",\"comment\":null}");
+    expect_error(w, "DESCRIBE nosuch", "TABLE_OR_VIEW_NOT_FOUND");
+}
+
+static void properties_change(void **state)
+{
+    struct world *w = *state;
+    expect(w, "CREATE TABLE c (id INT); ALTER TABLE c SET TBLPROPERTIES ('shop.owner' = 'me');"
+              "INSERT INTO c VALUES (1); SELECT id FROM c", "{\"id\":1}");
+    expect_part(w, "SHOW TBLPROPERTIES c", "shop.owner");
+    expect_error(w, "COMMENT ON TABLE c IS 'told'", "COMMENT ON is not supported here");
+    expect_error(w, "ALTER TABLE nosuch SET TBLPROPERTIES ('a' = 'b')", "TABLE_OR_VIEW_NOT_FOUND");
+}
+
+/* PostgreSQL's drivers open and close a transaction around queries; each statement stands for itself. */
+static void transactions_are_taken_and_change_nothing(void **state)
+{
+    struct world *w = *state;
+    expect(w, "CREATE TABLE b (id INT); BEGIN; INSERT INTO b VALUES (1); COMMIT; SELECT id FROM b", "{\"id\":1}");
+    expect(w, "BEGIN; SELECT id FROM b; ROLLBACK; SELECT id FROM b", "{\"id\":1}");
+}
+
+static void values_of_session_and_clock(void **state)
+{
+    struct world *w = *state;
+    expect(w, "SELECT current_catalog() AS c, current_schema() = current_database() AS s, current_timezone() AS z,"
+              " user() = current_user() AND session_user() = current_user() AS u", "{\"c\":\"main\",\"s\":true,\"z\":\"UTC\",\"u\":true}");
+    expect(w, "SELECT typeof(now()) AS a, typeof(curdate()) AS b, typeof(localtimestamp()) AS c, now() = current_timestamp() AS d,"
+              " curdate() = current_date() AS e, localtimestamp() > TIMESTAMP_NTZ'2024-01-01 00:00:00' AS f",
+           "{\"a\":\"timestamp\",\"b\":\"date\",\"c\":\"timestamp_ntz\",\"d\":true,\"e\":true,\"f\":true}");
+    expect(w, "SELECT typeof(rand()) AS a, rand() BETWEEN 0 AND 1 AS b, random() < 1 AS c, length(uuid()) AS d, uuid() <> uuid() AS e,"
+              " length(version()) > 0 AS f",
+           "{\"a\":\"double\",\"b\":true,\"c\":true,\"d\":36,\"e\":true,\"f\":true}");
+    expect(w, "SELECT count(DISTINCT i) AS n, max(p) AS p, max(f) AS f FROM (SELECT monotonically_increasing_id() AS i,"
+              " spark_partition_id() AS p, input_file_name() AS f FROM VALUES (1), (2), (3) t(x))", "{\"n\":3,\"p\":0,\"f\":\"\"}");
+}
+
+/* What Databricks has and Spark has not, and what answers with an error only. */
+static void functions_without_an_oracle(void **state)
+{
+    struct world *w = *state;
+    expect(w, "SELECT iff(1 > 2, 'a', 'b') AS x, iff(NULL, 1, 2) AS y", "{\"x\":\"b\",\"y\":2}");
+    expect(w, "SELECT window_time(w) AS t FROM (SELECT window(TIMESTAMP'2024-01-01 10:07:00', '10 minutes') AS w)",
+           "{\"t\":\"2024-01-01T10:09:59.999999Z\"}");
+    expect(w, "SELECT x FROM VALUES (1), (2) t(x) QUALIFY row_number() OVER (ORDER BY x DESC) = 1", "{\"x\":2}");
+    expect_error(w, "SELECT raise_error('told so')", "told so");
+}
+
+int main(void)
+{
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+    const struct CMUnitTest tests[] = {
+        TEST(explain_shows_a_plan_and_runs_nothing), TEST(describe_tells_columns), TEST(properties_change),
+        TEST(transactions_are_taken_and_change_nothing), TEST(values_of_session_and_clock),
+        TEST(functions_without_an_oracle),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
