@@ -28,6 +28,16 @@ static bool has_etag(struct str list, struct str etag)
     return false;
 }
 
+/* Of these If-None-Match: * means "only if it is new", and they say so when it is not. */
+static bool creates(const char *name)
+{
+    static const char *const names[] = {"PutBlob", "PutBlockList", "PathCreate", "PathRename"};
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
 int cond_check(struct op *o, const char *prefix, bool exists, struct str etag, int64_t changed_us, bool read)
 {
     bool source = *prefix;
@@ -41,7 +51,7 @@ int cond_check(struct op *o, const char *prefix, bool exists, struct str etag, i
     if (match.len && (!exists || !has_etag(match, etag)))
         return op_fail(o, no);
     if (none.len && exists && has_etag(none, etag)) {
-        if (!read && !source && str_eqz(str_trim(none), "*"))
+        if (!read && !source && str_eqz(str_trim(none), "*") && creates(o->kind->name))
             return op_fail(o, AZ_BlobAlreadyExists);
         return op_fail(o, same);
     }
