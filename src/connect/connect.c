@@ -1,47 +1,14 @@
-#include "connect/connect.h"
+#include "connect/connect_int.h"
 #include "connect/arrow_ipc.h"
 #include "connect/show.h"
-#include "connect/translate.h"
 #include <string.h>
 
 #define SERVICE "/spark.connect.SparkConnectService/"
 #define SPARK_VERSION "4.2.0"
 
-/* A client's session. Made by the first call's worker; `current` is the call that a worker has. */
-struct client { struct session *session; struct call *first, **last, *current; bool released; char *id, server_id[UUID_TEXT]; };
-
-struct connect_server {
-    struct ev_loop *loop;
-    struct engine *engine;
-    struct h2_server *h2;
-    char *token, *search_path;
-    struct map *clients;          /* session id → client */
-    int running;                  /* calls on workers */
-    bool closing;
-};
-
-enum method { METHOD_CONFIG, METHOD_ANALYZE, METHOD_EXECUTE };
-
-/* One RPC: its request, what it answers, and the session it waits for. */
-struct call {
-    struct call *next;
-    struct connect_server *server;
-    struct client *client;
-    struct h2_call *h2;           /* NULL once the client has gone */
-    struct arena *a;
-    enum method method;
-    char *session_id, *operation_id;
-    Spark__Connect__ConfigRequest *config;
-    Spark__Connect__AnalyzePlanRequest *analyze;
-    Spark__Connect__ExecutePlanRequest *execute;
-    struct buf *answers; size_t answer_count, answer_cap;
-    struct err err;
-    bool failed;
-};
-
 /* ---------------------------------------------------------------- answers */
 
-static void answer(struct call *c, const ProtobufCMessage *m)
+void call_answer(struct call *c, const ProtobufCMessage *m)
 {
     c->answers = mem_grow(c->answers, &c->answer_cap, c->answer_count + 1, sizeof *c->answers);
     struct buf *b = &c->answers[c->answer_count++];
@@ -52,7 +19,7 @@ static void answer(struct call *c, const ProtobufCMessage *m)
         buf_took(b, protobuf_c_message_pack(m, room));
 }
 
-static Spark__Connect__ExecutePlanResponse response(struct call *c)
+Spark__Connect__ExecutePlanResponse call_response(struct call *c)
 {
     Spark__Connect__ExecutePlanResponse r = SPARK__CONNECT__EXECUTE_PLAN_RESPONSE__INIT;
     r.session_id = c->session_id;
@@ -65,7 +32,7 @@ static Spark__Connect__ExecutePlanResponse response(struct call *c)
 static void answer_batch(struct call *c, struct str bytes, int64_t offset, int64_t rows)
 {
     Spark__Connect__ExecutePlanResponse__ArrowBatch batch = SPARK__CONNECT__EXECUTE_PLAN_RESPONSE__ARROW_BATCH__INIT;
-    Spark__Connect__ExecutePlanResponse r = response(c);
+    Spark__Connect__ExecutePlanResponse r = call_response(c);
     batch.has_row_count = batch.has_data = batch.has_start_offset = true;
     batch.row_count = rows;
     batch.start_offset = offset;
@@ -73,16 +40,16 @@ static void answer_batch(struct call *c, struct str bytes, int64_t offset, int64
     batch.data.len = bytes.len;
     r.response_type_case = SPARK__CONNECT__EXECUTE_PLAN_RESPONSE__RESPONSE_TYPE_ARROW_BATCH;
     r.arrow_batch = &batch;
-    answer(c, &r.base);
+    call_answer(c, &r.base);
 }
 
 static void answer_complete(struct call *c)
 {
     Spark__Connect__ExecutePlanResponse__ResultComplete done = SPARK__CONNECT__EXECUTE_PLAN_RESPONSE__RESULT_COMPLETE__INIT;
-    Spark__Connect__ExecutePlanResponse r = response(c);
+    Spark__Connect__ExecutePlanResponse r = call_response(c);
     r.response_type_case = SPARK__CONNECT__EXECUTE_PLAN_RESPONSE__RESPONSE_TYPE_RESULT_COMPLETE;
     r.result_complete = &done;
-    answer(c, &r.base);
+    call_answer(c, &r.base);
 }
 
 /* ---------------------------------------------------------------- ExecutePlan, on a worker */
@@ -110,9 +77,9 @@ static int send_rows(struct call *c, struct duck_result *rows, const struct type
     struct ArrowSchema arrow = {0};
     int64_t total = 0;
     int rc;
-    Spark__Connect__ExecutePlanResponse head = response(c);
+    Spark__Connect__ExecutePlanResponse head = call_response(c);
     head.schema = type_message(c->a, schema);
-    answer(c, &head.base);
+    call_answer(c, &head.base);
     if (duck_arrow_schema(rows, &arrow, &c->err))
         return -1;
     rc = arrow_ipc_fit(&arrow, schema, &c->err);
@@ -133,10 +100,37 @@ static int send_rows(struct call *c, struct duck_result *rows, const struct type
     return rc;
 }
 
-static int run_relation(struct call *c, const Spark__Connect__Relation *m)
+int call_run(struct call *c, struct rel *r)
 {
     struct session_plan plan;
     struct session *s = c->client->session;
+    if (session_plan(s, c->a, r, NULL, &plan, &c->err))
+        return -1;
+    struct duck_result *rows = duck_query(session_conn(s), plan.sql, &c->err);
+    int rc = rows ? send_rows(c, rows, plan.resolved->output) : -1;
+    duck_result_free(rows);
+    session_plan_release(&plan);
+    return rc;
+}
+
+/* What command.c gives for a statement without rows: no columns, so nothing that could be run. */
+static bool is_nothing(const Spark__Connect__Relation *m)
+{
+    return m->rel_type_case == SPARK__CONNECT__RELATION__REL_TYPE_LOCAL_RELATION && m->local_relation->schema && !m->local_relation->has_data &&
+           strcmp(m->local_relation->schema, CONNECT_NO_COLUMNS) == 0;
+}
+
+static int run_relation(struct call *c, const Spark__Connect__Relation *m)
+{
+    struct session *s = c->client->session;
+    if (is_nothing(m)) {
+        Spark__Connect__ExecutePlanResponse head = call_response(c);
+        head.schema = type_message(c->a, type_struct(c->a, NULL, 0));
+        call_answer(c, &head.base);
+        return 0;
+    }
+    if (m->rel_type_case == SPARK__CONNECT__RELATION__REL_TYPE_CATALOG)
+        return catalog_run(c, m->catalog);
     if (m->rel_type_case == SPARK__CONNECT__RELATION__REL_TYPE_SHOW_STRING) {
         struct duck_result *shown;
         const struct type *schema;
@@ -147,115 +141,7 @@ static int run_relation(struct call *c, const Spark__Connect__Relation *m)
         return rc;
     }
     struct rel *r = rel_translate(c->a, m, &c->err);
-    if (!r || session_plan(s, c->a, r, NULL, &plan, &c->err))
-        return -1;
-    struct duck_result *rows = duck_query(session_conn(s), plan.sql, &c->err);
-    int rc = rows ? send_rows(c, rows, plan.resolved->output) : -1;
-    duck_result_free(rows);
-    session_plan_release(&plan);
-    return rc;
-}
-
-/* A command's rows as a query that gives them again: SELECT * FROM VALUES (…) AS t(…). */
-static int rows_as_query(struct session_result *r, struct buf *sql, struct err *err)
-{
-    int rc, count = 0;
-    buf_z(sql, "SELECT * FROM VALUES ");
-    while ((rc = duck_next(r->rows, err)) > 0)
-        for (size_t row = 0; row < duck_rows(r->rows); row++) {
-            buf_z(sql, count++ ? ", (" : "(");
-            for (size_t i = 0; i < r->schema->field_count; i++) {
-                struct buf text;
-                buf_init(&text);
-                duck_render(r->rows, i, row, DUCK_AS_TEXT, &text);
-                buf_z(sql, i ? ", " : "");
-                if (duck_is_null(r->rows, i, row))
-                    buf_z(sql, "CAST(NULL AS STRING)");
-                else
-                    json_quote(sql, buf_view(&text)); /* Spark reads "…" with backslash escapes as text */
-                buf_release(&text);
-            }
-            buf_char(sql, ')');
-        }
-    if (rc < 0)
-        return -1;
-    bool none = count == 0;
-    if (none) {
-        buf_char(sql, '(');
-        for (size_t i = 0; i < r->schema->field_count; i++)
-            buf_z(sql, i ? ", ''" : "''");
-        buf_char(sql, ')');
-    }
-    buf_z(sql, " AS t(");
-    for (size_t i = 0; i < r->schema->field_count; i++)
-        buf_printf(sql, "%s`%.*s`", i ? ", " : "", STR_ARGS(r->schema->fields[i].name));
-    buf_z(sql, none ? ") WHERE false" : ")");
-    return 0;
-}
-
-/* spark.sql(): a query comes back as a relation, run when its rows are asked for; a command runs now. */
-static int run_sql(struct call *c, const char *text, struct buf *sql)
-{
-    struct stmts stmts = {0};
-    struct session_result r;
-    if (sparksql_parse(c->a, "sql", 1, str_copy(c->a, str_z(text)), &stmts, &c->err))
-        return -1;
-    if (stmts.count != 1)
-        return err_set(&c->err, ERR_INPUT, "spark.sql() takes one statement");
-    if (stmts.items[0]->kind == STMT_QUERY) {
-        buf_z(sql, text);
-        return 0;
-    }
-    if (session_execute(c->client->session, c->a, stmts.items[0], NULL, &r, &c->err))
-        return -1;
-    int rc = 0;
-    if (r.rows && r.schema && r.schema->field_count)
-        rc = rows_as_query(&r, sql, &c->err);
-    else
-        buf_z(sql, "SELECT 1 AS ok WHERE false");
-    session_result_release(&r);
-    return rc;
-}
-
-static int sql_command(struct call *c, const Spark__Connect__SqlCommand *m)
-{
-    const char *text = m->sql && *m->sql ? m->sql : NULL;
-    if (!text && m->input && m->input->rel_type_case == SPARK__CONNECT__RELATION__REL_TYPE_SQL)
-        text = m->input->sql->query;
-    if (!text)
-        return err_set(&c->err, ERR_INPUT, "sql_command without a statement");
-    bool args = m->n_args || m->n_pos_args || m->n_named_arguments || m->n_pos_arguments ||
-                (m->input && m->input->rel_type_case == SPARK__CONNECT__RELATION__REL_TYPE_SQL &&
-                 (m->input->sql->n_args || m->input->sql->n_pos_args || m->input->sql->n_named_arguments || m->input->sql->n_pos_arguments));
-    if (args)
-        return err_set(&c->err, ERR_UNSUPPORTED, "arguments of spark.sql() are not supported");
-    struct buf sql;
-    buf_init(&sql);
-    int rc = run_sql(c, text, &sql);
-    if (rc == 0) {
-        Spark__Connect__SQL query = SPARK__CONNECT__SQL__INIT;
-        Spark__Connect__Relation relation = SPARK__CONNECT__RELATION__INIT;
-        Spark__Connect__ExecutePlanResponse__SqlCommandResult result = SPARK__CONNECT__EXECUTE_PLAN_RESPONSE__SQL_COMMAND_RESULT__INIT;
-        Spark__Connect__ExecutePlanResponse r = response(c);
-        query.query = sql.ptr;
-        relation.rel_type_case = SPARK__CONNECT__RELATION__REL_TYPE_SQL;
-        relation.sql = &query;
-        result.relation = &relation;
-        r.response_type_case = SPARK__CONNECT__EXECUTE_PLAN_RESPONSE__RESPONSE_TYPE_SQL_COMMAND_RESULT;
-        r.sql_command_result = &result;
-        answer(c, &r.base);
-    }
-    buf_release(&sql);
-    return rc;
-}
-
-static int view_command(struct call *c, const Spark__Connect__CreateDataFrameViewCommand *m)
-{
-    struct arena *a = session_arena(c->client->session);
-    struct rel *r = rel_translate(a, m->input, &c->err);
-    if (!r || !session_schema_of(c->client->session, c->a, r, NULL, &c->err))
-        return -1;
-    return session_temp_view(c->client->session, str_copy(a, str_z(m->name)), r, m->replace, &c->err);
+    return r ? call_run(c, r) : -1;
 }
 
 static int run_execute(struct call *c)
@@ -267,13 +153,7 @@ static int run_execute(struct call *c)
     if (plan->op_type_case == SPARK__CONNECT__PLAN__OP_TYPE_ROOT) {
         rc = run_relation(c, plan->root);
     } else if (plan->op_type_case == SPARK__CONNECT__PLAN__OP_TYPE_COMMAND) {
-        const Spark__Connect__Command *m = plan->command;
-        if (m->command_type_case == SPARK__CONNECT__COMMAND__COMMAND_TYPE_SQL_COMMAND)
-            rc = sql_command(c, m->sql_command);
-        else if (m->command_type_case == SPARK__CONNECT__COMMAND__COMMAND_TYPE_CREATE_DATAFRAME_VIEW)
-            rc = view_command(c, m->create_dataframe_view);
-        else
-            rc = err_set(&c->err, ERR_UNSUPPORTED, "command %s is not supported", oneof_name(&spark__connect__command__descriptor, (int)m->command_type_case));
+        rc = command_run(c, plan->command);
     } else {
         rc = err_set(&c->err, ERR_UNSUPPORTED, "compressed plans are not supported");
     }
@@ -357,7 +237,7 @@ static int run_config(struct call *c)
     } else if (kind != OP(GET_ALL)) {
         return err_set(&c->err, ERR_INPUT, "Config without an operation");
     }
-    answer(c, &r.base);
+    call_answer(c, &r.base);
     return 0;
 }
 
@@ -366,6 +246,10 @@ static const struct type *schema_of(struct call *c, const Spark__Connect__Plan *
     if (!plan || plan->op_type_case != SPARK__CONNECT__PLAN__OP_TYPE_ROOT) {
         err_set(&c->err, ERR_INPUT, "AnalyzePlan needs a relation");
         return NULL;
+    }
+    if (is_nothing(plan->root)) {
+        *r = rel_new(c->a, REL_ONE_ROW, (struct place){0});
+        return type_struct(c->a, NULL, 0);
     }
     *r = rel_translate(c->a, plan->root, &c->err);
     return *r ? session_schema_of(c->client->session, c->a, *r, NULL, &c->err) : NULL;
@@ -425,7 +309,7 @@ static int run_analyze(struct call *c)
         return err_set(&c->err, ERR_UNSUPPORTED, "analysis %s is not supported",
                        oneof_name(&spark__connect__analyze_plan_request__descriptor, (int)q->analyze_case));
     }
-    answer(c, &r.base);
+    call_answer(c, &r.base);
     return 0;
 }
 
@@ -507,11 +391,13 @@ static void call_done(void *arg)
     struct client *k = c->client;
     for (size_t i = 0; i < c->answer_count && !c->failed; i++)
         h2_call_send_buf(c->h2, &c->answers[i]);
-    char text[1024];
-    if (c->failed)
-        h2_call_finish(c->h2, h2_status_of(c->err.code), err_text(&c->err, text, sizeof text));
-    else
+    if (c->failed) {
+        const char *message = error_message(c->a, &c->err);
+        error_trailer(c->h2, &c->err, message);
+        h2_call_finish(c->h2, h2_status_of(c->err.code), message);
+    } else {
         h2_call_finish(c->h2, GRPC_OK, NULL);
+    }
     call_free(c);
     k->current = NULL;
     s->running--;
@@ -596,6 +482,18 @@ static void on_config(struct h2_call *h, struct str m) { start_call(h, m, METHOD
 static void on_analyze(struct h2_call *h, struct str m) { start_call(h, m, METHOD_ANALYZE, &spark__connect__analyze_plan_request__descriptor); }
 static void on_execute(struct h2_call *h, struct str m) { start_call(h, m, METHOD_EXECUTE, &spark__connect__execute_plan_request__descriptor); }
 
+/* Ends a call that one message answers. */
+static void finish_with(struct h2_call *h, const ProtobufCMessage *m)
+{
+    struct buf b;
+    buf_init(&b);
+    void *room = buf_room(&b, protobuf_c_message_get_packed_size(m) + 1);
+    if (room)
+        buf_took(&b, protobuf_c_message_pack(m, room));
+    h2_call_send_buf(h, &b);
+    h2_call_finish(h, GRPC_OK, NULL);
+}
+
 static void on_release_execute(struct h2_call *h, struct str m)
 {
     Spark__Connect__ReleaseExecuteRequest *q = spark__connect__release_execute_request__unpack(NULL, m.len, (const uint8_t *)m.ptr);
@@ -609,14 +507,7 @@ static void on_release_execute(struct h2_call *h, struct str m)
     r.session_id = q->session_id;
     r.operation_id = q->operation_id;
     r.server_side_session_id = k ? k->server_id : NULL;
-    struct buf b;
-    buf_init(&b);
-    size_t n = protobuf_c_message_get_packed_size(&r.base);
-    void *room = buf_room(&b, n + 1);
-    if (room)
-        buf_took(&b, protobuf_c_message_pack(&r.base, room));
-    h2_call_send_buf(h, &b);
-    h2_call_finish(h, GRPC_OK, NULL);
+    finish_with(h, &r.base);
     spark__connect__release_execute_request__free_unpacked(q, NULL);
 }
 
@@ -630,16 +521,9 @@ static void on_release_session(struct h2_call *h, struct str m)
     }
     struct connect_server *s = h2_call_ctx(h);
     struct client *k = q->session_id ? map_get(s->clients, str_z(q->session_id)) : NULL;
-    struct buf b;
-    buf_init(&b);
     r.session_id = q->session_id;
     r.server_side_session_id = k ? k->server_id : NULL;
-    size_t n = protobuf_c_message_get_packed_size(&r.base);
-    void *room = buf_room(&b, n + 1);
-    if (room)
-        buf_took(&b, protobuf_c_message_pack(&r.base, room));
-    h2_call_send_buf(h, &b);
-    h2_call_finish(h, GRPC_OK, NULL);
+    finish_with(h, &r.base);
     if (k && !k->current && !k->first)
         client_drop(s, k);
     else if (k)
@@ -667,14 +551,7 @@ static void on_interrupt(struct h2_call *h, struct str m)
     r.interrupted_ids = meant ? &c->operation_id : NULL;
     if (meant)
         interrupt(c);
-    struct buf b;
-    buf_init(&b);
-    size_t n = protobuf_c_message_get_packed_size(&r.base);
-    void *room = buf_room(&b, n + 1);
-    if (room)
-        buf_took(&b, protobuf_c_message_pack(&r.base, room));
-    h2_call_send_buf(h, &b);
-    h2_call_finish(h, GRPC_OK, NULL);
+    finish_with(h, &r.base);
     spark__connect__interrupt_request__free_unpacked(q, NULL);
 }
 

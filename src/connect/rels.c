@@ -1,4 +1,5 @@
 #include "connect/translate.h"
+#include "connect/args.h"
 #include "connect/arrow_read.h"
 #include "sparksql/sparksql.h"
 
@@ -107,11 +108,16 @@ static struct rel *read_rel(struct arena *a, const Spark__Connect__Relation *m, 
 static struct rel *sql_rel(struct arena *a, const Spark__Connect__Relation *m, int depth, struct err *err)
 {
     (void)depth;
-    if (m->sql->n_pos_args || m->sql->n_pos_arguments || m->sql->n_args || m->sql->n_named_arguments) {
-        err_set(err, ERR_UNSUPPORTED, "arguments of spark.sql() are not supported");
+    struct stmts stmts = {0};
+    if (!args_given(m->sql))
+        return sparksql_query(a, "query", str_copy(a, str_z(m->sql->query)), err);
+    if (args_parse(a, m->sql, &stmts, err))
+        return NULL;
+    if (stmts.count != 1 || stmts.items[0]->kind != STMT_QUERY) {
+        err_set(err, ERR_INPUT, "a relation is one query");
         return NULL;
     }
-    return sparksql_query(a, "query", str_copy(a, str_z(m->sql->query)), err);
+    return stmts.items[0]->query;
 }
 
 static struct rel *project_rel(struct arena *a, const Spark__Connect__Relation *m, int depth, struct err *err)

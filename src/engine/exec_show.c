@@ -21,12 +21,22 @@ void cells_add(struct cells *c, const struct str *row)
 }
 
 /* Reads the collected rows back through DuckDB, so that every result has one kind of reader. */
+/* Spark's names of columns that are true or false: isTemporary, isMaterialized … */
+static bool is_flag(const char *name) { return name[0] == 'i' && name[1] == 's' && name[2] >= 'A' && name[2] <= 'Z'; }
+
 int cells_result(struct cells *c, struct session *s, struct session_result *out, struct err *err)
 {
     struct type_field *fields = ARENA_ARRAY(c->a, struct type_field, c->cols);
     struct buf sql;
     buf_init(&sql);
-    buf_z(&sql, "SELECT * FROM (VALUES ");
+    buf_z(&sql, "SELECT ");
+    for (size_t i = 0; i < c->cols; i++) {
+        buf_z(&sql, i ? ", " : "");
+        duck_quote_ident(&sql, str_z(c->names[i]));
+        if (is_flag(c->names[i]))
+            buf_z(&sql, "::BOOLEAN");
+    }
+    buf_z(&sql, " FROM (VALUES ");
     if (c->rows) {
         buf_str(&sql, buf_view(&c->values));
     } else {
@@ -36,7 +46,7 @@ int cells_result(struct cells *c, struct session *s, struct session_result *out,
     }
     buf_z(&sql, ") AS t(");
     for (size_t i = 0; i < c->cols; i++) {
-        fields[i] = (struct type_field){str_z(c->names[i]), type_of(TYPE_STRING), true, STR_NONE, NULL};
+        fields[i] = (struct type_field){str_z(c->names[i]), type_of(is_flag(c->names[i]) ? TYPE_BOOLEAN : TYPE_STRING), true, STR_NONE, NULL};
         buf_z(&sql, i ? ", " : "");
         duck_quote_ident(&sql, fields[i].name);
     }

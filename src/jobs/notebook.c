@@ -27,7 +27,7 @@ struct task_run {
     struct str text;
     const struct doc *params;
     struct str job, task;
-    bool canceled, failed;
+    bool canceled, failed, braces;  /* braces: of a sql_task */
     struct err err;
     /* SQL */
     struct session *session;
@@ -122,7 +122,8 @@ static int language_of(const struct doc *at, const char *file, struct str text, 
 }
 
 /* Parses all cells; the statements live in the arena. */
-static int parse_cells(struct arena *a, const char *file, struct str text, struct stmts **out, int64_t *count, struct err *err)
+static int parse_cells(struct arena *a, const char *file, struct str text, const struct sparksql_params *params, struct stmts **out, int64_t *count,
+                       struct err *err)
 {
     struct cell *cells;
     *count = sparksql_cells(a, text, &cells);
@@ -134,7 +135,7 @@ static int parse_cells(struct arena *a, const char *file, struct str text, struc
             if (str_ieqz(cells[i].language, "md"))
                 continue;
         }
-        if (sparksql_parse(a, file, cells[i].line, cells[i].text, &(*out)[i], err))
+        if (sparksql_parse_params(a, file, cells[i].line, cells[i].text, params, &(*out)[i], err))
             return -1;
     }
     return 0;
@@ -145,11 +146,31 @@ static int check_python(struct jobs *j, const struct doc *at, struct err *err)
     return j->o.python ? 0 : doc_err(at, ERR_UNSUPPORTED, err, "no Python was found for this task: set PAYSTREAK_PYTHON to an interpreter that has pyspark-client");
 }
 
+/* Before a run values are not known: each parameter stands for a text or a name that is its own. */
+static bool any_value(void *ctx, struct str key, struct str *value)
+{
+    (void)ctx;
+    *value = key;
+    return true;
+}
+
+/* Do the statements parse, whatever their parameters are? */
+static int check_sql(struct arena *a, const char *file, struct str text, bool braces, struct err *err)
+{
+    struct stmts *cells;
+    int64_t count;
+    struct buf filled;
+    buf_init(&filled);
+    if (braces)
+        sparksql_substitute_braces(&filled, text, any_value, NULL);
+    int rc = parse_cells(a, file, braces ? buf_view(&filled) : text, &(struct sparksql_params){any_value, NULL}, &cells, &count, err);
+    buf_release(&filled);
+    return rc;
+}
+
 static int check_file(struct jobs *j, const struct doc *path, bool notebook, enum language wanted, struct err *err)
 {
     struct arena *a = arena_new();
-    struct stmts *cells;
-    int64_t count;
     struct str text;
     enum language lang = wanted;
     char *file = find_file(j, a, path, err);
@@ -157,7 +178,7 @@ static int check_file(struct jobs *j, const struct doc *path, bool notebook, enu
     if (rc == 0)
         rc = language_of(path, file, text, notebook, &lang, err);
     if (rc == 0 && lang == LANG_SQL)
-        rc = parse_cells(a, file, text, &cells, &count, err);
+        rc = check_sql(a, file, text, !notebook, err);
     else if (rc == 0)
         rc = check_python(j, path, err);
     arena_free(a);
@@ -225,10 +246,15 @@ static int sql_run(struct task_run *t, struct err *err)
     buf_init(&text);
     sparksql_substitute(&text, t->text, param_of, t);
     struct str whole = str_copy(t->a, buf_view(&text));
+    if (t->braces) { /* {{name}}, as SQL files of jobs write it */
+        buf_clear(&text);
+        sparksql_substitute_braces(&text, whole, param_of, t);
+        whole = str_copy(t->a, buf_view(&text));
+    }
     buf_release(&text);
     for (size_t i = 0; doc_is(t->params, DOC_OBJECT) && i < t->params->count; i++)
         session_param(t->session, t->params->keys[i].name, t->params->items[i]->text);
-    if (parse_cells(t->a, t->file, whole, &cells, &count, err))
+    if (parse_cells(t->a, t->file, whole, &(struct sparksql_params){param_of, t}, &cells, &count, err))
         return -1;
     for (int64_t i = 0; i < count; i++) {
         t->cells += cells[i].count > 0;
@@ -440,6 +466,7 @@ static struct task_run *file_start(struct jobs *j, const struct task_request *q,
     buf_init(&t->result);
     buf_init(&t->out);
     buf_init_max(&t->messages, NOTEBOOK_MESSAGE_MAX);
+    t->braces = !notebook;
     t->params = q->params ? q->params : doc_new_object(a);
     t->task = str_copy(a, str_z(q->name));
     t->job = t->owner ? t->owner->run->job->key : STR("");

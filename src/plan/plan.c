@@ -166,6 +166,32 @@ void rel_visit(const struct rel *r, void (*fn)(void *ctx, const struct rel *r), 
     visit_rel(&(struct visit){fn, ctx}, r);
 }
 
+struct param_visit {
+    void (*fn)(void *ctx, struct expr *param);
+    void *ctx;
+};
+
+static void param_expr(void *ctx, const struct expr *e);
+
+static void param_rel(void *ctx, const struct rel *r)
+{
+    rel_children(r, &(struct walk){param_expr, param_rel, ctx});
+}
+
+static void param_expr(void *ctx, const struct expr *e)
+{
+    const struct param_visit *v = ctx;
+    if (e->kind == EXPR_PARAM)
+        v->fn(v->ctx, (struct expr *)e);
+    else
+        expr_children(e, &(struct walk){param_expr, param_rel, ctx});
+}
+
+void rel_visit_params(const struct rel *r, void (*fn)(void *ctx, struct expr *param), void *ctx)
+{
+    param_rel(&(struct param_visit){fn, ctx}, r);
+}
+
 static void note_streaming(void *ctx, const struct rel *r)
 {
     bool *streaming = ctx;

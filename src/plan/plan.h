@@ -152,6 +152,8 @@ struct expr *expr_string(struct arena *a, struct place at, struct str s);
 struct expr *expr_int(struct arena *a, struct place at, int64_t v);
 /* Calls fn for each relation below and including `r`, also inside expressions' subqueries. */
 void rel_visit(const struct rel *r, void (*fn)(void *ctx, const struct rel *r), void *ctx);
+/* Calls fn for each :name or ? of an unresolved plan, at any depth; fn may put another node in its place. */
+void rel_visit_params(const struct rel *r, void (*fn)(void *ctx, struct expr *param), void *ctx);
 /* Does the plan read a streaming source? */
 bool rel_is_streaming(const struct rel *r);
 /* Same shape and values, names compared without case; places and types are not looked at. For
