@@ -5,6 +5,7 @@
  * from the remove itself, but once a commit has one change file all its changes must be in such files. */
 #include "lake/dml_int.h"
 #include "lake/schema.h"
+#include "lake/skip.h"
 #include <string.h>
 
 enum { MAX_DEPTH = 100 };
@@ -179,13 +180,28 @@ int dml_put_set(struct lake_txn *x, const struct type_field *f, const struct lak
 
 /* ---- finding */
 
+/* What partition values and statistics say without a look at the files. Spark's text is read only where it means the
+ * same here: no escapes in strings, no times of day, which depend on the session's zone. */
+static void prune(struct rewrite *w, struct str where_text)
+{
+    struct err ignored;
+    if (!where_text.len || str_chr(where_text, '\\') >= 0 || str_chr(where_text, ':') >= 0)
+        return;
+    const struct lake_predicate *p = lake_predicate_parse(w->x->arena, w->x->snap, where_text, &ignored);
+    if (p)
+        w->candidate_count = lake_prune(w->x->arena, w->x->snap, p, &w->candidates);
+    if (p && !w->candidates)
+        w->candidates = ARENA_ARRAY(w->x->arena, const struct lake_file *, 1); /* none of them */
+}
+
 /* Fills w->files with those that hold rows which meet `where`; the read is remembered. */
-static int find(struct rewrite *w, struct str where, struct err *err)
+static int find(struct rewrite *w, struct str where, struct str where_text, struct err *err)
 {
     struct buf sql;
     int64_t from = time_mono_us();
     buf_init(&sql);
     dml_read(w->x, where);
+    prune(w, where_text);
     buf_z(&sql, "SELECT t._file, count(*) FROM ");
     int rc = dml_put_target(w, false, &sql, err);
     buf_printf(&sql, " WHERE (%.*s\n) GROUP BY ALL", STR_ARGS(where));
@@ -302,7 +318,7 @@ int lake_txn_delete(struct lake_txn *x, struct str where, struct str where_text,
         return -1;
     if (!where.ptr)
         find_all(&w);
-    else if (find(&w, where, err))
+    else if (find(&w, where, where_text, err))
         return -1;
     int64_t from = time_mono_us();
     for (size_t i = 0; i < w.count; i++)
@@ -404,7 +420,7 @@ int lake_txn_update(struct lake_txn *x, const struct lake_set *sets, size_t coun
     struct rewrite w;
     struct update u = {x, sets, count, false};
     struct str condition = where.ptr ? where : STR("true");
-    if (dml_begin(x, &w, m, err) || dml_check_sets(x, sets, count, false, err) || find(&w, condition, err))
+    if (dml_begin(x, &w, m, err) || dml_check_sets(x, sets, count, false, err) || find(&w, condition, where_text, err))
         return -1;
     int64_t from = time_mono_us();
     for (size_t i = 0; i < w.count; i++)

@@ -11,6 +11,8 @@ struct rewrite {
     struct touched *files;
     size_t count, cap;
     bool tracked;                     /* rows keep their ids */
+    const struct lake_file **candidates; /* files that may hold chosen rows; NULL: all */
+    size_t candidate_count;
 };
 
 bool dml_uses_vectors(const struct lake_txn *x);

@@ -105,10 +105,11 @@ int dml_put_target(struct rewrite *w, bool touched_only, struct buf *sql, struct
     struct lake_txn *x = w->x;
     struct lake_snapshot view = txn_view(x);
     struct lake_scan o = {.file_path = true, .row_number = true};
-    size_t count = touched_only ? w->count : x->snap->file_count, n = view.schema->field_count;
+    size_t all = w->candidates ? w->candidate_count : x->snap->file_count;
+    size_t count = touched_only ? w->count : all, n = view.schema->field_count;
     const struct lake_file **files = ARENA_ARRAY(x->arena, const struct lake_file *, count);
     for (size_t i = 0; i < count; i++)
-        files[i] = touched_only ? w->files[i].file : x->snap->files[i];
+        files[i] = touched_only ? w->files[i].file : w->candidates ? w->candidates[i] : x->snap->files[i];
     if (!w->tracked) {
         int rc = lake_scan_files_sql(&view, files, count, &o, sql, err);
         buf_z(sql, " AS t");
