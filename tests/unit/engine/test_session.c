@@ -131,7 +131,7 @@ static void views_keep_their_own_names(void **state)
               "USE b; SELECT y FROM a.v", "{\"y\":2}");
     expect(w, "CREATE TEMPORARY VIEW tv AS SELECT y + 1 AS z FROM a.v; SELECT z FROM tv", "{\"z\":3}");
     expect(w, "CREATE OR REPLACE VIEW a.v AS SELECT 5 AS y; SELECT z FROM tv", "{\"z\":6}");
-    expect(w, "DROP VIEW a.v; SHOW TABLES IN a", "{\"namespace\":\"a\",\"tableName\":\"t\",\"isTemporary\":\"false\"}{\"namespace\":\"\",\"tableName\":\"tv\",\"isTemporary\":\"true\"}");
+    expect(w, "DROP VIEW a.v; SHOW TABLES IN a", "{\"namespace\":\"a\",\"tableName\":\"t\",\"isTemporary\":false}{\"namespace\":\"\",\"tableName\":\"tv\",\"isTemporary\":true}");
 }
 
 static void files_are_read_as_spark_reads_them(void **state)
