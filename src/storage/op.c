@@ -108,10 +108,12 @@ void op_release(struct op *o)
 
 /* ---------------------------------------------------------------- the account */
 
-/* What a crash left in staging: no row of blocks names it. */
+/* What a crash left: deleted containers and directories, and files in staging that no row of blocks names. */
 static int sweep(struct op *o, struct db *d, struct err *err)
 {
-    char **names;
+    char **names, *trash = path_join(o->a, path_join(o->a, o->acct->dir, ".paystreak"), "trash");
+    if (fs_exists(trash) && fs_remove_tree(trash, err))
+        return -1;
     int64_t n = fs_list(o->a, o->acct->staging, &names, err);
     for (int64_t i = 0; i < n; i++) {
         struct disk_stat st;

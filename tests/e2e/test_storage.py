@@ -792,6 +792,79 @@ def test_a_crash_at_any_call_leaves_all_or_nothing(tmp_path, kind):
     s.kill()
 
 
+def crash_append(c, fs, n):
+    c.get_blob_client("log").append_block(b"<%02d>" % n)
+
+
+def crash_blocks(c, fs, n):
+    b = c.get_blob_client("list")
+    b.stage_block("new", b"[%02d]" % n)
+    b.commit_block_list([BlobBlock("new")], metadata={"n": str(n)})
+
+
+def crash_flush(c, fs, n):
+    f = fs.get_file_client("file")
+    size = f.get_file_properties().size
+    f.append_data(b"{%02d}" % n, size)
+    f.flush_data(size + 4)
+
+
+def crash_rename(c, fs, n):
+    names = [p.name for p in fs.get_paths(recursive=False) if p.name.startswith("dir")]
+    fs.get_directory_client(names[0]).rename_directory(f"{fs.file_system_name}/dir{n}")
+
+
+def seen(c, fs):
+    """What a client sees of all that the crashing calls touch."""
+    out = {}
+    for p in fs.get_paths():
+        if not p.is_directory:
+            b = c.get_blob_client(p.name)
+            out[p.name] = (b.download_blob().readall(), tuple(sorted(b.get_blob_properties().metadata.items())))
+    return out
+
+
+@pytest.mark.parametrize("kind", ["exit", "lose"])
+@pytest.mark.parametrize("call", [crash_append, crash_blocks, crash_flush, crash_rename])
+def test_a_crash_leaves_each_write_done_or_undone(tmp_path, kind, call):
+    s = Storage(tmp_path / "state")
+    c = BlobServiceClient.from_connection_string(s.connection, **QUICK).create_container("crash")
+    fs = DataLakeServiceClient(s.url, credential={"account_name": s.account, "account_key": s.key}, **QUICK).get_file_system_client("crash")
+    c.get_blob_client("log").create_append_blob()
+    c.upload_blob("list", b"[00]", metadata={"n": "0"})
+    fs.create_file("file").upload_data(b"{00}", overwrite=True)
+    c.upload_blob("dir0/a/x", b"1", metadata={"k": "v"})
+    crashed = 0
+    for n in range(1, 30 if os.environ.get("SOAK") else 9):
+        before = seen(c, fs)
+        s.stop()
+        s.start(fault=f"{n},{kind},storage")
+        try:
+            call(c, fs, n)
+            acknowledged = True
+        except Exception:  # the process is gone
+            acknowledged = False
+        if s.process.poll() is not None or not acknowledged:
+            s.process.wait(30)
+            crashed += 1
+            s.start()
+        after = seen(c, fs)
+        if after == before:
+            assert not acknowledged
+            continue
+        changed = {k for k in before | after if before.get(k) != after.get(k)}
+        if call is crash_rename:
+            assert changed == {k for k in before | after if k.startswith("dir")}
+            assert [v for k, v in after.items() if k.startswith("dir")] == [(b"1", (("k", "v"),))] and f"dir{n}/a/x" in after
+        else:
+            name = {crash_append: "log", crash_blocks: "list", crash_flush: "file"}[call]
+            assert changed == {name}
+            want = {"log": before["log"][0] + b"<%02d>" % n, "list": b"[%02d]" % n, "file": before["file"][0] + b"{%02d}" % n}[name]
+            assert after[name][0] == want and (name != "list" or after[name][1] == (("n", str(n)),))
+    assert crashed
+    s.stop()
+
+
 def test_events_are_told(tmp_path):
     s = Storage(tmp_path / "state")
     c = BlobServiceClient.from_connection_string(s.connection, **QUICK).create_container("events")
