@@ -13,7 +13,7 @@
 #include "base/code.h"
 
 struct entry {
-    struct str key; /* owned; ptr NULL: removed */
+    struct str key; /* owned, unless borrowed; ptr NULL: removed */
     void *value;
     uint64_t hash;
 };
@@ -24,7 +24,7 @@ struct map {
     size_t count;     /* without */
     uint32_t *slots;
     size_t slot_count;
-    bool icase;
+    bool icase, borrowed;
 };
 
 static uint64_t secret;
@@ -48,11 +48,18 @@ struct map *map_new_icase(void)
     return m;
 }
 
+struct map *map_new_borrowed(void)
+{
+    struct map *m = map_new();
+    m->borrowed = true;
+    return m;
+}
+
 void map_free(struct map *m)
 {
     if (!m)
         return;
-    for (size_t i = 0; i < m->used; i++)
+    for (size_t i = 0; i < m->used && !m->borrowed; i++)
         mem_free((char *)m->entries[i].key.ptr);
     mem_free(m->entries);
     mem_free(m->slots);
@@ -148,7 +155,8 @@ void *map_put(struct map *m, struct str key, void *value)
     if ((m->used + 1) * 2 > m->slot_count)
         rebuild(m);
     m->entries = mem_grow(m->entries, &m->cap, m->used + 1, sizeof *m->entries);
-    m->entries[m->used] = (struct entry){{str_dup(key), key.len}, value, hash};
+    const char *bytes = !m->borrowed ? str_dup(key) : key.ptr ? key.ptr : "";
+    m->entries[m->used] = (struct entry){{bytes, key.len}, value, hash};
     size_t at = hash & (m->slot_count - 1);
     while (m->slots[at])
         at = (at + 1) & (m->slot_count - 1);
@@ -162,7 +170,8 @@ void *map_remove(struct map *m, struct str key)
     struct entry *e = m->count ? find(m, key, hash_of(m, key)) : NULL;
     if (!e)
         return NULL;
-    mem_free((char *)e->key.ptr);
+    if (!m->borrowed)
+        mem_free((char *)e->key.ptr);
     e->key = STR_NONE;
     m->count--;
     return e->value;

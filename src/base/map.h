@@ -9,6 +9,7 @@
 struct map; /* opaque */
 struct map *map_new(void);
 struct map *map_new_icase(void);              /* keys compare ASCII case-insensitively */
+struct map *map_new_borrowed(void);           /* keys are not copied: their bytes outlive the map */
 void map_free(struct map *m);                 /* values are the caller's */
 size_t map_count(const struct map *m);
 void *map_get(const struct map *m, struct str key); /* NULL if absent */

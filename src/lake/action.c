@@ -263,7 +263,9 @@ void action_file_key(struct buf *out, const struct lake_file *f)
             p = str_from(p, 1);
     }
     size_t from = out->len;
-    if (!percent_get(out, p)) {
+    if (str_chr(p, '%') < 0) {
+        buf_str(out, p);
+    } else if (!percent_get(out, p)) {
         out->len = from; /* not an escape after all: the bytes as they are */
         out->ptr[from] = '\0';
         buf_str(out, p);

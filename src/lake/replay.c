@@ -37,8 +37,8 @@ void replay_init(struct replay *r, const char *dir)
 {
     *r = (struct replay){.version = -1, .checkpoint_version = -1};
     r->dir = mem_strdup(dir);
-    r->files = map_new();
-    r->tombs = map_new();
+    r->files = map_new_borrowed();
+    r->tombs = map_new_borrowed();
     r->txns = map_new();
     r->domains = map_new();
 }
@@ -76,7 +76,9 @@ void replay_put_file(struct replay *r, struct lake_file *f, bool removed)
     action_file_key(&key, f);
     if (map_remove(removed ? r->files : r->tombs, buf_view(&key)))
         r->dead++;
-    if (map_put(removed ? r->tombs : r->files, buf_view(&key), f))
+    /* Most keys are the path itself, and leaves outlive the maps: nothing to copy. */
+    struct str kept = str_eq(buf_view(&key), f->path) ? f->path : str_copy(replay_arena(r), buf_view(&key));
+    if (map_put(removed ? r->tombs : r->files, kept, f))
         r->dead++;
     buf_release(&key);
 }
@@ -198,9 +200,17 @@ static void copy_map(struct map **m, struct arena *a, void *(*copy)(struct arena
     *m = to;
 }
 
-static void *copy_file(struct arena *a, void *f)
+static void copy_files(struct map **m, struct arena *a)
 {
-    return action_file_copy(a, f);
+    struct map *to = map_new_borrowed();
+    struct str key;
+    void *value;
+    for (size_t at = 0; map_next(*m, &at, &key, &value);) {
+        struct lake_file *f = action_file_copy(a, value);
+        map_put(to, str_eq(key, f->path) ? f->path : str_copy(a, key), f);
+    }
+    map_free(*m);
+    *m = to;
 }
 
 static void *copy_txn(struct arena *a, void *v)
@@ -231,8 +241,8 @@ void replay_compact(struct replay *r)
         return;
     }
     struct leaf *fresh = leaf_new();
-    copy_map(&r->files, fresh->arena, copy_file);
-    copy_map(&r->tombs, fresh->arena, copy_file);
+    copy_files(&r->files, fresh->arena);
+    copy_files(&r->tombs, fresh->arena);
     copy_map(&r->txns, fresh->arena, copy_txn);
     copy_map(&r->domains, fresh->arena, copy_pair);
     struct lake_meta meta;
