@@ -5,6 +5,7 @@
 #include "cli/run.h"
 #include "lake/catalog.h"
 #include "pipelines/spec.h"
+#include "hub/sas.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -34,7 +35,8 @@ static void on_commit(void *ctx, struct str dir, int64_t version)
 
 /* ---------------------------------------------------------------- settings of local names */
 
-/* A connection string of a namespace or an account that is served here gets the local address and key. */
+/* A connection string of a namespace or an account that is served here gets the local address and key. The
+ * policy's name says the namespace, since the address cannot (hub/sas.h). */
 static struct str rewrite_setting(void *ctx, struct arena *a, struct str name, struct str value)
 {
     struct run *r = ctx;
@@ -42,8 +44,10 @@ static struct str rewrite_setting(void *ctx, struct arena *a, struct str name, s
     int64_t at = str_find(value, STR("Endpoint=sb://"));
     if (at < 0 || str_find(value, STR(".servicebus.windows.net")) < 0)
         return at < 0 && r->endpoints ? endpoints_rewrite(r->endpoints, a, value) : value;
-    struct str out = str_fmt(a, "Endpoint=sb://%s:%d/;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=%s;UseDevelopmentEmulator=true",
-                             hub_host(r->hub), hub_amqp_port(r->hub), r->state->keys.sas);
+    struct sas_string text;
+    sas_string_read(value, &text);
+    struct str out = str_fmt(a, "Endpoint=sb://%s:%d/;SharedAccessKeyName=%.*s~" SAS_ROOT_POLICY ";SharedAccessKey=%s;UseDevelopmentEmulator=true",
+                             hub_host(r->hub), hub_amqp_port(r->hub), STR_ARGS(sas_namespace_of(text.host)), r->state->keys.sas);
     int64_t entity = str_find(value, STR("EntityPath="));
     if (entity >= 0) {
         struct str rest = str_from(value, (size_t)entity), path;

@@ -59,7 +59,7 @@ bool amqp_may(const struct amqp_conn *c, unsigned rights, struct str hub)
     if (c->amqp->hub->opts.insecure_local)
         return true;
     for (const struct amqp_claim *k = c->claims; k; k = k->next)
-        if ((!k->claim.expires_ms || k->claim.expires_ms > now) && sas_allows(&k->claim, rights, c->ns->name, hub))
+        if ((!k->claim.expires_ms || k->claim.expires_ms > now) && sas_allows(&k->claim, rights, c->ns_name ? c->ns_name : c->amqp->hub->default_ns->name, hub))
             return true;
     return false;
 }
@@ -82,6 +82,15 @@ static void claim_put(struct amqp_conn *c, struct amqp_claim *claim)
     claim->next = c->claims;
     c->claims = claim;
     c->claim_count++;
+}
+
+void amqp_token_namespace(struct amqp_conn *c, struct str token)
+{
+    struct arena *a = c->amqp->scratch;
+    arena_reset(a);
+    struct str name = sas_token_namespace(a, token);
+    if (name.ptr && !c->ns_name && !c->ns)
+        c->ns_name = str_dup(name);
 }
 
 int amqp_add_claim(struct amqp_conn *c, struct str audience, struct str token, struct err *err)
@@ -163,15 +172,12 @@ static size_t header_in(struct amqp_conn *c, struct str bytes, struct amqp_error
     return AMQP_HEADER;
 }
 
-static int choose_namespace(struct amqp_conn *c, struct str hostname, struct amqp_error *e)
+static void choose_namespace(struct amqp_conn *c, struct str hostname)
 {
-    struct hub *h = c->amqp->hub;
-    struct err err;
     struct str name = sas_namespace_of(hostname);
     if (!name.ptr)
         name = sas_namespace_of(str_z(tcp_conn_tls_name(c->tcp)));
-    c->ns = name.ptr ? hub_store_namespace(h->store, name, &err) : h->default_ns;
-    return c->ns ? 0 : amqp_fail(e, "amqp:not-found", "%s", err.msg);
+    c->ns_name = name.ptr ? str_dup(name) : NULL;
 }
 
 static int open_in(struct amqp_conn *c, struct str body, struct amqp_error *e)
@@ -183,8 +189,7 @@ static int open_in(struct amqp_conn *c, struct str body, struct amqp_error *e)
         return amqp_fail(e, "amqp:decode-error", "an open was expected");
     if (open.max_frame < AMQP_MIN_MAX_FRAME)
         return amqp_fail(e, "amqp:invalid-field", "a maximum frame size of %u is below %d", open.max_frame, AMQP_MIN_MAX_FRAME);
-    if (choose_namespace(c, open.hostname, e))
-        return -1;
+    choose_namespace(c, open.hostname);
     c->max_frame = open.max_frame < AMQP_MAX_FRAME ? open.max_frame : AMQP_MAX_FRAME;
     c->peer_idle_ms = open.idle_ms;
     struct amqp_open ours = {.container = STR("paystreak"), .hostname = open.hostname, .max_frame = AMQP_MAX_FRAME,
@@ -327,7 +332,6 @@ static void on_open(struct tcp_conn *tcp)
     struct amqp_conn *c = NEW(struct amqp_conn);
     c->amqp = q;
     c->tcp = tcp;
-    c->ns = q->hub->default_ns;
     c->last_in_us = c->last_out_us = time_mono_us();
     c->next = q->conns;
     c->prev = &q->conns;
@@ -359,6 +363,7 @@ static void on_close(struct tcp_conn *tcp, const struct err *why)
     c->amqp->count--;
     buf_release(&c->in);
     buf_release(&c->out);
+    mem_free(c->ns_name);
     mem_free(c);
 }
 

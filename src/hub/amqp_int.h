@@ -36,7 +36,8 @@ struct amqp_conn {
     struct amqp_conn *next, **prev;
     struct tcp_conn *tcp;
     enum amqp_stage stage;
-    struct hub_ns *ns;
+    char *ns_name;                     /* NULL: the default, unless a token says one */
+    struct hub_ns *ns;                 /* found when a link first needs it: nothing is made for who may not use it */
     uint32_t max_frame;                /* of the peer */
     uint32_t peer_idle_ms;
     int64_t last_in_us, last_out_us;   /* mono */
@@ -117,6 +118,8 @@ void amqp_flush(struct amqp_conn *c);
 /* Says why and closes the connection. */
 void amqp_close_conn(struct amqp_conn *c, const struct amqp_error *e);
 bool amqp_may(const struct amqp_conn *c, unsigned rights, struct str hub);
+/* The namespace that a token says, if nothing said one and no link has used it. */
+void amqp_token_namespace(struct amqp_conn *c, struct str token);
 /* Remembers a claim, in place of one for the same audience. */
 int amqp_add_claim(struct amqp_conn *c, struct str audience, struct str token, struct err *err) MUST_CHECK;
 void amqp_maybe_resume(struct amqp_conn *c);

@@ -43,8 +43,10 @@ static void put_token(struct request *q, struct response *r)
         answer(r, 400, "amqp:invalid-field", "put-token needs a name and a token");
     else if (amqp_add_claim(q->conn, q->name, token.bytes, &err))
         answer(r, 401, "amqp:unauthorized-access", err.msg);
-    else
+    else {
+        amqp_token_namespace(q->conn, token.bytes);
         answer(r, 202, NULL, "Accepted");
+    }
 }
 
 /* ------------------------------------------------------------------ $management */

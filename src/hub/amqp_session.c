@@ -182,10 +182,13 @@ bool amqp_address_read(struct str address, struct amqp_address *out)
 struct topic *amqp_topic(struct amqp_conn *c, struct str name, struct amqp_error *e)
 {
     struct err err;
-    struct topic *t = hub_topic(c->amqp->hub, c->ns, name, true, &err);
+    if (!c->ns)
+        c->ns = hub_namespace(c->amqp->hub, c->ns_name, &err);
+    struct topic *t = c->ns ? hub_topic(c->amqp->hub, c->ns, name, true, &err) : NULL;
     if (t && !t->internal)
         return t;
-    amqp_fail(e, "amqp:not-found", "The messaging entity '%.*s' could not be found in namespace '%s'.", STR_ARGS(name), c->ns->name);
+    amqp_fail(e, "amqp:not-found", "The messaging entity '%.*s' could not be found in namespace '%s'.", STR_ARGS(name),
+              c->ns_name ? c->ns_name : c->amqp->hub->default_ns->name);
     return NULL;
 }
 

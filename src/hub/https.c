@@ -3,28 +3,25 @@
 
 /* ------------------------------------------------------------------ who and where */
 
-static int choose_namespace(struct hreq *q, struct err *err)
-{
-    struct hub *h = q->https->hub;
-    struct str name = sas_namespace_of(q->http->host);
-    if (!name.ptr)
-        name = sas_namespace_of(str_z(http_req_tls_name(q->http)));
-    q->ns = name.ptr ? hub_store_namespace(h->store, name, err) : h->default_ns;
-    return q->ns ? 0 : -1;
-}
-
-static int authorize(struct hreq *q, struct str hub, unsigned rights, struct err *err)
+/* Nothing is made for a namespace before the caller has shown that he may use it. */
+static int authorize(struct hreq *q, unsigned rights, struct err *err)
 {
     struct hub *h = q->https->hub;
     struct sas_claim claim;
-    struct str token = http_req_header(q->http, "authorization");
-    if (h->opts.insecure_local)
-        return 0;
-    if (!token.ptr)
-        return err_set(err, ERR_AUTH, "the Authorization header is missing: it holds a SharedAccessSignature");
-    if (sas_check_token(h->sas, q->http->arena, token, time_now_ms(), &claim, err))
-        return -1;
-    return sas_allows(&claim, rights, q->ns->name, hub) ? 0 : err_set(err, ERR_AUTH, "the token does not allow this on '%.*s'", STR_ARGS(hub));
+    struct str token = http_req_header(q->http, "authorization"), name = sas_namespace_of(q->http->host);
+    if (!name.ptr)
+        name = sas_namespace_of(str_z(http_req_tls_name(q->http)));
+    const char *ns = name.ptr ? str_cz(q->http->arena, name) : h->default_ns->name;
+    if (!h->opts.insecure_local) {
+        if (!token.ptr)
+            return err_set(err, ERR_AUTH, "the Authorization header is missing: it holds a SharedAccessSignature");
+        if (sas_check_token(h->sas, q->http->arena, token, time_now_ms(), &claim, err))
+            return -1;
+        if (!sas_allows(&claim, rights, ns, q->hub_name))
+            return err_set(err, ERR_AUTH, "the token does not allow this on '%.*s'", STR_ARGS(q->hub_name));
+    }
+    q->ns = name.ptr ? hub_namespace(h, ns, err) : h->default_ns;
+    return q->ns ? 0 : -1;
 }
 
 void hreq_refuse(struct hreq *q, const struct err *err)
@@ -48,7 +45,7 @@ struct hreq *hreq_begin(struct http_req *r, unsigned rights)
     q->hub_name = http_req_param(r, "hub");
     q->partition = -1;
     q->https->open++;
-    if (choose_namespace(q, &err) == 0 && authorize(q, q->hub_name, rights, &err) == 0)
+    if (authorize(q, rights, &err) == 0)
         return q;
     hreq_refuse(q, &err);
     return NULL;

@@ -13,6 +13,9 @@
  * the key's text, of the uri as it stands in the token, a line feed, and the expiry. The uri's host names
  * the namespace, its path a hub or something within one; "" is all.
  *
+ * A policy may be named "<namespace>~<policy>" by who makes the token: it then holds for that namespace
+ * only, and says it where a host cannot (an address of loopback in a connection string).
+ *
  * Namespaces: the first label of a host below ".servicebus." (any cloud) or ".localhost" is one; any
  * other host is the default namespace.
  * Immutable once made: any thread. */
@@ -45,6 +48,8 @@ int sas_check_key(const struct sas *s, struct str policy, struct str key, struct
 /* A token, at a time. Strings of *out live in `a`. ERR_AUTH: not ours, expired, malformed. */
 int sas_check_token(const struct sas *s, struct arena *a, struct str token, int64_t now_ms, struct sas_claim *out,
                     struct err *err) MUST_CHECK;
+/* The namespace that a token's policy name says, in `a`; ptr NULL: none. Nothing is checked. */
+struct str sas_token_namespace(struct arena *a, struct str token);
 /* Does the claim give one of `rights` on `hub` of namespace `ns`? hub ptr NULL: on the whole namespace. */
 bool sas_allows(const struct sas_claim *c, unsigned rights, const char *ns, struct str hub);
 

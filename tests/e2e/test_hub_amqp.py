@@ -352,10 +352,20 @@ def test_namespaces_never_mix(guarded, name):
     assert receive(consumer(guarded, name), 1, partition_id="0")[0][1].body_as_str() == "of the default"
 
 
+def test_nothing_is_made_for_strangers(guarded, name):
+    with pytest.raises(EventHubError), consumer(guarded, name, key="d3Jvbmc=") as c:
+        c.get_eventhub_properties()
+    with dial(guarded) as s:
+        s.sendall(HEADER + frame(b"\x00\x53\x10\xc0\x27\x02\xa1\x03abc\xa1\x1fstranger.servicebus.windows.net"))
+        s.shutdown(socket.SHUT_WR)
+        everything(s)
+    assert not (guarded.state / "hub" / "stranger").exists() and not list((guarded.state / "hub").glob(f"*/{name}"))
+
+
 def test_namespace_of_the_policy_name(hub, guarded, name):
-    """Where the host is an address, "<namespace>/<policy>" says the namespace."""
+    """Where the host is an address, "<namespace>~<policy>" says the namespace."""
     for h in (hub, guarded):
-        options = {"policy": "shop/RootManageSharedAccessKey"}
+        options = {"policy": "shop~RootManageSharedAccessKey"}
         with producer(h, name, **options) as p:
             p.send_event(EventData("of the shop"), partition_id="0")
         with consumer(h, name) as c:

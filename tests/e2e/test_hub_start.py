@@ -55,3 +55,23 @@ def test_only_loopback(tmp_path):
     r = subprocess.run([program(), "hub", "start", "--state", tmp_path / "s", "--listen", "0.0.0.0:0", "--insecure-local"], capture_output=True,
                        timeout=20)
     assert r.returncode == 2 and b"loopback" in r.stderr
+
+
+def test_three_protocols_with_the_printed_keys(tmp_path):
+    eh = pytest.importorskip("azure.eventhub")
+    state = tmp_path / "state"
+    p = subprocess.Popen([program(), "hub", "start", "--state", state, "--listen", "127.0.0.1:0", "--amqp", "0", "--https", "0", "--auto-create"],
+                         stdout=subprocess.PIPE)
+    ready = json.loads(p.stdout.readline())
+    keys = json.loads(subprocess.run([program(), "keys", "--state", state, "--output", "json"], capture_output=True, check=True).stdout)
+    text = keys["connection"].replace("sb://localhost", f"sb://{ready['amqp']}")
+    with eh.EventHubProducerClient.from_connection_string(text, eventhub_name="sales") as producer:
+        producer.send_event(eh.EventData("over AMQP"), partition_id="0")
+    c = Consumer({"bootstrap.servers": ready["kafka"], "group.id": "g", "security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN",
+                  "sasl.username": "$ConnectionString", "sasl.password": keys["connection"]})
+    c.assign([TopicPartition("sales", 0, 0)])
+    m = c.poll(30)
+    assert m and m.value() == b"over AMQP"
+    c.close()
+    assert ready["https"].startswith("127.0.0.1:")
+    stop(p)

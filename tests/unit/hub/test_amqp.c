@@ -487,6 +487,11 @@ static void test_sas(void **state)
         if (sas_check_token(s, a, str_of(copy, token.len), 0, &c, &err) == 0)
             fail_msg("byte %zu: '%s'", i, copy);
     }
+    buf_clear(&b);
+    sas_token_write(&b, "shop~" SAS_ROOT_POLICY, "root", STR("sb://127.0.0.1:5672/orders"), 2000);
+    assert_true(str_eqz(sas_token_namespace(a, buf_view(&b)), "shop"));
+    assert_int_equal(sas_check_token(s, a, buf_view(&b), 0, &c, &err), 0);
+    assert_true(sas_allows(&c, SAS_SEND, "shop", STR("orders")) && !sas_allows(&c, SAS_SEND, "other", STR("orders")));
     sas_close(s);
     assert_int_equal(fs_write_file(path, STR("[{\"name\":\"web\",\"key\":\"k\",\"rights\":[\"send\"]}]"), &err), 0);
     assert_null(sas_open(dir, "root", &err));
