@@ -231,6 +231,34 @@ static int make_file(struct op *o, const struct container *c, struct blob *b)
     return rc;
 }
 
+/* Data Lake makes directories by name, also on the way: rows of those that are not there yet. */
+static int make_parents(struct op *o, const struct container *c, struct str path)
+{
+    struct err err = {0};
+    struct blob b;
+    int rc = 0;
+    int64_t now = op_now(o);
+    if (db_begin(op_db(o), true, &err)) /* the row of the path itself, which follows, makes them durable */
+        return op_fail_err(o, &err);
+    for (size_t i = 0; i < path.len && rc == 0; i++) {
+        if (path.ptr[i] != '/')
+            continue;
+        rc = blob_find(o, c, str_sub(path, 0, i), &b);
+        if (rc || b.exists)
+            continue;
+        b.is_dir = true;
+        b.type = 'D';
+        b.created_us = b.changed_us = now;
+        b.etag = etag_make(o, now);
+        rc = blob_row_put(o, c->name, &b);
+    }
+    if (rc) {
+        db_rollback(op_db(o));
+        return -1;
+    }
+    return db_commit(op_db(o), &err) ? op_fail_err(o, &err) : 0;
+}
+
 static int op_path_rename(struct op *o);
 int op_path_create(struct op *o)
 {
@@ -257,7 +285,7 @@ int op_path_create(struct op *o)
     props_from(o, &b, "x-ms-");
     if (properties_read(o, op_header(o, "x-ms-properties"), &b.meta) || access_from(o, &b))
         return -1;
-    if (dir ? make_directory(o, &c, &b) : make_file(o, &c, &b))
+    if (make_parents(o, &c, b.path) || (dir ? make_directory(o, &c, &b) : make_file(o, &c, &b)))
         return -1;
     put_etag(o, b.etag, b.changed_us);
     op_set(o, "x-ms-request-server-encrypted", STR("true"));

@@ -124,8 +124,10 @@ static void answer_error(struct op *o)
     if (o->error == AZ_NoAuthenticationInformation)
         http_set_header(o->http, "WWW-Authenticate", STR("Bearer authorization_uri=https://login.microsoftonline.com/common/oauth2/authorize resource_id=https://storage.azure.com"));
     buf_init(&b);
-    az_body(&b, o->error, dfs, o->detail, o->id);
-    http_begin(o->http, az_status(o->error), dfs ? "application/json;charset=utf-8" : "application/xml", (int64_t)b.len);
+    bool head = str_eqz(o->r.method, "HEAD"); /* a type without text makes clients read the text */
+    if (!head)
+        az_body(&b, o->error, dfs, o->detail, o->id);
+    http_begin(o->http, az_status(o->error), head ? NULL : dfs ? "application/json;charset=utf-8" : "application/xml", (int64_t)b.len);
     http_send_buf(o->http, &b);
     buf_release(&b);
     op_end(o);

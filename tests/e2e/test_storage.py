@@ -956,3 +956,50 @@ def test_storage_start(tmp_path):
     finally:
         process.terminate()
         assert process.wait(30) == 0
+
+
+# ---------------------------------------------------------------- more clients
+
+def test_arrows_file_system(container, storage):
+    """Azure's C++ clients, Blob and Data Lake, as Arrow drives them; by host name, as they take it for granted."""
+    from pyarrow import fs
+
+    azure = fs.AzureFileSystem(account_name=storage.account, account_key=storage.key, blob_storage_authority=f".blob.localhost:{storage.port}",
+                               dfs_storage_authority=f".dfs.localhost:{storage.port}",
+                               blob_storage_scheme="http", dfs_storage_scheme="http")
+    root = container.container_name
+    azure.create_dir(f"{root}/d/e")
+    with azure.open_output_stream(f"{root}/d/e/x.bin", metadata={"Content-Type": "a/b"}) as out:
+        out.write(b"1" * 3_000_000)
+    assert azure.get_file_info(f"{root}/d/e/x.bin").size == 3_000_000
+    assert azure.get_file_info(f"{root}/d").type == fs.FileType.Directory and azure.get_file_info(f"{root}/n").type == fs.FileType.NotFound
+    with azure.open_input_file(f"{root}/d/e/x.bin") as f:
+        assert f.read_at(10, 2_999_995) == b"1" * 5
+    found = azure.get_file_info(fs.FileSelector(root, recursive=True))
+    assert sorted(i.path for i in found) == [f"{root}/d", f"{root}/d/e", f"{root}/d/e/x.bin"]
+    azure.move(f"{root}/d/e/x.bin", f"{root}/d/y.bin")
+    azure.copy_file(f"{root}/d/y.bin", f"{root}/d/z.bin")
+    azure.delete_file(f"{root}/d/y.bin")
+    azure.delete_dir(f"{root}/d/e")
+    assert [i.path for i in azure.get_file_info(fs.FileSelector(f"{root}/d"))] == [f"{root}/d/z.bin"]
+    azure.delete_dir_contents(f"{root}/d")
+    assert azure.get_file_info(f"{root}/d").type == fs.FileType.Directory
+    assert azure.get_file_info(fs.FileSelector(f"{root}/d", allow_not_found=True)) == []
+
+
+def test_the_asynchronous_clients(container, storage):
+    import asyncio
+
+    from azure.storage.blob.aio import BlobServiceClient as Service
+
+    async def work():
+        async with Service.from_connection_string(storage.connection, **QUICK) as s:
+            c = s.get_container_client(container.container_name)
+            data = os.urandom(5 << 20)
+            await asyncio.gather(*(c.upload_blob(f"ä b/{i}&+%", data, max_concurrency=2) for i in range(4)))
+            names = [b.name async for b in c.list_blobs()]
+            got = await asyncio.gather(*(c.download_blob(n) for n in names))
+            assert [await g.readall() == data for g in got] == [True] * 4
+            return names
+
+    assert asyncio.run(work()) == [f"ä b/{i}&+%" for i in range(4)]
