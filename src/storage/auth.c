@@ -229,12 +229,21 @@ static struct str first_segments(struct str path, int64_t depth)
     return path;
 }
 
+/* What a directory SAS is held against: the path, or the folder that is listed. */
+static struct str reached(const struct azreq *r)
+{
+    struct str path = r->level == 2 ? r->blob : azreq_param(r, "directory");
+    while (path.len && path.ptr[path.len - 1] == '/')
+        path.len--;
+    return path;
+}
+
 static struct str sas_dir(const struct azreq *r)
 {
     int64_t depth = 0;
     if (!str_i64(azreq_param(r, "sdd"), &depth) || depth < 0)
         depth = 0;
-    return depth ? first_segments(r->blob, depth) : STR("");
+    return depth ? first_segments(reached(r), depth) : STR("");
 }
 
 static void put_sas_resource(struct buf *out, const struct azreq *r)
@@ -423,8 +432,10 @@ enum az_error auth_allows(const struct grant *g, const struct azreq *r, const ch
             return AZ_AuthorizationFailure;
         if (type == 'c' && g->scope == 'c' && !strchr(perms, 'l')) /* of a container's own a service SAS lists only */
             return AZ_AuthorizationFailure;
-        bool below = str_starts(r->blob, g->dir) && (r->blob.len == g->dir.len || !g->dir.len || r->blob.ptr[g->dir.len] == '/');
-        if (g->scope == 'd' && r->level == 2 && !below)
+        struct str path = reached(r);
+        bool below = str_starts(path, g->dir) && (path.len == g->dir.len || !g->dir.len || path.ptr[g->dir.len] == '/');
+        bool lists = type == 'c' && r->svc == SVC_DFS && strchr(perms, 'l');
+        if (g->scope == 'd' && (!below || (type == 'c' && !lists)))
             return AZ_AuthorizationFailure;
     }
     for (const char *p = perms; *p; p++)

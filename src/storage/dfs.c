@@ -308,7 +308,10 @@ static int rename_source(struct op *o, struct container *c, struct blob *b)
     struct str name = slash < 0 ? STR("") : str_from(path, (size_t)slash + 1);
     if (slash <= 0 || !az_container_ok(str_sub(path, 0, (size_t)slash)) || az_blob_ok(name) != AZ_NONE)
         return op_fail_why(o, AZ_InvalidHeaderValue, "x-ms-rename-source is /filesystem/path.");
-    if (!o->grant.all && !o->grant.types.ptr && !str_eq(str_sub(path, 0, (size_t)slash), o->r.container))
+    struct azreq from = o->r;
+    from.blob = name;
+    bool bound = !o->grant.all && !o->grant.types.ptr; /* a service SAS reaches no further than its scope */
+    if (bound && (!str_eq(str_sub(path, 0, (size_t)slash), o->r.container) || o->grant.scope == 'b' || auth_allows(&o->grant, &from, "wmd", 'o') != AZ_NONE))
         return op_fail(o, AZ_AuthorizationFailure);
     if (container_find(o, str_sub(path, 0, (size_t)slash), c) || blob_find(o, c, name, b))
         return -1;

@@ -649,6 +649,15 @@ def test_sas_of_a_directory(fs, storage):
     with pytest.raises(HttpResponseError) as e:
         s.get_file_client("out/b").download_file().readall()
     assert code(e) == "AuthenticationFailed"
+    assert sorted(p.name for p in s.get_paths(path="in")) == ["in/a", "in/c"]
+    for path in (None, "out"):
+        with pytest.raises(HttpResponseError) as e:
+            list(s.get_paths(path=path))
+        assert e.value.status_code == 403
+    with pytest.raises(HttpResponseError) as e:
+        s.get_file_client("in/d").create_file(headers={"x-ms-rename-source": f"/{fs.file_system_name}/out/b"})
+    assert e.value.status_code == 403
+    assert fs.get_file_client("out/b").exists()
 
 
 def test_leases_of_files(fs):
