@@ -290,6 +290,7 @@ static const struct http_route ROUTES[] = {
     {.method = "POST", .pattern = "/{hub}/messages", .handler = post_messages, .max_body = HTTPS_MAX_BODY},
     {.method = "POST", .pattern = "/{hub}/partitions/{partition}/messages", .handler = post_messages, .max_body = HTTPS_MAX_BODY},
     {.method = "POST", .pattern = "/{hub}/publishers/{publisher}/messages", .handler = post_messages, .max_body = HTTPS_MAX_BODY},
+    {.method = "GET", .pattern = "/metrics", .handler = https_get_metrics},
     {.method = "GET", .pattern = "/$Resources/EventHubs", .handler = https_get_hubs, .max_body = 0},
     {.method = "GET", .pattern = "/{hub}/consumergroups", .handler = https_get_groups, .max_body = 0},
     {.method = "GET", .pattern = "/{hub}/consumergroups/{group}", .handler = https_get_group, .max_body = 0},
@@ -299,7 +300,7 @@ static const struct http_route ROUTES[] = {
     {.method = "PUT", .pattern = "/{hub}", .handler = https_put_hub, .max_body = HTTPS_MAX_BODY},
     {.method = NULL},
 };
-static const char *const NAMES[] = {".servicebus.windows.net", ".localhost", NULL};
+static const char *const NAMES[] = {".servicebus.windows.net", ".servicebus.usgovcloudapi.net", ".servicebus.chinacloudapi.cn", ".localhost", NULL};
 
 struct https *https_start(struct hub *h, int port, struct err *err)
 {

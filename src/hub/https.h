@@ -9,6 +9,7 @@
  *     GET  /<hub>/consumergroups/<g>/partitions/<p>
  *     GET  /<hub>/partitions/<p>
  *     GET  /$Resources/EventHubs                  Atom: the hubs of the namespace
+ *     GET  /metrics                              OpenMetrics: sizes, offsets, rates, lag (right Manage)
  *     PUT  /<hub>                                 makes a hub (right Manage); the body may say <PartitionCount>
  *
  * Who calls says so in Authorization: SharedAccessSignature … (sas.h). BrokerProperties holds JSON:

@@ -24,6 +24,9 @@ void hreq_refuse(struct hreq *q, const struct err *err);
 struct topic *hreq_topic(struct hreq *q, bool may_create, struct err *err);
 void atom_text(struct buf *out, struct str s);
 
+/* https_metrics.c */
+void https_get_metrics(struct http_req *r);
+
 /* https_atom.c */
 void https_get_hubs(struct http_req *r);
 void https_get_hub(struct http_req *r);

@@ -137,3 +137,17 @@ def test_what_there_is(hub):
     assert entry.find(f".//{sb}EndSequenceNumber").text == "0" and entry.find(f".//{sb}BeginSequenceNumber").text == "0"
     assert one.encode() in ask(hub, "GET", "/$Resources/EventHubs")[1]
     assert ask(hub, "GET", f"/{one}/partitions/3")[0] == 404
+
+
+def test_metrics(hub, guarded, name):  # noqa: F811
+    for _ in range(3):
+        assert ask(hub, "POST", f"/{name}/partitions/1/messages", b"x")[0] == 201
+    status, body = ask(hub, "GET", "/metrics")
+    lines = body.decode().splitlines()
+    assert status == 200 and lines[-1] == "# EOF"
+    label = f'{{namespace="default",hub="{name}",partition="1"}}'
+    assert f"hub_events_total{label} 3" in lines and f"hub_end_offset{label} 3" in lines and f"hub_offline{label} 0" in lines
+    assert any(line.startswith("hub_flushes_total ") for line in lines)
+    assert ask(guarded, "GET", "/metrics")[0] == 401
+    assert ask(guarded, "GET", "/metrics", Authorization=token("sb://localhost", "SendOnly", derived("SendOnly")))[0] == 401
+    assert ask(guarded, "GET", "/metrics", Authorization=token("sb://localhost"))[0] == 200
