@@ -16,6 +16,8 @@
  * VARIANT. Files of older writers hold the struct {metadata, value} without Parquet's annotation, and
  * DuckDB then sees a plain struct. Their footers tell, so tables with such columns are asked for them;
  * those files are arms of their own, read as structs and decoded by variant_bytes_to_variant().
+ * Column mapping by id. Files name their columns as the table's physical names do, but for those of other
+ * origin (Iceberg), where only the field ids in the footer tell. Those files are read by id.
  * Dates before 1582-10-15. Spark before 3.0, and later versions if asked to, wrote days of the Julian
  * calendar under Gregorian numbers, and say so in the footer. A file that may hold such a day (by its
  * statistics, or for want of them) is asked, and its days are moved to those of the same name: by
@@ -47,6 +49,7 @@ struct plan {
     /* Of the arms that are being written, by what the files' footers say: */
     bool bare_variants;           /* variants are not annotated */
     bool julian_dates, julian_times;
+    bool by_id;                   /* columns have other names: their field ids tell */
     struct buf *sql;
 };
 
@@ -185,6 +188,14 @@ static void put_null(struct buf *out, const struct type *t)
 
 /* ---- arms */
 
+/* A column's id in column mapping, 0 if it has none. */
+static int64_t field_id(const struct type_field *f)
+{
+    int64_t id = 0;
+    doc_i64(doc_get(f->metadata, "delta.columnMapping.id"), &id);
+    return id;
+}
+
 static void put_files(const struct plan *p, const struct lake_file *const *files, size_t count)
 {
     bool any = false;
@@ -202,7 +213,10 @@ static void put_files(const struct plan *p, const struct lake_file *const *files
         buf_init(&type);
         put_physical_type(p, &type, p->cols[i].field->type);
         buf_z(sql, any ? ", " : "");
-        duck_quote_text(sql, p->cols[i].physical);
+        if (p->by_id)
+            buf_printf(sql, "%jd", (intmax_t)field_id(p->cols[i].field));
+        else
+            duck_quote_text(sql, p->cols[i].physical);
         buf_printf(sql, ": {name: 'c%zu', type: ", i);
         duck_quote_text(sql, buf_view(&type));
         buf_z(sql, ", default_value: NULL}");
@@ -214,7 +228,7 @@ static void put_files(const struct plan *p, const struct lake_file *const *files
         any = true;
     }
     if (!any) /* the map cannot be empty */
-        buf_z(sql, "'__none': {name: '__none', type: 'BOOLEAN', default_value: NULL}");
+        buf_z(sql, p->by_id ? "2147483647: {name: '__none', type: 'BOOLEAN', default_value: NULL}" : "'__none': {name: '__none', type: 'BOOLEAN', default_value: NULL}");
     buf_z(sql, "})");
 }
 
@@ -440,7 +454,42 @@ static bool has_int96(const struct parquet_schema *s)
     return false;
 }
 
-enum { FORM_BARE = 1, FORM_JULIAN_DATES = 2, FORM_JULIAN_TIMES = 4, FORMS = 8 };
+/* ---- columns by id */
+
+static const struct type_field *field_by_id(const struct type *t, int64_t id, int depth)
+{
+    const struct type_field *found = NULL;
+    for (size_t i = 0; i < t->field_count && !found && depth < MAX_DEPTH; i++)
+        found = field_id(&t->fields[i]) == id ? &t->fields[i] : field_by_id(t->fields[i].type, id, depth + 1);
+    if (!found && t->element && depth < MAX_DEPTH)
+        found = field_by_id(t->element, id, depth + 1);
+    if (!found && t->key && depth < MAX_DEPTH)
+        found = field_by_id(t->key, id, depth + 1);
+    return found;
+}
+
+static bool is_top(const struct type *schema, const struct type_field *f)
+{
+    return f >= schema->fields && f < schema->fields + schema->field_count;
+}
+
+/* 1 if the file's names are not the physical ones, 0 if they are, -1 ERR_UNSUPPORTED: nested ones. */
+static int needs_ids(const struct plan *p, const struct parquet_schema *s, const struct lake_file *f, struct err *err)
+{
+    bool differs = false;
+    for (size_t i = 1; i < s->count; i++) {
+        const struct type_field *field = s->items[i].field_id > 0 ? field_by_id(p->snap->schema, s->items[i].field_id, 0) : NULL;
+        if (!field || str_eq(lake_physical_name(p->snap, field), s->items[i].name))
+            continue;
+        if (!is_top(p->snap->schema, field))
+            return err_set(err, ERR_UNSUPPORTED, "the file '%.*s' calls the nested field '%.*s' '%.*s': column mapping by id of nested fields",
+                           STR_ARGS(f->path), STR_ARGS(field->name), STR_ARGS(s->items[i].name));
+        differs = true;
+    }
+    return differs;
+}
+
+enum { FORM_BARE = 1, FORM_JULIAN_DATES = 2, FORM_JULIAN_TIMES = 4, FORM_BY_ID = 8, FORMS = 16 };
 
 static int calendar_of(const struct parquet_schema *s)
 {
@@ -456,13 +505,13 @@ static int form_of(const struct plan *p, const struct lake_file *f, bool variant
 {
     struct parquet_schema s;
     struct err ignored;
-    bool old = may_be_old(p, f);
-    if (!variants && !old)
+    bool old = may_be_old(p, f), ids = p->snap->mapping == LAKE_MAP_ID;
+    if (!variants && !old && !ids)
         return 0;
     if (parquet_schema_read(p->arena, lake_file_path(p->arena, p->snap->dir, f->path), &s, &ignored))
         return 0; /* DuckDB will say what is wrong with it */
-    int bare = variants ? is_bare(&s, f, err) : 0;
-    return bare < 0 ? -1 : (bare ? FORM_BARE : 0) | (old ? calendar_of(&s) : 0);
+    int bare = variants ? is_bare(&s, f, err) : 0, by_id = ids ? needs_ids(p, &s, f, err) : 0;
+    return bare < 0 || by_id < 0 ? -1 : (bare ? FORM_BARE : 0) | (by_id ? FORM_BY_ID : 0) | (old ? calendar_of(&s) : 0);
 }
 
 static int put_arms(const struct plan *p, const struct lake_file *const *files, size_t count, struct err *err)
@@ -518,6 +567,7 @@ static int put_all_arms(struct plan *p, const struct lake_file *const *files, si
         p->bare_variants = form & FORM_BARE;
         p->julian_dates = form & FORM_JULIAN_DATES;
         p->julian_times = form & FORM_JULIAN_TIMES;
+        p->by_id = form & FORM_BY_ID;
         if (put_arms(p, some, n, err))
             return -1;
     }

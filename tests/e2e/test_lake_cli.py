@@ -338,6 +338,49 @@ def test_changes_need_the_feed(small):
     assert status == 1 and "delta.enableChangeDataFeed" in err
 
 
+# ---- logs written by hand, for what no writer at hand makes
+
+
+def field(name, kind, **metadata):
+    return {"name": name, "type": kind, "nullable": True, "metadata": metadata}
+
+
+def by_hand(path, fields, adds, features=(), **configuration):
+    protocol = {"minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": list(features), "writerFeatures": list(features)} if features else {"minReaderVersion": 2, "minWriterVersion": 5}
+    meta = {"id": "x", "format": {"provider": "parquet", "options": {}}, "schemaString": json.dumps({"type": "struct", "fields": fields}), "partitionColumns": [], "configuration": configuration}
+    lines = [{"protocol": protocol}, {"metaData": meta}] + [{"add": {"partitionValues": {}, "size": 1, "modificationTime": 0, "dataChange": True} | add} for add in adds]
+    (path / "_delta_log").mkdir(parents=True)
+    (path / "_delta_log" / f"{0:020}.json").write_text("\r\n".join(map(json.dumps, lines)) + "\r\n")
+    return path
+
+
+def test_columns_are_found_by_id_where_names_differ(tmp_path):
+    ids = [{"delta.columnMapping.id": i, "delta.columnMapping.physicalName": f"col-{i}"} for i in (1, 2)]
+    path = by_hand(tmp_path / "t", [field("a", "long", **ids[0]), field("b", "string", **ids[1])], [{"path": "theirs.parquet"}, {"path": "ours.parquet"}], **{"delta.columnMapping.mode": "id"})
+    for name, columns, value in [("theirs", ("zzz", "yyy"), 7), ("ours", ("col-1", "col-2"), 8)]:
+        schema = pa.schema([pa.field(columns[0], pa.int64(), metadata={"PARQUET:field_id": "1"}), pa.field(columns[1], pa.string(), metadata={"PARQUET:field_id": "2"})])
+        pq.write_table(pa.table([[value], ["x"]], schema=schema), path / f"{name}.parquet")
+    assert sorted(row["a"] for row in rows("cat", path)) == [7, 8] and {row["b"] for row in rows("cat", path)} == {"x"}
+
+
+def test_timestamps_of_every_unit_and_names_of_every_kind(tmp_path):
+    path = by_hand(tmp_path / "t", [field("t", "timestamp"), field("n", "timestamp_ntz"), field("filename", "string"), field("c0", "long"), field("a.b", "long"), field('q"x\'y`z', "long")],
+                   [{"path": f"{unit}.parquet"} for unit in ("ns", "ms", "us")] + [{"path": f"file://{tmp_path}/else%20where/x%25.parquet"}], features=["timestampNtz"])
+    moment = datetime.datetime(2024, 1, 2, 3, 4, 5, 123000)
+    (tmp_path / "else where").mkdir()
+    for file, unit in [(path / "ns.parquet", "ns"), (path / "ms.parquet", "ms"), (path / "us.parquet", "us"), (tmp_path / "else where" / "x%.parquet", "us")]:
+        data = {"t": pa.array([moment], pa.timestamp(unit, "UTC")), "n": pa.array([moment], pa.timestamp(unit)), "filename": ["f"], "c0": [1], "a.b": [2], 'q"x\'y`z': [3]}
+        pq.write_table(pa.table(data), file, version="2.6")
+    want = {"t": "2024-01-02T03:04:05.123000Z", "n": "2024-01-02T03:04:05.123000", "filename": "f", "c0": 1, "a.b": 2, 'q"x\'y`z': 3}
+    assert rows("cat", path) == [want] * 4
+
+
+@pytest.mark.parametrize("feature", ["fooBar", "catalogManaged", "geospatial"])
+def test_unknown_features_are_refused_by_name(tmp_path, feature):
+    status, out, err = run("cat", by_hand(tmp_path / "t", [field("a", "long")], [], features=[feature]), "--output", "json")
+    assert status == 1 and feature in err and feature in json.loads(out)["error"]
+
+
 # ---- tables that delta-spark makes: one a feature of readers
 
 
