@@ -29,10 +29,26 @@ static void count(struct pr *p, struct buf *b, const struct expr *c, const struc
     buf_release(&t);
 }
 
+/* Intervals are added as microseconds or months. */
+static bool interval_sum(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w, bool mean)
+{
+    bool days = c->type->kind == TYPE_INTERVAL_DT;
+    if (type_is_numeric(c->type))
+        return false;
+    buf_z(b, days ? "to_microseconds(CAST(round(" : "to_months(CAST(round(");
+    if (days)
+        print_template(p, b, mean ? "avg($Depoch_us($1))$F$W" : "sum($Depoch_us($1))$F$W", c, w);
+    else
+        print_template(p, b, mean ? "avg($Ddate_part('year', $1) * 12 + date_part('month', $1))$F$W"
+                                  : "sum($Ddate_part('year', $1) * 12 + date_part('month', $1))$F$W", c, w);
+    buf_z(b, days ? ") AS BIGINT))" : ") AS INTEGER))");
+    return true;
+}
+
 static void sum(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
 {
-    if (!type_is_numeric(c->type))
-        print_fail(p, c->at, ERR_UNSUPPORTED, "%.*s() of intervals is not supported", STR_ARGS(c->func));
+    if (interval_sum(p, b, c, w, false))
+        return;
     bool try_op = str_eqz(c->func, "try_sum");
     if (c->type->kind == TYPE_LONG || (c->type->kind == TYPE_DECIMAL && c->type->precision < 38))
         print_template(p, b, try_op || !p->with->ansi ? "TRY_CAST(sum($D$1)$F$W AS $T)" : "CAST(sum($D$1)$F$W AS $T)", c, w);
@@ -45,8 +61,8 @@ static void sum(struct pr *p, struct buf *b, const struct expr *c, const struct 
 
 static void avg(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
 {
-    if (!type_is_numeric(c->type))
-        print_fail(p, c->at, ERR_UNSUPPORTED, "%.*s() of intervals is not supported", STR_ARGS(c->func));
+    if (interval_sum(p, b, c, w, true))
+        return;
     if (c->type->kind != TYPE_DECIMAL) {
         print_template(p, b, "avg($D$1)$F$W", c, w);
         return;

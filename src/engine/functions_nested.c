@@ -47,11 +47,28 @@ static void sort_array(struct pr *p, struct buf *b, const struct expr *c, const 
     print_template(p, b, desc ? "list_sort($1, 'DESC', 'NULLS LAST')" : "list_sort($1, 'ASC', 'NULLS FIRST')", c, w);
 }
 
+/* With a comparator an element's place is the number of those that come before it; equal ones keep their order. */
+static void sort_by(struct pr *p, struct buf *b, const struct expr *c)
+{
+    const struct expr *l = arg(c, 1);
+    struct str list = print_text(p, arg(c, 0), P_ATOM), i = lambda_name(p), y = lambda_name(p), s = lambda_name(p);
+    struct str uses[] = {str_fmt(p->a, "(%.*s)[%.*s]", STR_ARGS(list), STR_ARGS(i)), y};
+    struct lambda_env env = {.names = l->params, .texts = uses, .count = l->param_count, .up = p->lambdas};
+    buf_printf(b, "list_transform(list_sort(list_transform(range(1, 1 + len(%.*s)), lambda %.*s: {'k': len(list_filter(%.*s, "
+               "lambda %.*s: coalesce(", STR_ARGS(list), STR_ARGS(i), STR_ARGS(list), STR_ARGS(y));
+    p->lambdas = &env;
+    print_expr(p, b, l->args.items[0], P_ANY);
+    p->lambdas = env.up;
+    buf_printf(b, ", error('[COMPARATOR_RETURNS_NULL] The comparator has returned a NULL for a comparison')) > 0)), 'i': %.*s})), "
+               "lambda %.*s: (%.*s)[%.*s.i])", STR_ARGS(i), STR_ARGS(s), STR_ARGS(list), STR_ARGS(s));
+}
+
 static void array_sort(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
 {
     if (c->args.count > 1)
-        print_fail(p, c->at, ERR_UNSUPPORTED, "array_sort() with a comparator is not supported");
-    print_template(p, b, "list_sort($1, 'ASC', 'NULLS LAST')", c, w);
+        sort_by(p, b, c);
+    else
+        print_template(p, b, "list_sort($1, 'ASC', 'NULLS LAST')", c, w);
 }
 
 static void arrays_zip(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
@@ -172,26 +189,49 @@ static void test_all(struct pr *p, struct buf *b, const struct expr *c, const st
     buf_z(b, "))");
 }
 
-/* list_reduce gives what its elements are: they are cast to the accumulator's type first. */
+/* list_reduce gives what its elements are: where that is not the accumulator's type, both ride in one struct,
+ * {a: accumulator, x: element}. */
+static void reduce_pairs(struct pr *p, struct buf *b, const struct expr *c)
+{
+    const struct expr *l = arg(c, 2);
+    struct str e = lambda_name(p), acc = lambda_name(p), next = lambda_name(p);
+    struct str uses[] = {str_fmt(p->a, "%.*s.a", STR_ARGS(acc)), str_fmt(p->a, "%.*s.x", STR_ARGS(next))};
+    struct lambda_env env = {.names = l->params, .texts = uses, .count = l->param_count, .up = p->lambdas};
+    struct buf acc_type, element_type;
+    buf_init(&acc_type);
+    buf_init(&element_type);
+    print_type(p, &acc_type, arg(c, 1)->type);
+    print_type(p, &element_type, arg(c, 0)->type->element);
+    buf_z(b, "list_reduce(list_transform(");
+    print_expr(p, b, arg(c, 0), P_ANY);
+    buf_printf(b, ", lambda %.*s: {'a': CAST(NULL AS %s), 'x': %.*s}), lambda %.*s, %.*s: {'a': CAST(", STR_ARGS(e), acc_type.ptr,
+               STR_ARGS(e), STR_ARGS(acc), STR_ARGS(next));
+    p->lambdas = &env;
+    print_expr(p, b, l->args.items[0], P_ANY);
+    p->lambdas = env.up;
+    buf_printf(b, " AS %s), 'x': CAST(NULL AS %s)}, {'a': CAST(", acc_type.ptr, element_type.ptr);
+    print_expr(p, b, arg(c, 1), P_ANY);
+    buf_printf(b, " AS %s), 'x': CAST(NULL AS %s)}).a", acc_type.ptr, element_type.ptr);
+    buf_release(&acc_type);
+    buf_release(&element_type);
+}
+
 static void aggregate(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
 {
-    const struct type *acc = arg(c, 1)->type, *element = arg(c, 0)->type->element;
-    struct str list = print_text(p, arg(c, 0), P_ANY), e = lambda_name(p);
-    (void)w;
-    if (!type_equal(acc, element) && !cast_is_plain(element, acc)) {
-        print_fail(p, c->at, ERR_UNSUPPORTED, "%.*s() whose accumulator is of another type than the elements is not supported",
-                   STR_ARGS(c->func));
-        return;
-    }
-    if (!type_equal(acc, element))
-        list = str_fmt(p->a, "list_transform(%.*s, lambda %.*s: %.*s)", STR_ARGS(list), STR_ARGS(e),
-                       STR_ARGS(cast_text(p, e, element, acc, false, c->at)));
     bool finish = c->args.count > 3;
-    buf_printf(b, "%slist_reduce(%.*s, ", finish ? "list_transform([" : "", STR_ARGS(list));
-    print_lambda(p, b, arg(c, 2), NULL);
-    buf_z(b, ", ");
-    print_expr(p, b, arg(c, 1), P_ANY);
-    buf_char(b, ')');
+    (void)w;
+    buf_z(b, finish ? "list_transform([" : "");
+    if (type_equal(arg(c, 1)->type, arg(c, 0)->type->element)) {
+        buf_z(b, "list_reduce(");
+        print_expr(p, b, arg(c, 0), P_ANY);
+        buf_z(b, ", ");
+        print_lambda(p, b, arg(c, 2), NULL);
+        buf_z(b, ", ");
+        print_expr(p, b, arg(c, 1), P_ANY);
+        buf_char(b, ')');
+    } else {
+        reduce_pairs(p, b, c);
+    }
     if (finish) {
         buf_z(b, "], ");
         print_lambda(p, b, arg(c, 3), NULL);

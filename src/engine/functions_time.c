@@ -342,10 +342,31 @@ static void months_between(struct pr *p, struct buf *b, const struct expr *c, co
     buf_char(b, ')');
 }
 
+/* +3, +03:00, GMT+1: ICU knows no such names. */
+static bool fixed_offset(struct str z, int64_t *us)
+{
+    if (str_starts_z(z, "UTC") || str_starts_z(z, "GMT"))
+        z = str_from(z, 3);
+    int64_t hours, minutes = 0, colon = str_chr(z, ':');
+    if (z.len < 2 || (z.ptr[0] != '+' && z.ptr[0] != '-'))
+        return false;
+    if (!str_i64(colon < 0 ? str_from(z, 1) : str_sub(z, 1, (size_t)colon - 1), &hours) || hours < 0 || hours > 18)
+        return false;
+    if (colon >= 0 && (!str_i64(str_from(z, (size_t)colon + 1), &minutes) || minutes < 0 || minutes > 59))
+        return false;
+    *us = (hours * 60 + minutes) * 60000000 * (z.ptr[0] == '-' ? -1 : 1);
+    return true;
+}
+
 static void zone_shift(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
 {
     bool from = is(c, "from_utc_timestamp");
+    int64_t us;
     (void)w;
+    if (lit_is_text(arg(c, 1)) && fixed_offset(arg(c, 1)->lit.text, &us)) {
+        buf_printf(b, "make_timestamptz(epoch_us(%.*s) + %jd)", STR_ARGS(print_text(p, arg(c, 0), P_ANY)), (intmax_t)(from ? us : -us));
+        return;
+    }
     if (from) {
         buf_z(b, "spark_instant(timezone(");
         print_expr(p, b, arg(c, 1), P_ANY);
@@ -361,10 +382,15 @@ static void zone_shift(struct pr *p, struct buf *b, const struct expr *c, const 
 
 static void make_timestamp(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
 {
-    if (c->args.count == 7)
+    bool try_op = str_starts_z(c->func, "try_");
+    buf_z(b, try_op ? "TRY(" : "");
+    if (c->type->kind == TYPE_TIMESTAMP_NTZ)
+        print_template(p, b, "make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE))", c, w);
+    else if (c->args.count == 7)
         print_template(p, b, "timezone($7, make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE)))", c, w);
     else
         print_template(p, b, "spark_instant(make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE)))", c, w);
+    buf_z(b, try_op ? ")" : "");
 }
 
 static void make_interval(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
@@ -455,7 +481,8 @@ const struct fn_row fn_rows_time[] = {
     {"timestamp_seconds", "spark_instant(make_timestamp(CAST(1000000 * CAST($1 AS DECIMAL(30,6)) AS BIGINT)))", 0, NULL, NULL},
     {"from_utc_timestamp", NULL, 0, zone_shift, NULL}, {"to_utc_timestamp", NULL, 0, zone_shift, NULL},
     {"last_day", "last_day($1)", 0, NULL, NULL}, {"make_date", "make_date($1, $2, $3)", 0, NULL, NULL},
-    {"make_timestamp", NULL, 0, make_timestamp, NULL}, {"make_interval", NULL, 0, make_interval, NULL},
+    {"make_timestamp", NULL, 0, make_timestamp, NULL}, {"make_timestamp_ltz", NULL, 0, make_timestamp, NULL},
+    {"make_timestamp_ntz", NULL, 0, make_timestamp, NULL}, {"try_make_timestamp", NULL, 0, make_timestamp, NULL}, {"make_interval", NULL, 0, make_interval, NULL},
     {"make_dt_interval", NULL, 0, make_interval, NULL}, {"make_ym_interval", NULL, 0, make_interval, NULL},
     {"months_between", NULL, 0, months_between, NULL}, {"next_day", "spark_next_day($1, $2)", 0, NULL, NULL},
     {"window", NULL, 0, time_window, NULL},

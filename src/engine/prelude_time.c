@@ -603,7 +603,51 @@ static int next_day(void *ctx, const struct duck_arg *a, size_t count, struct bu
     return err_set(err, ERR_USER, "[ILLEGAL_DAY_OF_WEEK] Illegal input for day of week: %.*s", STR_ARGS(a[1].text));
 }
 
+/* ------------------------------------------------------------------ intervals as text */
+
+enum { FIELD_DAY, FIELD_HOUR, FIELD_MINUTE, FIELD_SECOND };
+
+/* 3 04:05:06.7, from the first field to the last. */
+static void put_day_time(struct buf *out, int64_t us, int from, int to)
+{
+    static const int64_t size[] = {86400000000, 3600000000, 60000000, 1000000};
+    static const char *const before[] = {"", " ", ":", ":"};
+    buf_z(out, us < 0 ? "-" : "");
+    uint64_t rest = us < 0 ? 0 - (uint64_t)us : (uint64_t)us;
+    for (int f = from; f <= to; f++) {
+        buf_printf(out, f == FIELD_DAY ? "%s%ju" : "%s%02ju", f > from ? before[f] : "", (uintmax_t)(rest / (uint64_t)size[f]));
+        rest %= (uint64_t)size[f];
+    }
+    if (to == FIELD_SECOND && rest) {
+        char text[8];
+        int n = snprintf(text, sizeof text, ".%06ju", (uintmax_t)rest);
+        while (text[n - 1] == '0')
+            n--;
+        buf_add(out, text, (size_t)n);
+    }
+}
+
+/* spark_interval_text(months or microseconds, first field, last field): ctx tells which. */
+static int interval_text(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
+{
+    static const char *const day_time[] = {"DAY", "HOUR", "MINUTE", "SECOND"}, *const year_month[] = {"YEAR", "MONTH"};
+    const char *const *names = ctx ? year_month : day_time;
+    int64_t v = a[0].i64, from = a[1].i64, to = a[2].i64, all = v < 0 ? -v : v;
+    (void)count, (void)is_null, (void)err;
+    buf_z(out, "INTERVAL '");
+    if (!ctx)
+        put_day_time(out, v, (int)from, (int)to);
+    else if (from != to)
+        buf_printf(out, "%s%jd-%jd", v < 0 ? "-" : "", (intmax_t)(all / 12), (intmax_t)(all % 12));
+    else
+        buf_printf(out, "%jd", (intmax_t)(from ? v : v / 12));
+    buf_printf(out, "' %s%s%s", names[from], from == to ? "" : " TO ", from == to ? "" : names[to]);
+    return 0;
+}
+
 const struct native natives_time[] = {
+    {"spark_day_time_text", "lii", "s", interval_text, false, NULL},
+    {"spark_year_month_text", "lii", "s", interval_text, false, (void *)1},
     {"spark_to_date", "s", "D", to_date, false, (void *)1}, {"spark_try_date", "s", "D", to_date, false, NULL},
     {"spark_to_timestamp", "s", "T", to_timestamp, false, (void *)AS_STRICT},
     {"spark_try_timestamp", "s", "T", to_timestamp, false, NULL},

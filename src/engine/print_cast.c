@@ -122,6 +122,11 @@ static struct str to_text(struct pr *p, struct str x, const struct type *from, s
         return str_fmt(p->a, "json_extract_string(%.*s, '$')", STR_ARGS(x));
     if (is_nested(from))
         return nested_text(p, x, from, at);
+    if (from->kind == TYPE_INTERVAL_DT)
+        return str_fmt(p->a, "spark_day_time_text(epoch_us(%.*s), %d, %d)", STR_ARGS(x), from->precision, from->scale);
+    if (from->kind == TYPE_INTERVAL_YM)
+        return str_fmt(p->a, "spark_year_month_text(date_part('year', %.*s) * 12 + date_part('month', %.*s), %d, %d)", STR_ARGS(x),
+                       STR_ARGS(x), from->precision, from->scale);
     print_fail(p, at, ERR_UNSUPPORTED, "CAST of an interval to STRING is not supported");
     return x;
 }

@@ -304,7 +304,7 @@ struct expr *type_sum_avg(struct rs *rs, struct expr *c)
     else if (type_is_numeric(v->type))
         c->type = type_of(sum && type_is_integral(v->type) ? TYPE_LONG : TYPE_DOUBLE);
     else if (v->type->kind == TYPE_INTERVAL_YM || v->type->kind == TYPE_INTERVAL_DT)
-        c->type = v->type;
+        c->type = sum ? v->type : type_interval(rs->a, v->type->kind, 0, v->type->kind == TYPE_INTERVAL_YM ? 1 : 3);
     else
         return bad_types(rs, c);
     return c;

@@ -289,7 +289,7 @@ static struct expr *make_timestamp(struct ex *x, struct expr *c)
     for (size_t i = 0; i < c->args.count; i++)
         if (call_set_arg(x->rs, c, i, i == 5 ? type_decimal(x->rs->a, 16, 6) : type_of(kinds[i]), "\"INT\""))
             return NULL;
-    c->type = type_of(TYPE_TIMESTAMP);
+    c->type = type_of(is(c, "make_timestamp_ntz") ? TYPE_TIMESTAMP_NTZ : TYPE_TIMESTAMP);
     return c;
 }
 
@@ -611,6 +611,7 @@ static const struct { const char *name; typer fn; } typers[] = {
     {"date_add", date_shift}, {"dateadd", date_shift}, {"timestampadd", date_shift},
     {"date_diff", date_diff}, {"datediff", date_diff}, {"timestampdiff", date_diff},
     {"date_part", date_part}, {"datepart", date_part}, {"extract", date_part}, {"make_timestamp", make_timestamp},
+    {"make_timestamp_ltz", make_timestamp}, {"make_timestamp_ntz", make_timestamp}, {"try_make_timestamp", make_timestamp},
     {"make_interval", make_interval}, {"make_dt_interval", make_interval}, {"make_ym_interval", make_interval},
     {"window", time_window}, {"boolean", as_cast}, {"tinyint", as_cast}, {"smallint", as_cast}, {"int", as_cast},
     {"bigint", as_cast}, {"float", as_cast}, {"double", as_cast}, {"decimal", as_cast}, {"string", as_cast},
