@@ -138,14 +138,24 @@ int64_t fs_pread(int fd, void *out, size_t n, int64_t at, struct err *err)
     return (int64_t)got;
 }
 
-int fs_sync(int fd, struct err *err)
+static int sync_with(int fd, int (*sync)(int), struct err *err)
 {
     enum fs_fault_kind kind = fs_enter_fd(fd);
-    int rc = fs_refused(kind) ? -1 : fdatasync(fd);
+    int rc = fs_refused(kind) ? -1 : sync(fd);
     if (rc == 0)
         fs_note_synced(fd);
     fs_leave(kind);
     return rc ? err_errno(err, errno, "cannot sync") : 0;
+}
+
+int fs_sync(int fd, struct err *err)
+{
+    return sync_with(fd, fdatasync, err);
+}
+
+int fs_sync_all(int fd, struct err *err)
+{
+    return sync_with(fd, fsync, err);
 }
 
 void fs_sync_begin(int fd, int64_t at, int64_t n)

@@ -20,6 +20,7 @@ int fs_writev_all(int fd, struct iovec *iov, int count, struct err *err) MUST_CH
 int fs_pwrite_all(int fd, const void *bytes, size_t n, int64_t at, struct err *err) MUST_CHECK;
 int64_t fs_pread(int fd, void *out, size_t n, int64_t at, struct err *err) MUST_CHECK; /* short at end */
 int fs_sync(int fd, struct err *err) MUST_CHECK;          /* fdatasync */
+int fs_sync_all(int fd, struct err *err) MUST_CHECK;      /* fsync: its times too */
 /* Lets the disk begin with n bytes at `at`: a hint before fs_sync() of several files, so that they go
  * out together. Nothing is durable by it, and it cannot fail. */
 void fs_sync_begin(int fd, int64_t at, int64_t n);

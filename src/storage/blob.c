@@ -154,9 +154,22 @@ int blob_row_put(struct op *o, struct str container, const struct blob *b)
     return rc ? op_fail_err(o, &err) : 0;
 }
 
+int blob_pin(struct op *o, const struct blob *b)
+{
+    struct err err = {0};
+    if (b->has_row || b->is_dir)
+        return 0;
+    int fd = fs_open(b->file, FS_READ, &err), rc = fd < 0 ? -1 : fs_sync_all(fd, &err);
+    if (fd >= 0)
+        fs_close(fd);
+    return rc ? op_fail_err(o, &err) : 0;
+}
+
 int blob_touch(struct op *o, struct str container, struct blob *b)
 {
     struct err err = {0};
+    if (blob_pin(o, b))
+        return -1;
     b->changed_us = op_now(o);
     b->etag = etag_make(o, b->changed_us);
     if (db_begin(op_db(o), false, &err))
@@ -311,7 +324,7 @@ int blob_grow(struct op *o, const struct container *c, struct blob *b, struct st
     int rc = b->file_size > b->size ? fs_truncate(fd, b->size, &err) : 0;
     for (size_t i = 0; rc == 0 && i < count; i++)
         rc = append_file(fd, &at, blob_stage_path(o, files[i]), &err);
-    rc = rc || disk_set_mtime(fd, time_now().us, &err) || fs_sync(fd, &err) || disk_fstat(fd, &st, &err) ? -1 : 0;
+    rc = rc || disk_set_mtime(fd, time_now().us, &err) || fs_sync_all(fd, &err) || disk_fstat(fd, &st, &err) ? -1 : 0;
     fs_close(fd);
     if (rc)
         return op_fail_err(o, &err);

@@ -33,6 +33,8 @@ int container_row_put(struct op *o, const struct container *c);   /* within a tr
 int blob_find(struct op *o, const struct container *c, struct str path, struct blob *out);
 int blob_need(struct op *o, const struct container *c, struct str path, struct blob *out); /* BlobNotFound, also of a directory in Blob */
 int blob_row_put(struct op *o, struct str container, const struct blob *b); /* within a transaction */
+/* Before the first row of a file that another part wrote: a row speaks of size and time, which must last as long. */
+int blob_pin(struct op *o, const struct blob *b);
 /* The row of `b` again, with a new ETag: properties changed. One transaction. */
 int blob_touch(struct op *o, struct str container, struct blob *b);
 struct blob_part { struct str id; int64_t bytes; };

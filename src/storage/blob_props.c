@@ -47,6 +47,8 @@ int op_set_blob_properties(struct op *o)
 static int keep_etag(struct op *o, const struct container *c, struct blob *b, int status)
 {
     struct err err = {0};
+    if (blob_pin(o, b))
+        return -1;
     if (db_begin(op_db(o), false, &err))
         return op_fail_err(o, &err);
     if (blob_row_put(o, c->name, b)) {

@@ -594,7 +594,7 @@ static int acl_below(struct op *o, const struct container *c, struct str path, e
         return 0;
     if (blob_find(o, c, path, &b) || !b.exists)
         return o->error ? -1 : 0;
-    if (acl_apply(o, &b, op_header(o, "x-ms-acl"), mode) || blob_row_put(o, c->name, &b))
+    if (acl_apply(o, &b, op_header(o, "x-ms-acl"), mode) || blob_pin(o, &b) || blob_row_put(o, c->name, &b))
         return -1;
     counts[b.is_dir]++;
     int64_t n = b.is_dir ? fs_list(o->a, b.file, &names, &err) : 0;

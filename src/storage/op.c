@@ -206,7 +206,7 @@ int upload_finish(struct op *o, struct upload *u)
     EVP_MD_CTX_free(u->md5_ctx);
     u->md5_ctx = NULL;
     le64_put(u->crc64, u->crc);
-    int rc = disk_set_mtime(u->fd, time_now().us, &err) || fs_sync(u->fd, &err) ? -1 : 0;
+    int rc = disk_set_mtime(u->fd, time_now().us, &err) || fs_sync_all(u->fd, &err) ? -1 : 0;
     fs_close(u->fd);
     u->fd = -1;
     return rc ? op_fail_err(o, &err) : 0;
