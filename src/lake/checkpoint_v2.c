@@ -1,7 +1,8 @@
 /* checkpoint_v2.c -- writing V2 checkpoints.
  *
  *     _delta_log/_sidecars/<version>.checkpoint.0000000001.0000000001.<uuid>.parquet    columns add, remove
- *     _delta_log/<version>.checkpoint.<uuid>.parquet     txn, metaData, protocol, domainMetadata, and
+ *     _delta_log/<version>.checkpoint.<uuid>.parquet     txn, metaData, protocol, domainMetadata (add and remove are
+ *                                                         there and NULL: Delta on Spark asks for the columns), and
  *         checkpointMetadata {version}                    one row
  *         sidecar {path, sizeInBytes, modificationTime}   one row, the file above
  * The sidecar is there, durable, before the file that names it. A table without files or removes has no sidecar row's
@@ -55,10 +56,10 @@ int checkpoint_v2_write(struct arena *a, struct lake_table *t, struct duck_conn 
     if (rc == 0)
         rc = place(a, t->store, made, arena_printf(a, SIDECARS "/%s", base), err);
     buf_clear(&sql);
-    buf_printf(&sql, "SELECT txn, metaData, protocol, domainMetadata, NULL::STRUCT(version BIGINT) AS checkpointMetadata, "
+    buf_printf(&sql, "SELECT txn, \"add\", remove, metaData, protocol, domainMetadata, NULL::STRUCT(version BIGINT) AS checkpointMetadata, "
                "NULL::STRUCT(path VARCHAR, sizeInBytes BIGINT, modificationTime BIGINT) AS sidecar FROM %.*s WHERE \"add\" IS NULL AND remove IS NULL "
-               "UNION ALL SELECT NULL, NULL, NULL, NULL, {'version': %jd::BIGINT}, NULL "
-               "UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, {'path': '%s', 'sizeInBytes': %jd::BIGINT, 'modificationTime': %jd::BIGINT}",
+               "UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, {'version': %jd::BIGINT}, NULL "
+               "UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, {'path': '%s', 'sizeInBytes': %jd::BIGINT, 'modificationTime': %jd::BIGINT}",
                STR_ARGS(lines_sql), (intmax_t)version, base, (intmax_t)(rc ? 0 : side.size), (intmax_t)(rc ? 0 : side.mtime_us / 1000));
     if (rc == 0)
         rc = make(c, buf_view(&sql), made, &top, err);

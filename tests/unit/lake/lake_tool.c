@@ -11,7 +11,7 @@
  *     mergenot SOURCE ; CONDITION           the same, and rows that match nothing are deleted
  *     partitions SELECT | where CONDITION ; SELECT   overwrites
  *     schema JSON[;partition]            creates from a schemaString
- *     constraint NAME CHECK | rename FROM TO | drop COLUMN | type COLUMN DDL | cluster COLUMN | feature NAME   ALTER TABLE
+ *     constraint NAME CHECK | rename FROM ; TO | drop COLUMN | type COLUMN DDL | cluster COLUMN | feature NAME   ALTER TABLE
  *     append SELECT                      through the queue
  *     bench COMMITS THREADS              appends of 1,000 rows: a line of JSON with the rate and latencies
  *     read [VERSION]                     each row as a line of JSON
@@ -212,7 +212,7 @@ static int on_constraint(struct tool *t, struct str arg, struct err *err)
 
 static int on_rename(struct tool *t, struct str arg, struct err *err)
 {
-    struct str from = before(&arg, " ");
+    struct str from = before(&arg, " ; ");
     return lake_txn_rename_column(t->txn, (struct lake_path){&from, 1}, arg, err);
 }
 
