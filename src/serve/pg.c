@@ -38,8 +38,10 @@ static void free_portals(struct map *m)
 
 static void server_unref(struct pg_server *s)
 {
-    if (--s->refs == 0)
-        mem_free(s);
+    if (--s->refs > 0)
+        return;
+    pg_catalog_release(&s->catalog);
+    mem_free(s);
 }
 
 void pg_conn_unref(struct pg_conn *c)
@@ -96,10 +98,8 @@ static size_t position_of(const struct err *err, const struct pg_portal *p)
 static void send_error(struct pg_conn *c, const char *severity, const char *sqlstate, const char *msg, size_t position)
 {
     struct buf b;
-    bool of_catalog = strstr(msg, "pg_catalog") || strstr(msg, "pg_class");
     buf_init(&b);
-    pg_report(&b, 'E', &(struct pg_report){.severity = severity, .sqlstate = sqlstate, .msg = msg, .position = position,
-              .hint = of_catalog ? "PostgreSQL's catalog is not served here: SHOW SCHEMAS, SHOW TABLES IN gold and DESCRIBE say what there is." : NULL});
+    pg_report(&b, 'E', &(struct pg_report){.severity = severity, .sqlstate = sqlstate, .msg = msg, .position = position});
     pg_send(c, &b);
     buf_release(&b);
 }
@@ -770,6 +770,8 @@ struct pg_server *pg_listen(struct ev_loop *loop, const struct pg_opts *opts, st
         .on_open = on_open, .on_bytes = on_bytes, .on_drain = on_drain, .on_close = on_close, .ctx = s,
     };
     s->opts = *opts;
+    s->catalog = pg_catalog_service(opts->queries);
+    s->opts.queries = &s->catalog;
     s->loop = loop;
     s->refs = 1;
     if (!s->opts.search_path)
@@ -779,6 +781,7 @@ struct pg_server *pg_listen(struct ev_loop *loop, const struct pg_opts *opts, st
     s->tcp = tcp_listen(loop, &t, err);
     if (s->tcp)
         return s;
+    pg_catalog_release(&s->catalog);
     mem_free(s);
     return NULL;
 }

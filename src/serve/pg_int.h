@@ -2,6 +2,7 @@
 #ifndef PAYSTREAK_SERVE_PG_INT_H
 #define PAYSTREAK_SERVE_PG_INT_H
 #include "serve/pg.h"
+#include "serve/pg_catalog.h"
 #include "serve/pg_out.h"
 #include "serve/pg_scram.h"
 #include "serve/pg_text.h"
@@ -69,7 +70,8 @@ struct pg_conn {
 struct pg_server {
     struct tcp_server *tcp;
     struct ev_loop *loop;
-    struct pg_opts opts;
+    struct pg_opts opts;       /* queries: `catalog`, which is around the one given */
+    struct query_service catalog;
     struct scram_secret secret;
     struct pg_conn *conns;
     uint32_t next_pid;

@@ -225,6 +225,8 @@ static const struct row {
     {PG_TIMESTAMP, 1115, 8, "timestamp_ntz", enc_timestamp, true},
     {PG_UUID, 2951, 16, "string", enc_uuid, true},
     {PG_NUMERIC, 1231, -1, "decimal", enc_numeric, false},
+    {PG_OID, 1028, 4, "bigint", enc_int4, false},
+    {PG_CHAR, 1002, 1, "string", enc_bytes, true},
 };
 
 /* Spark names that the table does not list first. */
@@ -233,6 +235,7 @@ static const struct { const char *spark; uint32_t oid; } aliases[] = {
     {"long", PG_INT8}, {"real", PG_FLOAT4}, {"varchar", PG_VARCHAR}, {"char", PG_BPCHAR},
     {"void", PG_TEXT}, {"timestamp_ltz", PG_TIMESTAMPTZ}, {"struct", PG_JSON}, {"map", PG_JSON},
     {"array", PG_JSON}, {"variant", PG_JSON},
+    {"oid", PG_OID}, {"name", PG_NAME}, {"pgchar", PG_CHAR}, /* of PostgreSQL's own catalog */
 };
 
 static const struct row *by_oid(uint32_t oid)
