@@ -13,7 +13,7 @@ enum { TAIL_BYTES = 8, SKIP_DEPTH = 64 };
 enum { T_STOP, T_TRUE, T_FALSE, T_I8, T_I16, T_I32, T_I64, T_DOUBLE, T_BINARY, T_LIST, T_SET, T_MAP, T_STRUCT, T_UUID };
 enum { FILE_SCHEMA = 2, FILE_PAIRS = 5, EL_TYPE = 1, EL_NAME = 4, EL_CHILDREN = 5, EL_FIELD_ID = 9, EL_LOGICAL = 10, LOGICAL_VARIANT = 16, TYPE_INT96 = 3, PAIR_KEY = 1, PAIR_VALUE = 2 };
 
-struct thrift { const uint8_t *at, *end; bool bad; };
+struct thrift { const uint8_t *at, *end, *start; bool bad; };
 
 static uint8_t take_byte(struct thrift *t)
 {
@@ -143,6 +143,7 @@ static void take_element(struct thrift *t, struct arena *a, struct parquet_eleme
     int64_t id = 0;
     e->field_id = -1;
     for (int type; (type = take_field(t, &id)) != T_STOP && !t->bad;) {
+        e->last_id = id;
         if (id == EL_TYPE && type == T_I32)
             e->is_int96 = take_zigzag(t) == TYPE_INT96;
         else if (id == EL_NAME && type == T_BINARY)
@@ -180,8 +181,11 @@ static void take_schema(struct thrift *t, struct arena *a, struct parquet_schema
         return;
     }
     out->items = ARENA_ARRAY(a, struct parquet_element, n + 1);
-    for (out->count = 0; out->count < n && !t->bad; out->count++)
+    const uint8_t *start = t->start;
+    for (out->count = 0; out->count < n && !t->bad; out->count++) {
         take_element(t, a, &out->items[out->count]);
+        out->items[out->count].end = (size_t)(t->at - start) - 1;
+    }
 }
 
 static void take_pairs(struct thrift *t, struct arena *a, struct parquet_schema *out)
@@ -199,7 +203,7 @@ static void take_pairs(struct thrift *t, struct arena *a, struct parquet_schema 
 
 int parquet_schema_decode(struct arena *a, struct str footer, struct parquet_schema *out, struct err *err)
 {
-    struct thrift t = {(const uint8_t *)footer.ptr, (const uint8_t *)footer.ptr + footer.len, false};
+    struct thrift t = {(const uint8_t *)footer.ptr, (const uint8_t *)footer.ptr + footer.len, (const uint8_t *)footer.ptr, false};
     int64_t id = 0;
     *out = (struct parquet_schema){};
     for (int type; (type = take_field(&t, &id)) != T_STOP && !t.bad;) {
@@ -219,6 +223,90 @@ struct str parquet_value(const struct parquet_schema *s, const char *key)
         if (str_eqz(s->pairs[i].key, key))
             return s->pairs[i].value.ptr ? s->pairs[i].value : STR("");
     return STR_NONE;
+}
+
+/* The index after the subtree at `at`. */
+static size_t after(const struct parquet_schema *s, size_t at)
+{
+    int64_t open = 1;
+    while (at < s->count && open > 0)
+        open += s->items[at++].children - 1;
+    return at;
+}
+
+bool parquet_is_bare_variant(const struct parquet_schema *s, size_t at, bool *shredded)
+{
+    bool metadata = false, value = false, other = false;
+    const struct parquet_element *e = &s->items[at];
+    *shredded = false;
+    if (e->is_variant || e->children < 2 || e->children > 3)
+        return false;
+    size_t child = at + 1;
+    for (int64_t i = 0; i < e->children && child < s->count; i++, child = after(s, child)) {
+        bool leaf = !s->items[child].children;
+        metadata = metadata || (leaf && str_eqz(s->items[child].name, "metadata"));
+        value = value || (leaf && str_eqz(s->items[child].name, "value"));
+        *shredded = *shredded || str_eqz(s->items[child].name, "typed_value");
+        other = other || (!str_eqz(s->items[child].name, "metadata") && !str_eqz(s->items[child].name, "value") && !str_eqz(s->items[child].name, "typed_value"));
+    }
+    return metadata && !other && (value || *shredded) && (e->children == 2 || *shredded);
+}
+
+/* The footer with LogicalType VARIANT, version 1, as the last member of each bare variant. */
+static int put_annotated(struct buf *out, struct str footer, const struct parquet_schema *s, struct err *err)
+{
+    static const uint8_t variant[] = {0x0c, 0x20, 0x13, 0x01, 0x00, 0x00}; /* union member 16: struct {1: i8 1}, both ended */
+    size_t from = 0;
+    bool shredded;
+    for (size_t i = 0; i < s->count; i++) {
+        const struct parquet_element *e = &s->items[i];
+        if (!parquet_is_bare_variant(s, i, &shredded))
+            continue;
+        if (e->last_id >= EL_LOGICAL || e->end < from || e->end > footer.len)
+            return err_set(err, ERR_UNSUPPORTED, "a VARIANT without annotation that has members after it");
+        buf_str(out, str_sub(footer, from, e->end - from));
+        buf_char(out, (char)((EL_LOGICAL - e->last_id) << 4 | T_STRUCT));
+        buf_add(out, variant, sizeof variant);
+        from = e->end;
+    }
+    buf_str(out, str_from(footer, from));
+    return 0;
+}
+
+int parquet_annotate(const char *path, const char *to, struct err *err)
+{
+    struct buf file, out;
+    struct arena *a = arena_new();
+    struct parquet_schema s;
+    buf_init_max(&file, PARQUET_COPY_MAX_BYTES);
+    buf_init_max(&out, PARQUET_COPY_MAX_BYTES);
+    int rc = fs_read_file(path, PARQUET_COPY_MAX_BYTES, &file, err);
+    uint32_t size = rc == 0 && file.len >= TAIL_BYTES ? le32_get(file.ptr + file.len - TAIL_BYTES) : 0;
+    if (rc == 0 && (!size || size > file.len - TAIL_BYTES))
+        rc = err_set(err, ERR_CORRUPT, "'%s' is no Parquet file", path);
+    if (rc == 0) {
+        size_t at = file.len - TAIL_BYTES - size;
+        struct str footer = str_sub(buf_view(&file), at, size);
+        buf_str(&out, str_sub(buf_view(&file), 0, at));
+        rc = parquet_schema_decode(a, footer, &s, err);
+        if (rc == 0)
+            rc = put_annotated(&out, footer, &s, err);
+        uint8_t tail[TAIL_BYTES] = {0, 0, 0, 0, 'P', 'A', 'R', '1'};
+        le32_put(tail, (uint32_t)(out.len - at));
+        buf_add(&out, tail, sizeof tail);
+    }
+    if (rc == 0)
+        rc = buf_check(&out, "a copy of a Parquet file", err);
+    if (rc == 0) {
+        int fd = fs_open(to, FS_WRITE | FS_CREATE | FS_TRUNC, err);
+        rc = fd < 0 ? -1 : fs_write_all(fd, out.ptr, out.len, err);
+        if (fd >= 0)
+            fs_close(fd);
+    }
+    buf_release(&file);
+    buf_release(&out);
+    arena_free(a);
+    return rc;
 }
 
 int parquet_schema_read(struct arena *a, const char *path, struct parquet_schema *out, struct err *err)

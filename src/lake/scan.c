@@ -15,7 +15,8 @@
  * function lake_dv(key, row) says whether a row is deleted (dv.c).
  * VARIANT. Files of older writers hold the struct {metadata, value} without Parquet's annotation, and
  * DuckDB then sees a plain struct. Their footers tell, so tables with such columns are asked for them;
- * those files are arms of their own, read as structs and decoded by variant_bytes_to_variant().
+ * those files are arms of their own, read as structs and decoded by variant_bytes_to_variant(). A shredded
+ * one DuckDB can only put together if it is annotated: it is given a copy with another footer.
  * Column mapping by id. Files name their columns as the table's physical names do, but for those of other
  * origin (Iceberg), where only the field ids in the footer tell. Those files are read by id.
  * Dates before 1582-10-15. Spark before 3.0, and later versions if asked to, wrote days of the Julian
@@ -29,6 +30,7 @@
 #include "lake/place.h"
 #include "lake/parquet_footer.h"
 #include "lake/skip.h"
+#include <pthread.h>
 #include <string.h>
 
 enum { MAX_ARMS = 64, MAX_DEPTH = 100 };
@@ -50,6 +52,7 @@ struct plan {
     bool bare_variants;           /* variants are not annotated */
     bool julian_dates, julian_times;
     bool by_id;                   /* columns have other names: their field ids tell */
+    struct map *copies;           /* logged path → an annotated copy of the file; NULL: none */
     struct buf *sql;
 };
 
@@ -196,6 +199,13 @@ static int64_t field_id(const struct type_field *f)
     return id;
 }
 
+/* What DuckDB reads a file from. */
+static const char *local_path(const struct plan *p, const struct lake_file *f)
+{
+    const char *copy = p->copies ? map_get(p->copies, f->path) : NULL;
+    return copy ? copy : lake_file_path(p->arena, p->snap->dir, f->path);
+}
+
 static void put_files(const struct plan *p, const struct lake_file *const *files, size_t count)
 {
     bool any = false;
@@ -203,7 +213,7 @@ static void put_files(const struct plan *p, const struct lake_file *const *files
     buf_z(sql, "read_parquet([");
     for (size_t i = 0; i < count; i++) {
         buf_z(sql, i ? ", " : "");
-        lake_put_path(sql, str_z(lake_file_path(p->arena, p->snap->dir, files[i]->path)));
+        lake_put_path(sql, str_z(local_path(p, files[i])));
     }
     buf_z(sql, "], schema = MAP {");
     for (size_t i = 0; i < p->count; i++) {
@@ -325,7 +335,7 @@ static int put_joined_arm(const struct plan *p, const struct lake_file *const *f
     buf_z(sql, " r JOIN (VALUES ");
     for (size_t i = 0; i < count; i++) {
         buf_z(sql, i ? ", (" : "(");
-        duck_quote_text(sql, str_z(lake_file_path(p->arena, p->snap->dir, files[i]->path)));
+        duck_quote_text(sql, str_z(local_path(p, files[i])));
         buf_printf(sql, ", %jd::BIGINT, ", (intmax_t)files[i]->version);
         if (dvs) {
             struct buf key;
@@ -405,28 +415,55 @@ static bool has_variant(const struct type *t, int depth)
     return (t->element && has_variant(t->element, depth + 1)) || (t->key && has_variant(t->key, depth + 1));
 }
 
-static bool child_named(const struct parquet_schema *s, size_t group, size_t last, const char *name)
+/* A folder of this process for annotated copies; gone with it. NULL on error. */
+static const char *copies_dir(struct err *err)
 {
-    for (size_t i = group + 1; i <= last && i < s->count; i++)
-        if (str_eqz(s->items[i].name, name))
-            return true;
-    return false;
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static char *dir;
+    pthread_mutex_lock(&lock);
+    if (!dir) {
+        struct arena *a = arena_new();
+        char *made = store_cache_stage(a, err);
+        dir = made ? mem_strdup(made) : NULL;
+        arena_free(a);
+    }
+    const char *got = dir;
+    pthread_mutex_unlock(&lock);
+    return got;
 }
 
-/* 1 if the file's variants are plain structs, 0 if not, -1 ERR_UNSUPPORTED. */
-static int is_bare(const struct parquet_schema *s, const struct lake_file *f, struct err *err)
+/* DuckDB puts a shredded variant together only if it is annotated: it gets a copy that is. */
+static int annotate(struct plan *p, const struct lake_file *f, struct err *err)
 {
-    bool bare = false;
-    for (size_t i = 0; i < s->count; i++) {
-        size_t children = (size_t)s->items[i].children;
+    const char *dir = copies_dir(err), *path = lake_file_path(p->arena, p->snap->dir, f->path);
+    char id[UUID_TEXT];
+    if (p->opts && (p->opts->file_path || p->opts->row_number))
+        return err_set(err, ERR_UNSUPPORTED, "changing rows of the file '%.*s', which has a shredded VARIANT without Parquet's annotation", STR_ARGS(f->path));
+    if (!dir)
+        return -1;
+    char *copy = arena_printf(p->arena, "%s/%016jx-%jd.parquet", dir, (uintmax_t)str_hash(str_z(path)), (intmax_t)f->size);
+    char *half = arena_printf(p->arena, "%s.%s", copy, uuid_make(id));
+    if (!fs_exists(copy) && (parquet_annotate(path, half, err) || fs_rename(half, copy, err)))
+        return -1;
+    if (!p->copies)
+        p->copies = map_new();
+    map_put(p->copies, f->path, copy);
+    return 0;
+}
+
+/* 1 if the file's variants are plain structs, 0 if not, -1 on error. */
+static int is_bare(struct plan *p, const struct parquet_schema *s, const struct lake_file *f, struct err *err)
+{
+    bool bare = false, any_shredded = false, shredded;
+    for (size_t i = 1; i < s->count; i++) {
         if (s->items[i].is_variant)
             return 0;
-        bool pair = children >= 2 && children <= 3 && child_named(s, i, i + 2, "metadata") && child_named(s, i, i + 2, "value");
-        if (pair && children == 3 && child_named(s, i, s->count, "typed_value"))
-            return err_set(err, ERR_UNSUPPORTED, "the file '%.*s' has a shredded VARIANT without Parquet's annotation VARIANT", STR_ARGS(f->path));
-        bare = bare || (pair && children == 2);
+        if (!parquet_is_bare_variant(s, i, &shredded))
+            continue;
+        bare = true;
+        any_shredded = any_shredded || shredded;
     }
-    return bare;
+    return any_shredded ? annotate(p, f, err) : bare;
 }
 
 /* ---- dates of the Julian calendar */
@@ -501,7 +538,7 @@ static int calendar_of(const struct parquet_schema *s)
 }
 
 /* What is special about a file, FORM_*; -1: it cannot be read. */
-static int form_of(const struct plan *p, const struct lake_file *f, bool variants, struct err *err)
+static int form_of(struct plan *p, const struct lake_file *f, bool variants, struct err *err)
 {
     struct parquet_schema s;
     struct err ignored;
@@ -510,7 +547,7 @@ static int form_of(const struct plan *p, const struct lake_file *f, bool variant
         return 0;
     if (parquet_schema_read(p->arena, lake_file_path(p->arena, p->snap->dir, f->path), &s, &ignored))
         return 0; /* DuckDB will say what is wrong with it */
-    int bare = variants ? is_bare(&s, f, err) : 0, by_id = ids ? needs_ids(p, &s, f, err) : 0;
+    int bare = variants ? is_bare(p, &s, f, err) : 0, by_id = ids ? needs_ids(p, &s, f, err) : 0;
     return bare < 0 || by_id < 0 ? -1 : (bare ? FORM_BARE : 0) | (by_id ? FORM_BY_ID : 0) | (old ? calendar_of(&s) : 0);
 }
 
@@ -643,6 +680,7 @@ int lake_scan_files_sql(const struct lake_snapshot *s, const struct lake_file *c
             put_empty(&p);
         buf_char(sql, ')');
     }
+    map_free(p.copies);
     arena_free(p.arena);
     return rc ? -1 : buf_check(sql, "a scan's text", err);
 }
