@@ -687,7 +687,14 @@ int lake_scan_files_sql(const struct lake_snapshot *s, const struct lake_file *c
 
 int lake_scan_sql(const struct lake_snapshot *s, const struct lake_scan *o, struct buf *sql, struct err *err)
 {
-    return lake_scan_files_sql(s, (const struct lake_file *const *)s->files, s->file_count, o, sql, err);
+    if (!o || !o->where)
+        return lake_scan_files_sql(s, (const struct lake_file *const *)s->files, s->file_count, o, sql, err);
+    struct arena *a = arena_new();
+    const struct lake_file **kept;
+    size_t n = lake_prune(a, s, o->where, &kept);
+    int rc = lake_scan_files_sql(s, kept, n, o, sql, err);
+    arena_free(a);
+    return rc;
 }
 
 void lake_empty_sql(const struct type *schema, struct buf *sql)

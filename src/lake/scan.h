@@ -7,6 +7,7 @@
 #ifndef PAYSTREAK_LAKE_SCAN_H
 #define PAYSTREAK_LAKE_SCAN_H
 #include "lake/log.h"
+#include "lake/skip.h"
 
 struct lake_scan {
     const struct str *columns;    /* only these, in this order; NULL: all of the schema */
@@ -15,6 +16,7 @@ struct lake_scan {
     bool row_number;              /* adds `_row` BIGINT: the row's place in its file, from 0 */
     bool commit_version;          /* adds `_commit_version` BIGINT: lake_file.version */
     bool change_type;             /* adds `_change_type` VARCHAR: of change data files */
+    const struct lake_predicate *where; /* lake_scan_sql: files that cannot match are left out; rows are not filtered */
     bool json_variants;           /* VARIANT values, nested ones too, as DuckDB's JSON */
 };
 /* Once per database, before the first scan. */

@@ -198,6 +198,37 @@ static void test_optimize_and_restore(void **state)
     assert_string_equal(told, "");
 }
 
+/* A scan with a condition names the files that may match, and no others. */
+static void test_scan_skips_files(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    struct arena *a = arena_new();
+    struct lake_snapshot *s = lake_table_latest(table, conn, &err);
+    static const struct { const char *condition; int files; int64_t rows; } cases[] = {
+        {"id = 25", 1, 1}, {"id < 20", 2, 20}, {"name = 'name 49'", 2, 1}, {"half > 100", 0, 0}, {"id >= 0", 5, 50}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct buf sql;
+        int64_t n = -1;
+        bool found;
+        int files = 0;
+        buf_init(&sql);
+        struct lake_scan o = {.where = lake_predicate_parse(a, s, str_z(cases[i].condition), &err)};
+        assert_non_null(o.where);
+        buf_z(&sql, "SELECT count(*) FROM ");
+        must(lake_scan_sql(s, &o, &sql, &err), &err);
+        for (const char *at = sql.ptr; (at = strstr(at, ".parquet'")); at++)
+            files++;
+        buf_printf(&sql, " WHERE %s", cases[i].condition);
+        must(duck_scalar_i64(conn, buf_view(&sql), &n, &found, &err), &err);
+        assert_int_equal(files, cases[i].files);
+        assert_int_equal(n, cases[i].rows);
+        buf_release(&sql);
+    }
+    lake_snapshot_unref(s);
+    arena_free(a);
+}
+
 static void test_clone(void **state)
 {
     (void)state;
@@ -227,6 +258,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_sound, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
         cmocka_unit_test_setup_teardown(test_optimize_and_restore, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_scan_skips_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clone, setup, teardown),
     };
     return cmocka_run_group_tests(tests, setup_all, teardown_all);
