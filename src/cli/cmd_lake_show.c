@@ -16,6 +16,7 @@
 #include "lake/catalog.h"
 #include "lake/cdf_read.h"
 #include "lake/history.h"
+#include "lake/store.h"
 #include <stdio.h>
 
 enum { TEXT_LIMIT = 1000 /* rows of a table in the terminal, unless --limit says more */, LS_DEPTH = 8 };
@@ -476,6 +477,26 @@ static int list_folder(struct lister *l, struct arena *a, const char *dir, const
     return n < 0 ? -1 : 0;
 }
 
+/* Tables below an address: what has a log. Names come in order, a log's files beside each other. */
+static int list_store(struct lister *l, struct arena *a, const char *dir, struct err *err)
+{
+    struct store_entry *list;
+    struct str log = STR("_delta_log/"), last = STR("/");
+    struct store *s = store_shared(dir, err);
+    int64_t n = s ? store_list(s, a, &(struct store_list_opts){.prefix = ""}, &list, err) : -1;
+    for (int64_t i = 0; i < n; i++) {
+        struct str name = str_z(list[i].name);
+        int64_t at = str_find(name, log);
+        if (at < 0 || (at > 0 && name.ptr[at - 1] != '/'))
+            continue;
+        struct str table = str_sub(name, 0, (size_t)(at > 0 ? at - 1 : 0));
+        if (!str_eq(table, last))
+            list_one(l, table, "delta", str_fmt(a, "%s%s%.*s", dir, table.len ? "/" : "", STR_ARGS(table)));
+        last = table;
+    }
+    return n < 0 ? -1 : 0;
+}
+
 static int list_schema(struct lister *l, struct arena *a, struct lake_catalog *k, struct str catalog, struct str schema, struct err *err)
 {
     static const char *const kinds[] = {[LAKE_NONE] = "", [LAKE_MANAGED] = "managed", [LAKE_EXTERNAL] = "external", [LAKE_VIEW] = "view"};
@@ -512,8 +533,10 @@ static int list_all(struct lister *l, struct arena *a, const struct cli_args *ar
     struct str word = args->word_count ? str_z(args->words[0]) : STR_NONE;
     const char *dir, *state = cli_state_dir(a, args);
     bool folder = word.len && (str_chr(word, '/') >= 0 || fs_exists(args->words[0]));
+    if (folder && lake_uri_dir(a, args, word, &dir, err))
+        return -1;
     if (folder)
-        return lake_uri_dir(a, args, word, &dir, err) ? -1 : list_folder(l, a, dir, "", 0, err);
+        return store_is_remote(str_z(dir)) ? list_store(l, a, dir, err) : list_folder(l, a, dir, "", 0, err);
     if (!fs_exists(state))
         return err_set(err, ERR_NOT_FOUND, "there is no state in '%s': run the project first, or give --state or a folder", state);
     struct lake_catalog *k = lake_catalog_open(state, err);

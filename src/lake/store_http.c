@@ -62,7 +62,7 @@ static int status_error(const char *what, const struct http_client_res *res, str
 {
     struct arena *a = arena_new();
     enum { SHOWN = 200 };
-    struct str message, code = service_code(a, res, &message), first;
+    struct str message, code = service_code(a, res, &message), first = STR_NONE;
     enum err_code kind = ERR_IO;
     bool retriable = res->status > 504;
     for (size_t i = 0; i < COUNT_OF(statuses); i++)
@@ -74,7 +74,8 @@ static int status_error(const char *what, const struct http_client_res *res, str
         kind = ERR_IO;
         retriable = true;
     }
-    str_split(&message, '\n', &first);
+    if (!str_split(&message, '\n', &first))
+        first = STR_NONE;
     err_set(err, kind, "%s: HTTP status %d%s%.*s%s%.*s", what, res->status, code.len ? " " : "", STR_ARGS(code), first.len ? ": " : "",
             STR_ARGS(str_sub(first, 0, SHOWN)));
     err->retriable = retriable;

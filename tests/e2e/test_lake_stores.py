@@ -722,3 +722,7 @@ def test_command_line(remote, start, tmp_path):
     assert done.returncode == 0, done.stderr
     assert '"n":7' in done.stdout.replace(" ", "") and '"m":60' in done.stdout.replace(" ", "")
     assert remote.rows("program") == list(range(6)) + [60]
+    new_table(start(), remote.ours("deep/er/table"))
+    done = subprocess.run([program, "lake", "ls", name + "/deep", "--output", "json", *where], capture_output=True, text=True, env=env)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["name"] for line in done.stdout.splitlines()] == ["er/table"]
