@@ -84,7 +84,7 @@ static int rewrite(struct lake_txn *x, const struct lake_file *const *files, siz
     buf_init(&sql);
     buf_z(&sql, "SELECT * FROM ");
     struct lake_write_opts w = {.no_data_change = true, .target_file_bytes = o ? o->target_bytes : 0};
-    int rc = lake_scan_files_sql(lake_txn_snapshot(x), files, count, NULL, &sql, err);
+    int rc = lake_txn_scan(x, files, count, &sql, err);
     if (rc == 0 && lake_txn_write(x, buf_view(&sql), &w, err) < 0)
         rc = -1;
     for (size_t i = 0; i < count; i++)

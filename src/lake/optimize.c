@@ -121,7 +121,7 @@ static int join_files(struct job *j, const struct bin *b, struct err *err)
     struct buf sql;
     buf_init(&sql);
     buf_z(&sql, "SELECT * FROM ");
-    int rc = lake_scan_files_sql(j->snap, b->files, b->count, NULL, &sql, err);
+    int rc = lake_txn_scan(j->txn, b->files, b->count, &sql, err);
     if (rc == 0)
         rc = write_rows(j, buf_view(&sql), j->target * 2, err); /* one file: the bin is no larger than the target */
     buf_release(&sql);
@@ -171,7 +171,7 @@ static int put_ordered(const struct job *j, const struct bin *b, const char *tab
         buf_printf(sql, " NULLS FIRST) * %d) AS BIGINT) AS _z%zu", (1 << bits) - 1, c);
     }
     buf_z(sql, " FROM ");
-    if (lake_scan_files_sql(j->snap, b->files, b->count, NULL, sql, err))
+    if (lake_txn_scan(j->txn, b->files, b->count, sql, err))
         return -1;
     buf_char(sql, ')');
     return buf_check(sql, "an OPTIMIZE statement", err);

@@ -100,21 +100,13 @@ static void put_id_table(struct rewrite *w, const struct lake_file *const *files
     arena_free(a);
 }
 
-int dml_put_target(struct rewrite *w, bool touched_only, struct buf *sql, struct err *err)
+/* The rows of some files with their ids, "(SELECT …)" with no alias. */
+static int put_with_ids(struct rewrite *w, const struct lake_file **files, size_t count, struct buf *sql, struct err *err)
 {
     struct lake_txn *x = w->x;
     struct lake_snapshot view = txn_view(x);
     struct lake_scan o = {.file_path = true, .row_number = true};
-    size_t all = w->candidates ? w->candidate_count : x->snap->file_count;
-    size_t count = touched_only ? w->count : all, n = view.schema->field_count;
-    const struct lake_file **files = ARENA_ARRAY(x->arena, const struct lake_file *, count);
-    for (size_t i = 0; i < count; i++)
-        files[i] = touched_only ? w->files[i].file : w->candidates ? w->candidates[i] : x->snap->files[i];
-    if (!w->tracked) {
-        int rc = lake_scan_files_sql(&view, files, count, &o, sql, err);
-        buf_z(sql, " AS t");
-        return rc;
-    }
+    size_t n = view.schema->field_count;
     struct str id = meta_property(&x->meta, "delta.rowTracking.materializedRowIdColumnName");
     struct str version = meta_property(&x->meta, "delta.rowTracking.materializedRowCommitVersionColumnName");
     struct type_field *fields = ARENA_ARRAY(x->arena, struct type_field, n + 2);
@@ -132,9 +124,35 @@ int dml_put_target(struct rewrite *w, bool touched_only, struct buf *sql, struct
     int rc = lake_scan_files_sql(&view, files, count, &o, sql, err);
     buf_z(sql, " r LEFT JOIN ");
     put_id_table(w, files, count, sql);
-    buf_z(sql, " ON r._file = k.file) AS t");
+    buf_z(sql, " ON r._file = k.file)");
     buf_release(&q_id);
     buf_release(&q_version);
+    return rc;
+}
+
+int dml_put_target(struct rewrite *w, bool touched_only, struct buf *sql, struct err *err)
+{
+    struct lake_txn *x = w->x;
+    struct lake_snapshot view = txn_view(x);
+    struct lake_scan o = {.file_path = true, .row_number = true};
+    size_t all = w->candidates ? w->candidate_count : x->snap->file_count;
+    size_t count = touched_only ? w->count : all;
+    const struct lake_file **files = ARENA_ARRAY(x->arena, const struct lake_file *, count);
+    for (size_t i = 0; i < count; i++)
+        files[i] = touched_only ? w->files[i].file : w->candidates ? w->candidates[i] : x->snap->files[i];
+    int rc = w->tracked ? put_with_ids(w, files, count, sql, err) : lake_scan_files_sql(&view, files, count, &o, sql, err);
+    buf_z(sql, " AS t");
+    return rc;
+}
+
+int lake_txn_scan(struct lake_txn *x, const struct lake_file *const *files, size_t count, struct buf *sql, struct err *err)
+{
+    struct rewrite w = {.x = x};
+    if (!meta_property_bool(&x->meta, "delta.enableRowTracking"))
+        return lake_scan_files_sql(x->snap, files, count, NULL, sql, err);
+    buf_z(sql, "(SELECT * EXCLUDE (_file, _row) FROM ");
+    int rc = put_with_ids(&w, (const struct lake_file **)files, count, sql, err);
+    buf_char(sql, ')');
     return rc;
 }
 

@@ -38,10 +38,10 @@ static int64_t select_column(const struct duck_result *d, struct str name)
     return -1;
 }
 
-static int refuse_extra(const struct lake_txn *x, const struct duck_result *d, struct err *err)
+static int refuse_extra(const struct lake_txn *x, const struct duck_result *d, const struct rows_opts *o, struct err *err)
 {
     for (size_t i = 0; i < duck_cols(d); i++)
-        if (!type_field_find(x->meta.schema, duck_col_name(d, i)))
+        if (!(o->row_ids && str_starts_z(duck_col_name(d, i), "_lake_row_")) && !type_field_find(x->meta.schema, duck_col_name(d, i)))
             return err_set(err, ERR_INPUT, "the table '%s' has no column '%.*s': allow schema evolution (mergeSchema) or leave it out",
                            lake_table_dir(x->table), STR_ARGS(duck_col_name(d, i)));
     return 0;
@@ -50,7 +50,7 @@ static int refuse_extra(const struct lake_txn *x, const struct duck_result *d, s
 static int settle_schema(struct lake_txn *x, const struct duck_result *d, const struct rows_opts *o, struct err *err)
 {
     if (o->dml || (x->meta.schema && !o->pub.merge_schema))
-        return o->dml ? 0 : refuse_extra(x, d, err);
+        return o->dml ? 0 : refuse_extra(x, d, o, err);
     const struct type *rows = select_schema(x, d, err);
     if (!rows)
         return -1;
@@ -68,7 +68,7 @@ static int put_given(struct lake_txn *x, struct buf *sql, const struct duck_resu
         int64_t at = select_column(d, f->name);
         if (f->type->kind == TYPE_NULL || (at < 0 && (field_is_generated(f) || field_is_identity(f))))
             continue; /* void is never in a file */
-        bool explicit_ok = !field_is_identity(f) || o->dml || doc_bool(doc_get(f->metadata, "delta.identity.allowExplicitInsert"), false);
+        bool explicit_ok = !field_is_identity(f) || o->dml || o->pub.no_data_change || doc_bool(doc_get(f->metadata, "delta.identity.allowExplicitInsert"), false);
         if (!explicit_ok)
             return err_set(err, ERR_INPUT, "[DELTA_IDENTITY_COLUMNS_EXPLICIT_INSERT_NOT_SUPPORTED] the column '%.*s' is GENERATED ALWAYS AS IDENTITY: "
                            "leave it out", STR_ARGS(f->name));
@@ -382,11 +382,14 @@ static int64_t copy_rows(struct lake_txn *x, struct str sql, const char *dir, co
     return got < 0 ? -1 : rows;
 }
 
-int64_t rows_write(struct lake_txn *x, struct str select_sql, const struct rows_opts *o, struct err *err)
+int64_t rows_write(struct lake_txn *x, struct str select_sql, const struct rows_opts *opts, struct err *err)
 {
+    struct rows_opts with = *opts, *o = &with;
     struct duck_result *d = duck_describe(x->conn, select_sql, err);
     if (!d)
         return -1;
+    if (o->pub.no_data_change && select_column(d, STR("_lake_row_id")) >= 0) /* lake_txn_scan()'s */
+        o->row_ids = true;
     int64_t rows = -1;
     char mark[20];
     struct buf sql;

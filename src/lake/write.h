@@ -52,6 +52,9 @@ struct lake_write_opts {
  * lake_txn_create not called) takes the SELECT's. Returns the number of rows, or -1. */
 int64_t lake_txn_write(struct lake_txn *x, struct str select_sql, const struct lake_write_opts *o,
                        struct err *err) MUST_CHECK;
+/* Rows of the snapshot's files for a rewrite with no_data_change: lake_scan_files_sql()'s columns and, if rows are tracked, two more, by which
+ * lake_txn_write() lets rows keep their ids. Pass all its columns on. */
+int lake_txn_scan(struct lake_txn *x, const struct lake_file *const *files, size_t count, struct buf *sql, struct err *err) MUST_CHECK;
 /* Adds a Parquet file that is there, written and fsynced by the caller below the table's folder.
  * `f` is copied; f->path is the logged (percent-encoded) one. */
 void lake_txn_add_file(struct lake_txn *x, const struct lake_file *f);

@@ -1,5 +1,6 @@
 /* lake: DELETE, UPDATE, MERGE and the overwrites, copied on write and by deletion vectors, with and without change files. */
 #include "lake_test.h"
+#include "lake/maintain.h"
 
 static const char *const modes[] = {"", "delta.enableDeletionVectors=true", "delta.enableChangeDataFeed=true",
                                     "delta.enableDeletionVectors=true,delta.enableChangeDataFeed=true", "delta.enableRowTracking=true",
@@ -242,7 +243,7 @@ static void test_row_ids(void **state)
         struct lake_snapshot *s = lake_table_latest(t, conn, &err);
         struct arena *a = arena_new();
         char sql[2000];
-        struct str id = lake_property(s, "delta.rowTracking.materializedRowIdColumnName");
+        struct str id = str_copy(a, lake_property(s, "delta.rowTracking.materializedRowIdColumnName"));
         const struct lake_file *last = NULL;
         for (size_t i = 0; i < s->file_count; i++)
             if (s->files[i]->version == 2 && !s->files[i]->dv.storage)
@@ -253,8 +254,53 @@ static void test_row_ids(void **state)
         assert_non_null(strstr(last->extra.ptr, "\"baseRowId\":6,\"defaultRowCommitVersion\":2"));
         assert_true(s->domains.count == 1 && strstr(s->domains.items[0].value.ptr, dv ? "\"rowIdHighWaterMark\":6" : "\"rowIdHighWaterMark\":9"));
         lake_snapshot_unref(s);
+        /* Compaction keeps them too. */
+        OK(append(t, "SELECT 77 AS id", &err));
+        OK(lake_compact(t, conn, &(struct lake_compact_opts){.min_files = 2}, &err));
+        s = lake_table_latest(t, conn, &err);
+        assert_int_equal(s->file_count, 1);
+        snprintf(sql, sizeof sql, "SELECT id, \"%.*s\" FROM read_parquet('%s') WHERE id < 12 ORDER BY id", STR_ARGS(id), lake_file_path(a, s->dir, s->files[0]->path));
+        assert_string_equal(query(sql), "0|0;1|1;2|2;3|3;10|4;11|5");
+        lake_snapshot_unref(s);
         arena_free(a);
         lake_table_close(t);
+    }
+}
+
+/* The n-th call to the disk fails: the rows are those of before or of after, and another handle reads them. */
+static void test_faults(void **state)
+{
+    (void)state;
+    static const char *const ways[] = {"", "delta.enableDeletionVectors=true,delta.enableChangeDataFeed=true"};
+    for (size_t i = 0; i < COUNT_OF(ways); i++) {
+        int failures = 0, n;
+        log_set_level(LOG_ERROR);
+        for (n = 1; n < 40; n++) {
+            struct err err = {};
+            struct lake_dml_metrics m;
+            int64_t version;
+            struct lake_table *t = two_files(ways[i]);
+            struct fs_fault f = {FS_FAULT_FAIL, n, 0, NULL};
+            struct lake_txn *x = lake_txn_begin(t, conn, &err);
+            fs_fault_set(&f);
+            int rc = lake_txn_delete(x, STR("t.id IN (1, 11)"), STR_NONE, &m, &err);
+            if (rc == 0)
+                rc = lake_txn_commit(x, &version, &err);
+            bool over = fs_fault_calls() < n;
+            fs_fault_set(NULL);
+            lake_txn_end(x);
+            struct lake_table *fresh = lake_table_open(lake_table_dir(t));
+            const char *rows = rows_of(fresh, "id");
+            assert_true(strcmp(rows, "0;2;3;10") == 0 || (rc && strcmp(rows, "0;1;2;3;10;11") == 0));
+            failures += rc != 0;
+            lake_table_close(fresh);
+            lake_table_close(t);
+            if (over)
+                break;
+        }
+        log_set_level(LOG_INFO);
+        assert_true(failures >= 4);
+        assert_true(n < 40);
     }
 }
 
@@ -281,7 +327,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_delete), cmocka_unit_test(test_update),  cmocka_unit_test(test_merge),        cmocka_unit_test(test_merge_matches),
-        cmocka_unit_test(test_replace), cmocka_unit_test(test_row_ids), cmocka_unit_test(test_large_vector),
+        cmocka_unit_test(test_replace), cmocka_unit_test(test_row_ids), cmocka_unit_test(test_large_vector), cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
