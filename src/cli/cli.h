@@ -30,6 +30,7 @@ struct cli_args {
     int64_t amqp, https;       /* ports; -1: not given */
     int64_t pg, web;           /* ports; -1: not given */
     const char *tls_cert, *tls_key;
+    const char *name_space, *key, *to; /* of the hub's commands */
     bool once, insecure_local, auto_create, help, json, verbose, continue_on_error;
     const char *file;          /* --file */
     const char *spec;          /* --spec */
@@ -79,6 +80,13 @@ char *cli_project_dir(struct arena *a, const struct cli_args *args);
 int cmd_run(const struct cli_args *args);
 int cmd_sql(const struct cli_args *args);
 int cmd_hub_start(const struct cli_args *args);
+int cmd_hub_topics(const struct cli_args *args);
+int cmd_hub_create(const struct cli_args *args);
+int cmd_hub_produce(const struct cli_args *args);
+int cmd_hub_consume(const struct cli_args *args);
+int cmd_hub_tail(const struct cli_args *args);
+int cmd_hub_groups(const struct cli_args *args);
+int cmd_hub_reset_offsets(const struct cli_args *args);
 int cmd_keys(const struct cli_args *args);
 int cmd_storage_start(const struct cli_args *args);
 int cmd_lake_ls(const struct cli_args *args);

@@ -14,6 +14,12 @@ static const char *const SERVE_OPTIONS[] = {COMMON, "--bind", "--pg", "--web", "
 static const char *const CONNECT_OPTIONS[] = {COMMON, "--bind", "--listen", "--insecure-local", NULL};
 static const char *const FACTORY_RUN_OPTIONS[] = {COMMON, "--factory", "--bind", "--param", "--parameters", "--activity-outputs", NULL};
 static const char *const HUB_OPTIONS[] = {"--state", "--project", "--output", "--listen", "--insecure-local", "--partitions", "--auto-create", "--amqp", "--https", "--tls-cert", "--tls-key", NULL};
+#define HUB_CLIENT COMMON, "--listen", "--namespace"
+static const char *const HUB_CLIENT_OPTIONS[] = {HUB_CLIENT, NULL};
+static const char *const HUB_CREATE_OPTIONS[] = {HUB_CLIENT, "--partitions", NULL};
+static const char *const HUB_PRODUCE_OPTIONS[] = {HUB_CLIENT, "--key", NULL};
+static const char *const HUB_CONSUME_OPTIONS[] = {HUB_CLIENT, "--limit", NULL};
+static const char *const HUB_RESET_OPTIONS[] = {HUB_CLIENT, "--to", NULL};
 static const char *const STORAGE_OPTIONS[] = {COMMON, "--port", "--insecure-local", NULL};
 static const char *const LAKE_OPTIONS[] = {COMMON, "--bind", NULL};
 static const char *const LAKE_AT_OPTIONS[] = {COMMON, "--bind", "--version", "--timestamp", NULL};
@@ -36,6 +42,16 @@ const struct cli_command CLI_COMMANDS[] = {
      "  paystreak sql --output json --state /data/state 'SHOW TABLES IN gold'\n", SQL_OPTIONS, cmd_sql},
     {"hub start", "", 0, 0, "run the event hub alone", "  paystreak hub start --state /data/hub --listen 127.0.0.1:9093 --auto-create\n"
      "  paystreak hub start --state /data/hub --amqp 5672 --https 5443\n", HUB_OPTIONS, cmd_hub_start},
+    {"hub topics", "", 0, 0, "list the hubs of a running hub, with partitions and events", "  paystreak hub topics --output json\n", HUB_CLIENT_OPTIONS,
+     cmd_hub_topics},
+    {"hub create", "HUB", 1, 1, "make a hub", "  paystreak hub create orders --partitions 8\n", HUB_CREATE_OPTIONS, cmd_hub_create},
+    {"hub produce", "HUB", 1, 1, "send each line of standard input as an event", "  paystreak hub produce orders --key 'customer 7' < events.jsonl\n",
+     HUB_PRODUCE_OPTIONS, cmd_hub_produce},
+    {"hub consume", "HUB", 1, 1, "print the events that are there", "  paystreak hub consume orders --limit 10 --output json\n", HUB_CONSUME_OPTIONS, cmd_hub_consume},
+    {"hub tail", "HUB", 1, 1, "print events as they come", "  paystreak hub tail orders\n", HUB_CONSUME_OPTIONS, cmd_hub_tail},
+    {"hub groups", "", 0, 0, "list consumer groups and how far behind they are", "  paystreak hub groups\n", HUB_CLIENT_OPTIONS, cmd_hub_groups},
+    {"hub reset-offsets", "GROUP HUB", 2, 2, "let a group that nobody is in go on elsewhere", "  paystreak hub reset-offsets billing orders --to latest\n",
+     HUB_RESET_OPTIONS, cmd_hub_reset_offsets},
     {"storage start", "", 0, 0, "serve the state's storage as Azure Blob, Data Lake and Queue", "  paystreak storage start --state /data/state --port 10000\n",
      STORAGE_OPTIONS, cmd_storage_start},
     {"serve", "", 0, 0, "serve a state's tables: PostgreSQL, the console, the dashboards", "  paystreak serve --state /data/state --pg 5433 --web 8580\n", SERVE_OPTIONS, cmd_serve},
