@@ -833,7 +833,7 @@ def seen(c, fs):
     return out
 
 
-@pytest.mark.parametrize("kind", ["exit", "lose"])
+@pytest.mark.parametrize("kind", ["exit", "lose", "fail"])
 @pytest.mark.parametrize("call", [crash_append, crash_blocks, crash_flush, crash_rename])
 def test_a_crash_leaves_each_write_done_or_undone(tmp_path, kind, call):
     s = Storage(tmp_path / "state")
@@ -853,7 +853,9 @@ def test_a_crash_leaves_each_write_done_or_undone(tmp_path, kind, call):
             acknowledged = True
         except Exception:  # the process is gone
             acknowledged = False
-        if s.process.poll() is not None or not acknowledged:
+        if kind == "fail":  # the call failed; the next ones do not
+            crashed += not acknowledged
+        elif s.process.poll() is not None or not acknowledged:
             s.process.wait(30)
             crashed += 1
             s.start()
