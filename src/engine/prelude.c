@@ -14,6 +14,11 @@
     "CREATE OR REPLACE MACRO spark_to_" name "(x) AS CASE WHEN " WHOLE " THEN coalesce(TRY_CAST(trim(x) AS " type "), " \
     BAD_CAST(spark) ") WHEN x IS NOT NULL THEN " BAD_CAST(spark) " END", \
     "CREATE OR REPLACE MACRO spark_try_" name "(x) AS CASE WHEN " WHOLE " THEN TRY_CAST(trim(x) AS " type ") END"
+#define REAL_CASTS(name, type) \
+    "CREATE OR REPLACE MACRO spark_to_" name "(x) AS coalesce(CASE WHEN NOT contains(x, '_') THEN TRY_CAST(x AS " type ") END, " \
+    "CAST(spark_plain_number(x) AS " type "))", \
+    "CREATE OR REPLACE MACRO spark_try_" name "(x) AS coalesce(CASE WHEN NOT contains(x, '_') THEN TRY_CAST(x AS " type ") END, " \
+    "TRY_CAST(spark_plain_number(x) AS " type "))"
 #define DIVIDED(name, op, message) \
     "CREATE OR REPLACE MACRO " name "(x, y) AS CASE WHEN y = 0 AND x IS NOT NULL THEN error('" message "') ELSE " op " END"
 #define BY_ZERO "[DIVIDE_BY_ZERO] Division by zero. Use `try_divide` to tolerate divisor being 0 and return NULL instead"
@@ -26,6 +31,8 @@ static const char *const macros[] = {
     /* casts */
     INT_CASTS("tinyint", "TINYINT", "TINYINT"), INT_CASTS("smallint", "SMALLINT", "SMALLINT"),
     INT_CASTS("int", "INTEGER", "INT"), INT_CASTS("bigint", "BIGINT", "BIGINT"),
+    /* most text is a number as DuckDB reads it: only the rest is read again, more slowly */
+    REAL_CASTS("double", "DOUBLE"), REAL_CASTS("float", "FLOAT"),
     "CREATE OR REPLACE MACRO spark_try_boolean(x) AS CASE WHEN lower(trim(x)) IN ('t', 'true', 'y', 'yes', '1') THEN true "
     "WHEN lower(trim(x)) IN ('f', 'false', 'n', 'no', '0') THEN false END",
     "CREATE OR REPLACE MACRO spark_to_boolean(x) AS CASE WHEN lower(trim(x)) IN ('t', 'true', 'y', 'yes', '1') THEN true "
@@ -68,8 +75,8 @@ static const char *const macros[] = {
     "CREATE OR REPLACE MACRO spark_split_part(s, d, n) AS CASE WHEN n = 0 THEN error('[INVALID_INDEX_OF_ZERO] The index 0 is "
     "invalid. An index shall be either < 0 or > 0 (the first element has index 1)') WHEN d = '' THEN CASE WHEN abs(n) = 1 THEN s "
     "WHEN s IS NOT NULL AND n IS NOT NULL THEN '' END ELSE split_part(s, d, n) END",
-    "CREATE OR REPLACE MACRO spark_upper(x) AS upper(spark_before_upper(x))",
-    "CREATE OR REPLACE MACRO spark_lower(x) AS lower(spark_before_lower(x))",
+    "CREATE OR REPLACE MACRO spark_upper(x) AS CASE WHEN strlen(x) = length(x) THEN upper(x) ELSE upper(spark_before_upper(x)) END",
+    "CREATE OR REPLACE MACRO spark_lower(x) AS CASE WHEN strlen(x) = length(x) THEN lower(x) ELSE lower(spark_before_lower(x)) END",
     "CREATE OR REPLACE MACRO spark_chr(n) AS CASE WHEN n < 0 THEN '' WHEN n IS NOT NULL THEN chr(CAST(n % 256 AS INTEGER)) END",
     "CREATE OR REPLACE MACRO spark_find_in_set(s, l) AS CAST(CASE WHEN s IS NULL OR l IS NULL THEN NULL WHEN contains(s, ',') THEN 0 ELSE "
     "coalesce(list_position(string_split(l, ','), s), 0) END AS INTEGER)",

@@ -170,7 +170,8 @@ static struct str to_integral(struct pr *p, struct str x, const struct type *fro
 static struct str text_number(struct pr *p, struct str x, const struct type *to, bool try_cast)
 {
     if (is_real(to))
-        return plain(p, call(p, "spark_plain_number", x), to, try_cast);
+        return call(p, to->kind == TYPE_FLOAT ? (try_cast ? "spark_try_float" : "spark_to_float")
+                                              : (try_cast ? "spark_try_double" : "spark_to_double"), x);
     return plain(p, str_fmt(p->a, "CASE WHEN contains(%.*s, '_') THEN '?' ELSE %.*s END", STR_ARGS(x), STR_ARGS(x)), to, try_cast);
 }
 
