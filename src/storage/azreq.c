@@ -40,6 +40,36 @@ bool az_container_ok(struct str s)
     return az_queue_ok(s) || str_eqz(s, "$root") || str_eqz(s, "$web") || str_eqz(s, "$logs");
 }
 
+/* ".<name>.<16 hex digits>.tmp", as base/fs makes them. */
+static bool is_temporary(struct str s)
+{
+    if (s.len < 22 || s.ptr[0] != '.' || !str_ends_z(s, ".tmp") || s.ptr[s.len - 21] != '.')
+        return false;
+    for (size_t i = s.len - 20; i < s.len - 4; i++)
+        if (!strchr("0123456789abcdef", s.ptr[i]))
+            return false;
+    return true;
+}
+
+static bool is_special(struct str seg)
+{
+    return !seg.len || str_eqz(seg, ".") || str_eqz(seg, "..") || str_starts_z(seg, RESERVED) || is_temporary(seg);
+}
+
+/* The length of its file's name. */
+static size_t file_name_len(struct str seg)
+{
+    size_t n = seg.len;
+    if (!is_special(seg))
+        return n;
+    struct buf b;
+    buf_init(&b);
+    percent_put(&b, seg, "");
+    n = sizeof RESERVED + b.len;
+    buf_release(&b);
+    return n;
+}
+
 enum az_error az_blob_ok(struct str name)
 {
     struct str rest = name, part;
@@ -52,20 +82,9 @@ enum az_error az_blob_ok(struct str name)
         if ((unsigned char)name.ptr[i] < 0x20) /* XML has no way to list it */
             return AZ_InvalidResourceName;
     while (str_split(&rest, '/', &part))
-        if (++segments > STORAGE_MAX_DEPTH || part.len > STORAGE_MAX_SEGMENT || (part.len > 80 && str_starts_z(part, RESERVED)))
+        if (++segments > STORAGE_MAX_DEPTH || file_name_len(part) > STORAGE_MAX_SEGMENT)
             return AZ_OutOfRangeInput;
     return AZ_NONE;
-}
-
-/* ".<name>.<16 hex digits>.tmp", as base/fs makes them. */
-static bool is_temporary(struct str s)
-{
-    if (s.len < 22 || s.ptr[0] != '.' || !str_ends_z(s, ".tmp") || s.ptr[s.len - 21] != '.')
-        return false;
-    for (size_t i = s.len - 20; i < s.len - 4; i++)
-        if (!strchr("0123456789abcdef", s.ptr[i]))
-            return false;
-    return true;
 }
 
 struct str az_disk_path(struct arena *a, struct str name)
@@ -80,7 +99,7 @@ struct str az_disk_path(struct arena *a, struct str name)
         rest = more ? str_from(rest, (size_t)slash + 1) : STR("");
         if (!first)
             buf_char(&b, '/');
-        if (seg.len && !str_eqz(seg, ".") && !str_eqz(seg, "..") && !str_starts_z(seg, RESERVED) && !is_temporary(seg)) {
+        if (!is_special(seg)) {
             buf_str(&b, seg);
             continue;
         }

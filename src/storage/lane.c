@@ -25,6 +25,7 @@ static void done(void *arg)
         ac->writing = false;
     else if (o->held == LANE_READ)
         ac->readers--;
+    op_tell(o);
     if (o->run)
         lane_enter(o);
     else

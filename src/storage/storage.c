@@ -50,12 +50,13 @@ static void op_end(struct op *o)
     http_end(h);
 }
 
-static void tell_events(struct op *o)
+void op_tell(struct op *o)
 {
     for (size_t i = 0; i < o->event_count && o->st->events && o->error == AZ_NONE; i++)
         o->st->events->emit(o->st->events->ctx, &o->events[i]);
     for (size_t i = 0; i < o->batch_count && o->st->events; i++)
         o->st->events->emit(o->st->events->ctx, &o->batch_events[i]);
+    o->event_count = o->batch_count = 0;
 }
 
 static void send_more(struct op *o);
@@ -135,7 +136,6 @@ static void answer_error(struct op *o)
 
 void op_answer(struct op *o)
 {
-    tell_events(o);
     if (o->error != AZ_NONE) {
         answer_error(o);
         return;

@@ -20,6 +20,7 @@ struct storage {
 /* The lane (lane.c). On the loop. */
 void lane_enter(struct op *o);         /* runs o->run in o->lane, and what follows; then op_answer() */
 void op_answer(struct op *o);          /* storage.c */
+void op_tell(struct op *o);            /* the events of the phase that ended, if it ended well */
 struct auth_keys auth_keys_of(const struct storage *s, struct str account);
 /* Names, the table's row, the grant: everything that a head tells. */
 enum az_error op_admit(struct op *o, bool queue_port, int64_t length);

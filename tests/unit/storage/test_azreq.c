@@ -96,6 +96,10 @@ static void test_limits_of_names(void **state)
     assert_int_equal(az_blob_ok(str_of(text, 1024)), AZ_NONE);
     assert_int_equal(az_blob_ok(str_of(text, 1025)), AZ_OutOfRangeInput);
     memset(text, 'a', sizeof text);
+    memcpy(text, ".paystreak", 10); /* its file has a longer name */
+    assert_int_equal(az_blob_ok(str_of(text, 244)), AZ_NONE);
+    assert_int_equal(az_blob_ok(str_of(text, 245)), AZ_OutOfRangeInput);
+    memset(text, 'a', sizeof text);
     for (size_t i = 1; i < sizeof text; i += 2)
         text[i] = '/';
     assert_int_equal(az_blob_ok(str_of(text, 125)), AZ_NONE);
