@@ -295,6 +295,31 @@ static void api_data(struct http_req *r)
     answer_waiters(c);
 }
 
+/* {"widget": "…", "values": […] or "min", "max"}; without those: as the file has it. */
+static void api_filters(struct http_req *r)
+{
+    struct console *c = r->ctx;
+    struct err err;
+    int64_t i = named(r);
+    if (i < 0)
+        return;
+    const struct doc *body = doc_json(r->arena, "body", r->body, &err);
+    struct str widget = doc_str(doc_get(body, "widget"), STR_NONE);
+    bool chosen = doc_get(body, "values") || doc_get(body, "min") || doc_get(body, "max");
+    if (!widget.len) {
+        http_respond_error(r, 400, "BAD_REQUEST", "the body is to be {\"widget\": \"…\", \"values\": […]}");
+        return;
+    }
+    if (dash_set_select(c->dashboards, (size_t)i, widget, chosen ? r->body : STR_NONE, &err)) {
+        http_respond_err(r, &err);
+        return;
+    }
+    struct buf b;
+    buf_init(&b);
+    buf_z(&b, "{}");
+    respond_json(r, &b);
+}
+
 /* ------------------------------------------------------------------ events */
 
 static void send_result(struct stream *s, size_t query)
@@ -528,6 +553,7 @@ static const struct http_route routes[] = {
     {"GET", "/api/dashboards", api_list, 0, 0, false},
     {"GET", "/api/dashboards/{name}", api_dashboard, 0, 0, false},
     {"GET", "/api/dashboards/{name}/data", api_data, 0, 0, false},
+    {"POST", "/api/dashboards/{name}/filters", api_filters, 1 << 16, 0, false},
     {"GET", "/api/events", api_events, 0, 0, false},
     {"POST", "/api/sql", api_sql, 1 << 20, 0, false},
     {0},

@@ -4,6 +4,8 @@
  * changes while its query runs marks it dirty again, so the run after sees the change. Results are
  * compared by a hash of columns and rows; only a different one is told. */
 #include "serve/dash_run.h"
+#include "base/log.h"
+#include "base/map.h"
 #include <string.h>
 
 struct state {
@@ -16,7 +18,15 @@ struct state {
     struct str *tables; size_t table_count;
 };
 
-struct entry { struct dashboard d; struct state *states; int watchers; bool demanded; };
+struct entry {
+    struct dashboard d;
+    struct state *states;
+    int watchers;
+    bool demanded;
+    char *file, *text;         /* to read it again with other selections */
+    struct map *selections;    /* widget → JSON text, owned */
+    bool reread;               /* as soon as no query runs: the worker reads `d` */
+};
 
 struct job {
     size_t dashboard, query;
@@ -125,6 +135,14 @@ static void free_now(struct dash_set *s)
         }
         mem_free(e->states);
         dashboard_release(&e->d);
+        size_t at = 0;
+        struct str key;
+        void *value;
+        while (map_next(e->selections, &at, &key, &value))
+            mem_free(value);
+        map_free(e->selections);
+        mem_free(e->file);
+        mem_free(e->text);
     }
     mem_free(s->entries);
     mem_free(s->search_path);
@@ -209,6 +227,29 @@ static void start_job(struct dash_set *s, size_t dashboard, size_t query)
     ev_work(s->loop, job_work, job_done, s);
 }
 
+/* Selections change the text of queries, not which there are. */
+static void reread(struct entry *e)
+{
+    struct dashboard d;
+    struct err err;
+    e->reread = false;
+    if (dashboard_read_selected(&d, e->file, str_z(e->text), e->selections, &err)) {
+        log_err(LOG_WARN, "dashboard", &err);
+        return;
+    }
+    if (d.query_count != e->d.query_count) { /* a selection made a query fail to be one: the old stay */
+        dashboard_release(&d);
+        return;
+    }
+    for (size_t q = 0; q < d.query_count; q++)
+        if (!str_eq(d.queries[q].sql, e->d.queries[q].sql)) {
+            e->states[q].dirty = true;
+            e->states[q].started_mono_us = 0; /* a choice is answered at once */
+        }
+    dashboard_release(&e->d);
+    e->d = d;
+}
+
 /* Starts the wanted query that waited longest, or the timer for the first that may run. */
 static void kick(struct dash_set *s)
 {
@@ -219,6 +260,8 @@ static void kick(struct dash_set *s)
     for (size_t i = 0; i < s->count; i++) {
         struct entry *e = &s->entries[i];
         bool any = false;
+        if (e->reread)
+            reread(e);
         for (size_t q = 0; q < e->d.query_count; q++) {
             if (!e->states[q].dirty || (!e->watchers && !e->demanded))
                 continue;
@@ -281,6 +324,9 @@ int dash_set_add(struct dash_set *s, const char *file, struct str text, struct e
     CHECK(!s->running); /* the worker reads the entries */
     if (dashboard_read(&e.d, file, text, err) != 0)
         return -1;
+    e.file = mem_strdup(file);
+    e.text = str_dup(text);
+    e.selections = map_new();
     e.states = mem_alloc((e.d.query_count + 1) * sizeof *e.states);
     for (size_t q = 0; q < e.d.query_count; q++) {
         buf_init(&e.states[q].json);
@@ -316,6 +362,39 @@ void dash_set_watch(struct dash_set *s, size_t i, int change)
     kick(s);
 }
 
+static bool has_filter(const struct dashboard *d, struct str widget)
+{
+    for (size_t p = 0; p < d->page_count; p++)
+        for (size_t k = 0; k < d->pages[p].count; k++)
+            if (d->pages[p].widgets[k].filter && str_eq(d->pages[p].widgets[k].name, widget))
+                return true;
+    return false;
+}
+
+int dash_set_select(struct dash_set *s, size_t i, struct str widget, struct str selection, struct err *err)
+{
+    struct entry *e = &s->entries[i];
+    struct dashboard d;
+    if (!has_filter(&e->d, widget))
+        return err_set(err, ERR_NOT_FOUND, "the dashboard has no filter '%.*s'", STR_ARGS(widget));
+    char *before = selection.ptr ? map_put(e->selections, widget, str_dup(selection)) : map_remove(e->selections, widget);
+    size_t refused = dashboard_refusals(&e->d);
+    int rc = dashboard_read_selected(&d, e->file, str_z(e->text), e->selections, err);
+    if (rc == 0 && dashboard_refusals(&d) > refused) /* a value that is not of its parameter's type */
+        rc = err_set(err, ERR_INPUT, "the selection of '%.*s' is not of its parameter's type", STR_ARGS(widget));
+    if (d.arena)
+        dashboard_release(&d);
+    if (rc) { /* as before */
+        char *bad = before ? map_put(e->selections, widget, before) : map_remove(e->selections, widget);
+        mem_free(bad);
+        return -1;
+    }
+    mem_free(before);
+    e->reread = true;
+    kick(s);
+    return 0;
+}
+
 void dash_set_demand(struct dash_set *s, size_t i)
 {
     s->entries[i].demanded = true;
@@ -326,7 +405,7 @@ bool dash_set_fresh(const struct dash_set *s, size_t i)
 {
     const struct entry *e = &s->entries[i];
     for (size_t q = 0; q < e->d.query_count; q++)
-        if (e->states[q].dirty || e->states[q].json.len == 0 ||
+        if (e->reread || e->states[q].dirty || e->states[q].json.len == 0 ||
             (s->running && s->job.dashboard == i && s->job.query == q))
             return false;
     return true;

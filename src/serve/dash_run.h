@@ -23,6 +23,9 @@ const struct dashboard *dash_set_get(const struct dash_set *s, size_t i);
 int64_t dash_set_find(const struct dash_set *s, struct str name); /* index, -1 */
 
 void dash_set_watch(struct dash_set *s, size_t i, int change);    /* one watcher more or less */
+/* Selects in a filter widget, for all who look: {"values": […]} or {"min": …, "max": …} as JSON; NONE: what the
+ * file selects. Queries that change by it run again. Errors: ERR_NOT_FOUND (no such filter), ERR_INPUT. */
+int dash_set_select(struct dash_set *s, size_t i, struct str widget, struct str selection, struct err *err) MUST_CHECK;
 void dash_set_demand(struct dash_set *s, size_t i);               /* run what is dirty once, unwatched too */
 bool dash_set_fresh(const struct dash_set *s, size_t i);          /* every query has a result that is not dirty */
 /* {"query":0,"version":3,"columns":[{"name":…,"type":…}],"rows":[[…]],"truncated":false,"ms":4,"at":"…"} or

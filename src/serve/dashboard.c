@@ -10,6 +10,7 @@
  * Every fieldName of the encodings must be a field of the widget's query: a name that is not is
  * what makes such files "render blank" elsewhere, so it is refused here by name. */
 #include "serve/dashboard.h"
+#include "serve/dash_filter.h"
 #include "plan/functions.h"
 #include "sparksql/sparksql.h"
 #include <string.h>
@@ -21,6 +22,9 @@ struct reader {
     const char *file;
     const struct doc *root;
     struct map *datasets;  /* name -> doc */
+    const struct dash_filters *filters;
+    const struct map *selections;
+    size_t page;           /* the one being read */
     size_t query_cap;
 };
 
@@ -77,12 +81,15 @@ static void quote_name(struct buf *b, struct str name)
     buf_char(b, '`');
 }
 
-static void put_filters(struct buf *b, const struct doc *filters)
+/* The widget's own filters behind what the dashboard's filters wrote. */
+static void put_filters(struct buf *b, const struct doc *filters, bool where)
 {
     for (size_t i = 0; doc_is(filters, DOC_ARRAY) && i < filters->count; i++) {
         struct str e = doc_str(doc_get(filters->items[i], "expression"), STR_NONE);
-        if (e.len > 0)
-            buf_printf(b, "%s(%.*s)", i ? " AND " : "\nWHERE ", STR_ARGS(e));
+        if (e.len > 0) {
+            buf_printf(b, "%s(%.*s)", where ? " AND " : "\nWHERE ", STR_ARGS(e));
+            where = true;
+        }
     }
 }
 
@@ -96,7 +103,7 @@ static void put_orders(struct buf *b, const struct doc *orders)
 }
 
 /* SELECT … FROM (…): false if the widget was refused. */
-static bool put_query(struct reader *r, struct dash_widget *w, const struct doc *q, struct str dataset, struct buf *b)
+static bool put_query(struct reader *r, struct dash_widget *w, const struct doc *q, struct str dataset, struct str where, struct buf *b)
 {
     const struct doc *fields = doc_get(q, "fields");
     bool disaggregated = doc_bool(doc_get(q, "disaggregated"), false);
@@ -120,23 +127,25 @@ static bool put_query(struct reader *r, struct dash_widget *w, const struct doc 
         quote_name(b, name);
     }
     buf_printf(b, "\nFROM (\n%.*s\n) AS dataset", STR_ARGS(dataset));
-    put_filters(b, doc_get(q, "filters"));
+    buf_str(b, where);
+    put_filters(b, doc_get(q, "filters"), where.len > 0);
     buf_str(b, buf_view(&groups));
     put_orders(b, doc_get(q, "orders"));
     buf_release(&groups);
     return true;
 }
 
-static int add_query(struct reader *r, struct str sql, struct str dataset, const struct doc *at)
+/* `key`: equal for equal queries whatever is selected, so that a query keeps its index. */
+static int add_query(struct reader *r, struct str sql, struct str key, struct str dataset, const struct doc *at)
 {
     struct dashboard *d = r->d;
     for (size_t i = 0; i < d->query_count; i++)
-        if (str_eq(d->queries[i].sql, sql))
+        if (str_eq(d->queries[i].key, key))
             return (int)i;
     if (d->query_count == DASHBOARD_MAX_QUERIES)
         return -1;
     d->queries = arena_grow(d->arena, d->queries, &r->query_cap, d->query_count + 1, sizeof *d->queries);
-    d->queries[d->query_count] = (struct dash_query){str_copy(d->arena, sql), dataset, at};
+    d->queries[d->query_count] = (struct dash_query){str_copy(d->arena, sql), dataset, at, str_copy(d->arena, key)};
     return (int)d->query_count++;
 }
 
@@ -149,9 +158,54 @@ static struct str dataset_text(struct reader *r, const struct doc *dataset)
     return t;
 }
 
+/* The dataset of a query and its text; NULL if the widget was refused. */
+static const struct doc *find_dataset(struct reader *r, struct dash_widget *w, const struct doc *q, const struct doc *widget, struct str *text)
+{
+    struct str name = doc_str(doc_get(q, "datasetName"), STR_NONE);
+    const struct doc *dataset = map_get(r->datasets, name);
+    if (!dataset) {
+        refuse(r, w, q ? q : widget, "there is no dataset '%.*s'", STR_ARGS(name));
+        return NULL;
+    }
+    *text = dataset_text(r, dataset);
+    if (text->len == 0)
+        refuse(r, w, dataset, "the dataset has no query");
+    return text->len ? dataset : NULL;
+}
+
+/* The query over `dataset` with parameters and filters as selected. */
+static void finish_query(struct reader *r, struct dash_widget *w, const struct doc *q, const struct doc *dataset, struct str text,
+                         bool filtered)
+{
+    struct buf b, key, filled, where;
+    struct err err;
+    struct str name = doc_str(doc_get(dataset, "name"), STR_NONE);
+    buf_init(&b);
+    buf_init(&key);
+    buf_init(&filled);
+    buf_init(&where);
+    if (dash_filters_text(r->filters, r->page, dataset, text, &filled, &err))
+        refuse(r, w, doc_get(dataset, "parameters"), "%s", err.msg);
+    if (filtered)
+        dash_filters_where(r->filters, r->page, name, &where);
+    if (!w->refusal.ptr && put_query(r, w, q, buf_view(&filled), buf_view(&where), &b) &&
+        put_query(r, w, q, text, STR(""), &key)) {
+        if (dash_filters_touch(r->filters, r->page, dataset))
+            buf_printf(&key, "\n-- page %zu%s", r->page, filtered ? "" : ", unfiltered");
+        w->query = add_query(r, buf_view(&b), buf_view(&key), doc_str(doc_get(dataset, "displayName"), name), q);
+        if (w->query < 0)
+            refuse(r, w, q, "more than %d queries on one dashboard", DASHBOARD_MAX_QUERIES);
+    }
+    buf_release(&b);
+    buf_release(&key);
+    buf_release(&filled);
+    buf_release(&where);
+}
+
 static void read_query(struct reader *r, struct dash_widget *w, const struct doc *widget)
 {
     const struct doc *queries = doc_get(widget, "queries");
+    struct str text;
     if (!doc_is(queries, DOC_ARRAY) || queries->count == 0) {
         refuse(r, w, widget, "the widget has no query");
         return;
@@ -159,30 +213,40 @@ static void read_query(struct reader *r, struct dash_widget *w, const struct doc
     if (queries->count > 1)
         refuse(r, w, queries->items[1], "a widget with more than one query is not drawn");
     const struct doc *q = doc_get(queries->items[0], "query"), *fields = doc_get(q, "fields");
-    struct str name = doc_str(doc_get(q, "datasetName"), STR_NONE);
-    const struct doc *dataset = map_get(r->datasets, name);
-    if (!dataset) {
-        refuse(r, w, q ? q : widget, "there is no dataset '%.*s'", STR_ARGS(name));
+    const struct doc *dataset = find_dataset(r, w, q, widget, &text);
+    if (!dataset)
         return;
-    }
-    const struct doc *params = doc_get(dataset, "parameters");
-    if (doc_is(params, DOC_ARRAY) && params->count > 0)
-        refuse(r, w, params, "datasets with parameters are not supported");
     if (!doc_is(fields, DOC_ARRAY) || fields->count == 0) {
         refuse(r, w, q, "the query names no fields");
         return;
     }
-    struct str text = dataset_text(r, dataset);
-    if (text.len == 0)
-        refuse(r, w, dataset, "the dataset has no query");
-    struct buf b;
-    buf_init(&b);
-    if (!w->refusal.ptr && put_query(r, w, q, text, &b)) {
-        w->query = add_query(r, buf_view(&b), doc_str(doc_get(dataset, "displayName"), name), q);
-        if (w->query < 0)
-            refuse(r, w, q, "more than %d queries on one dashboard", DASHBOARD_MAX_QUERIES);
+    finish_query(r, w, q, dataset, text, true);
+}
+
+/* A filter's own query gives the values to select from: the first field it is about, unfiltered. */
+static void read_filter(struct reader *r, struct dash_widget *w, const struct doc *widget)
+{
+    const struct doc *queries = doc_get(widget, "queries"), *about = doc_path(widget, "spec.encodings.fields");
+    struct str text;
+    if (!doc_is(queries, DOC_ARRAY) || !doc_is(about, DOC_ARRAY) || about->count == 0) {
+        refuse(r, w, widget, "the filter is about no field and no parameter");
+        return;
     }
-    buf_release(&b);
+    w->filter = true;
+    for (size_t i = 0; i < queries->count; i++) {
+        const struct doc *q = doc_get(queries->items[i], "query"), *fields = doc_get(q, "fields");
+        const struct doc *dataset = find_dataset(r, w, q, widget, &text);
+        for (size_t k = 0; dataset && doc_is(fields, DOC_ARRAY) && k < fields->count; k++) {
+            struct str expression = doc_str(doc_get(fields->items[k], "expression"), STR_NONE);
+            if (str_find(expression, STR("associative_filter_predicate_group")) >= 0)
+                continue;
+            struct doc *one = doc_new_object(r->d->arena), *list = doc_new_array(r->d->arena);
+            doc_push(r->d->arena, list, (struct doc *)(uintptr_t)fields->items[k]);
+            doc_set(r->d->arena, one, STR("fields"), list);
+            if (w->query < 0)
+                finish_query(r, w, one, dataset, text, false);
+        }
+    }
 }
 
 /* ------------------------------------------------------------------ widgets */
@@ -227,10 +291,11 @@ static void read_spec(struct reader *r, struct dash_widget *w, const struct doc 
     if (!w->kind.ptr) {
         w->kind = STR("legacy");
         refuse(r, w, spec, "widgets of the old form (viz_spec, version 0) are not drawn: open and save the dashboard in Databricks");
-    } else if (str_starts_z(w->kind, "filter-") || str_eqz(w->kind, "range-slider")) {
+    } else if (dash_filter_is(w->kind)) {
         if (!w->title.ptr)
             w->title = doc_str(doc_get(frame, "title"), STR_NONE);
-        refuse(r, w, spec, "filters are not supported: '%.*s'", STR_ARGS(w->kind));
+        check_fields(r, w, widget, doc_get(spec, "encodings"), 0);
+        read_filter(r, w, widget);
     } else if (!is_drawn(w->kind)) {
         refuse(r, w, spec, "widgets of type '%.*s' are not drawn", STR_ARGS(w->kind));
     } else {
@@ -306,10 +371,11 @@ static int read_all(struct reader *r, struct err *err)
         return -1;
     for (size_t i = 0; i < datasets->count; i++)
         map_put(r->datasets, doc_str(doc_get(datasets->items[i], "name"), STR_NONE), datasets->items[i]);
+    d->filters = r->filters = dash_filters_new(d->arena, r->root, r->selections);
     d->pages = ARENA_ARRAY(d->arena, struct dash_page, pages->count + 1);
     d->page_count = pages->count;
-    for (size_t i = 0; i < pages->count; i++)
-        if (read_page(r, &d->pages[i], pages->items[i], err) != 0)
+    for (r->page = 0; r->page < pages->count; r->page++)
+        if (read_page(r, &d->pages[r->page], pages->items[r->page], err) != 0)
             return -1;
     d->title = doc_str(doc_get(r->root, "displayName"), STR_NONE);
     if (!d->title.ptr)
@@ -319,7 +385,12 @@ static int read_all(struct reader *r, struct err *err)
 
 int dashboard_read(struct dashboard *d, const char *file, struct str text, struct err *err)
 {
-    struct reader r = {.d = d};
+    return dashboard_read_selected(d, file, text, NULL, err);
+}
+
+int dashboard_read_selected(struct dashboard *d, const char *file, struct str text, const struct map *selections, struct err *err)
+{
+    struct reader r = {.d = d, .selections = selections};
     *d = (struct dashboard){.arena = arena_new()};
     r.file = arena_strdup(d->arena, file);
     d->name = name_of(d->arena, file);
@@ -352,7 +423,7 @@ static void put_member(struct buf *out, const char *key, struct str value)
         buf_z(out, "null");
 }
 
-static void put_widget(struct buf *out, const struct dash_widget *w)
+static void put_widget(struct buf *out, const struct dashboard *d, const struct dash_widget *w)
 {
     buf_printf(out, "{\"x\":%d,\"y\":%d,\"width\":%d,\"height\":%d,\"query\":%d", w->x, w->y, w->width, w->height, w->query);
     put_member(out, "name", w->name);
@@ -361,6 +432,10 @@ static void put_widget(struct buf *out, const struct dash_widget *w)
     put_member(out, "description", w->description);
     put_member(out, "markdown", w->markdown);
     put_member(out, "refusal", w->refusal);
+    if (w->filter) {
+        buf_z(out, ",\"filter\":");
+        dash_filter_json(d->filters, w->name, out);
+    }
     buf_z(out, ",\"spec\":");
     if (w->spec)
         doc_write(out, w->spec);
@@ -384,7 +459,7 @@ void dashboard_json(const struct dashboard *d, struct buf *out)
         for (size_t k = 0; k < p->count; k++) {
             if (k)
                 buf_char(out, ',');
-            put_widget(out, &p->widgets[k]);
+            put_widget(out, d, &p->widgets[k]);
         }
         buf_z(out, "]}");
     }

@@ -182,7 +182,72 @@ class TextWidget extends Widget {
   }
 }
 
-function make(def) {
+/* A filter: what is selected holds for all who look; the server runs the queries again. */
+class FilterWidget extends Widget {
+  constructor(def, dashboard) {
+    super(def);
+    this.dashboard = dashboard;
+    this.chosen = new Set(def.filter.values);
+    this.el.dataset.state = 'data';
+    this.build();
+  }
+
+  wait() {}
+
+  async send(selection) {
+    Object.assign(this.def.filter, { values: [], min: null, max: null }, selection);
+    const answer = await fetch(`/api/dashboards/${encodeURIComponent(this.dashboard)}/filters`, {
+      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ widget: this.def.name, ...selection }),
+    });
+    this.note.hidden = answer.ok;
+    if (!answer.ok) setText(this.note, (await answer.json().catch(() => ({}))).error?.message || `The server said ${answer.status}`);
+  }
+
+  box(type, value, onchange) {
+    return h('input', { type, value: value ?? '', 'aria-label': this.def.title || this.def.name, onchange });
+  }
+
+  build() {
+    const f = this.def.filter;
+    const one = () => this.send({ values: this.first.value ? [this.first.value] : [] });
+    const ends = () => this.send({ min: this.first.value || null, max: this.last.value || null });
+    const day = (v) => (/^\d{4}-\d\d-\d\d/.test(v || '') ? v.slice(0, 10) : '');
+    if ((f.input === 'single' || f.input === 'multi') && this.def.query >= 0) {
+      this.select = h('select', { 'aria-label': this.def.title || this.def.name, onchange: () => this.pick() });
+      this.select.multiple = f.input === 'multi';
+      fill(this.body, this.select);
+    } else if (f.input === 'range' || f.input === 'numbers') {
+      const [type, show] = f.input === 'range' ? ['date', day] : ['number', (v) => v];
+      this.first = this.box(type, show(f.min), ends);
+      this.last = this.box(type, show(f.max), ends);
+      fill(this.body, this.first, this.last);
+    } else {
+      this.first = this.box(f.input === 'date' ? 'date' : 'text', f.input === 'date' ? day(f.values[0]) : f.values[0], one);
+      fill(this.body, this.first);
+    }
+  }
+
+  pick() {
+    const values = [...this.select.selectedOptions].map((o) => o.value).filter((v) => v !== '');
+    this.chosen = new Set(values);
+    this.send({ values });
+  }
+
+  /* The values there are; what is chosen stays chosen. */
+  take(result) {
+    if (!this.select || result.error) return;
+    const values = result.rows.map((r) => r[0]).filter((v) => v !== null).map(String).sort();
+    const all = this.def.filter.input === 'single' ? [h('option', { value: '' }, 'All')] : [];
+    fill(this.select, ...all, ...values.map((v) => {
+      const option = h('option', { value: v }, v);
+      option.selected = this.chosen.has(v);
+      return option;
+    }));
+  }
+}
+
+function make(def, dashboard) {
+  if (def.filter && !def.refusal) return new FilterWidget(def, dashboard);
   if (def.kind === 'text') return new TextWidget(def);
   if (def.kind === 'counter') return new CounterWidget(def);
   if (def.kind === 'table') return new TableWidget(def);
@@ -205,7 +270,7 @@ export class DashboardView {
   open(index) {
     const page = this.definition.pages[index];
     (this.widgets || []).forEach((w) => w.clear());
-    this.widgets = page ? page.widgets.map(make) : [];
+    this.widgets = page ? page.widgets.map((w) => make(w, this.definition.name)) : [];
     this.grid.style.setProperty('--columns', page ? page.columns : 6);
     fill(this.grid, this.widgets.length ? this.widgets.map((w) => w.el) : h('p', { class: 'muted' }, 'This page has no widgets.'));
     if (this.definition.pages.length > 1) {
