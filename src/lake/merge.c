@@ -229,7 +229,7 @@ static int changed_value(void *ctx, const struct type_field *f, struct buf *sql,
         buf_release(&value);
     }
     if (rc >= 0 && set_anywhere && form->by_clause)
-        buf_printf(sql, "CASE a.c%s ELSE %s END", cases.ptr, old.ptr);
+        buf_printf(sql, "CASE a.c%s ELSE %s END", cases.ptr, field_is_generated(f) ? "NULL" : old.ptr); /* NULL: computed anew */
     else if (rc >= 0 && set_anywhere)
         buf_str(sql, buf_view(&old));
     buf_release(&old);

@@ -26,12 +26,18 @@ static int64_t replace_where(struct lake_txn *x, struct str select_sql, const st
     struct buf sql;
     if (lake_txn_delete(x, r->where, r->where_text, &m, err))
         return -1;
+    bool feed = dml_uses_feed(x) && x->changes.count;
+    if (feed) { /* the rows are written twice, and must be the same both times */
+        struct str rows = txn_temp(x, "new");
+        if (duck_exec(x->conn, str_fmt(x->arena, "CREATE TEMP TABLE %.*s AS %.*s", STR_ARGS(rows), STR_ARGS(select_sql)), err))
+            return -1;
+        select_sql = str_fmt(x->arena, "SELECT * FROM %.*s", STR_ARGS(rows));
+    }
     buf_init(&sql);
     put_checked(&sql, select_sql, r);
     x->own_metrics = false;
-    bool feed = dml_uses_feed(x);
     int64_t rows = rows_write(x, buf_view(&sql), &(struct rows_opts){.pub.merge_schema = r->merge_schema}, err);
-    if (rows >= 0 && feed && x->changes.count) { /* there are change files already: the new rows must be in some too */
+    if (rows >= 0 && feed) { /* there are change files already: the new rows must be in some too */
         struct buf changes;
         buf_init(&changes);
         buf_printf(&changes, "SELECT *, 'insert' AS " CHANGE_COLUMN " FROM (%s)", sql.ptr);

@@ -132,12 +132,17 @@ static int put_computed(struct lake_txn *x, struct buf *sql, const struct duck_r
         if (field_is_identity(f) && (!given || o->dml)) {
             buf_z(to, given ? (replaced.len ? ", " : "") : ", ");
             put_identity(x, to, f, given);
-        } else if (field_is_generated(f) && !given) {
-            buf_z(sql, ", CAST((");
-            rc = expr_print(x, metadata_str(f, "delta.generationExpression"), "generated column", f->name, x->meta.schema, "w", sql, err);
-            buf_z(sql, ") AS ");
-            type_write_duck(sql, f->type);
-            buf_z(sql, ")");
+        } else if (field_is_generated(f) && (!given || o->dml)) { /* of ours: NULL is a value not given */
+            buf_z(to, given ? (replaced.len ? ", coalesce(w." : "coalesce(w.") : ", ");
+            if (given) {
+                duck_quote_ident(to, f->name);
+                buf_z(to, ", ");
+            }
+            buf_z(to, "CAST((");
+            rc = expr_print(x, metadata_str(f, "delta.generationExpression"), "generated column", f->name, x->meta.schema, "w", to, err);
+            buf_z(to, ") AS ");
+            type_write_duck(to, f->type);
+            buf_z(to, given ? "))" : ")");
         } else {
             continue;
         }
@@ -160,13 +165,20 @@ static int put_computed(struct lake_txn *x, struct buf *sql, const struct duck_r
     return rc;
 }
 
+/* The SELECT's columns by name; their types do not matter. */
+static const struct type *given_names(struct lake_txn *x, const struct duck_result *d)
+{
+    struct type_field *fields = ARENA_ARRAY(x->arena, struct type_field, duck_cols(d));
+    for (size_t i = 0; i < duck_cols(d); i++)
+        fields[i] = (struct type_field){.name = str_copy(x->arena, duck_col_name(d, i)), .type = type_of(TYPE_NULL), .nullable = true};
+    return type_struct(x->arena, fields, duck_cols(d));
+}
+
 /* The outermost layer: checks, physical names. */
 static int put_final(struct lake_txn *x, struct buf *sql, const struct duck_result *d, const struct rows_opts *o, struct err *err)
 {
     bool any = false;
-    const struct type *given = select_schema(x, d, err);
-    if (!given)
-        return -1;
+    const struct type *given = given_names(x, d);
     for (size_t i = 0; i < x->meta.schema->field_count; i++) {
         const struct type_field *f = &x->meta.schema->fields[i];
         struct buf column, physical;

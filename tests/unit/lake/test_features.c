@@ -129,6 +129,15 @@ static void test_computed(void **state)
     OK(lake_txn_commit(x, &version, &err));
     lake_txn_end(x);
     assert_string_equal(rows_of(t, "a, twice"), "2|4;11|22");
+    /* One clause gives the computed column, the other does not. */
+    const struct lake_set insert[] = {{.column = STR("a"), .value = STR("s.k")}, {.column = STR("twice"), .value = STR("s.k * 2")}}, update = {.column = STR("a"), .value = STR("s.k")};
+    const struct lake_clause mixed[] = {{.when = LAKE_MATCHED, .then = LAKE_THEN_UPDATE, .sets = &update, .set_count = 1},
+                                        {.when = LAKE_NOT_MATCHED, .then = LAKE_THEN_INSERT, .sets = insert, .set_count = 2}};
+    x = lake_txn_begin(t, conn, &err);
+    OK(lake_txn_merge(x, &(struct lake_merge){.source_sql = STR("SELECT 5 AS k, 2 AS old UNION ALL SELECT 6, 99"), .on = STR("t.a = s.old"), .clauses = mixed, .clause_count = 2}, &m, &err));
+    OK(lake_txn_commit(x, &version, &err));
+    lake_txn_end(x);
+    assert_string_equal(rows_of(t, "a, twice"), "5|10;6|12;11|22");
     lake_table_close(t);
 
     t = made_with("id BIGINT, v STRING", "id", "{\"delta.identity.start\":10,\"delta.identity.step\":5,\"delta.identity.allowExplicitInsert\":false}");
