@@ -36,7 +36,7 @@ int exec_explain(struct session *s, struct arena *a, const struct stmt *st, cons
 
 /* ---------------------------------------------------------------- helpers of DDL */
 
-static void committed(struct session *s, const char *dir, int64_t version)
+void session_committed(struct session *s, const char *dir, int64_t version)
 {
     struct engine *e = s->engine;
     if (e->on_commit)
@@ -132,7 +132,7 @@ static int table_make(struct session *s, struct arena *a, const struct stmt *st,
 done:
     lake_txn_end(x);
     if (rc == 0)
-        committed(s, dir, version);
+        session_committed(s, dir, version);
     return rc;
 }
 
@@ -378,7 +378,7 @@ int exec_insert(struct session *s, struct arena *a, const struct stmt *st, const
 done:
     lake_txn_end(x);
     if (rc == 0)
-        committed(s, dir, version);
+        session_committed(s, dir, version);
     return rc;
 }
 
@@ -410,6 +410,6 @@ int exec_alter(struct session *s, struct arena *a, const struct stmt *st, const 
     }
     lake_txn_end(x);
     if (rc == 0)
-        committed(s, dir, version);
+        session_committed(s, dir, version);
     return rc;
 }

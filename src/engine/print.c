@@ -469,15 +469,33 @@ int engine_print(const struct rel *resolved, const struct printer *with, struct 
     return pr_done(&p, p.failed ? STR_NONE : block_render(&p, b, false), sql);
 }
 
-int engine_print_expr(const struct expr *resolved, const struct type *input, const struct printer *with,
-                      struct buf *sql, struct err *err)
+int engine_print_expr_over(const struct expr *resolved, const struct str *texts, size_t count, bool condition, const struct printer *with,
+                           struct buf *sql, struct err *err)
 {
     struct pr p;
     pr_init(&p, with, err);
-    struct col *cols = ARENA_ARRAY(p.a, struct col, input->field_count + 1);
-    for (size_t i = 0; i < input->field_count; i++)
-        cols[i] = (struct col){quoted(&p, input->fields[i].name), P_ATOM};
-    struct env e = {.cols = cols, .count = input->field_count};
+    struct col *cols = ARENA_ARRAY(p.a, struct col, count + 1);
+    for (size_t i = 0; i < count; i++)
+        cols[i] = (struct col){texts[i], P_ATOM};
+    struct env e = {.cols = cols, .count = count};
     p.env = &e;
+    p.in_condition = condition;
     return pr_done(&p, print_text(&p, resolved, P_ANY), sql);
+}
+
+int engine_print_expr(const struct expr *resolved, const struct type *input, const struct printer *with,
+                      struct buf *sql, struct err *err)
+{
+    struct arena *a = arena_new();
+    struct str *texts = ARENA_ARRAY(a, struct str, input->field_count + 1);
+    for (size_t i = 0; i < input->field_count; i++) {
+        struct buf b;
+        buf_init(&b);
+        duck_quote_ident(&b, input->fields[i].name);
+        texts[i] = str_copy(a, buf_view(&b));
+        buf_release(&b);
+    }
+    int rc = engine_print_expr_over(resolved, texts, input->field_count, false, with, sql, err);
+    arena_free(a);
+    return rc;
 }

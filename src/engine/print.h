@@ -20,6 +20,10 @@ int engine_print(const struct rel *resolved, const struct printer *p, struct buf
 /* An expression over a relation whose columns are printed as quoted names of `input`. */
 int engine_print_expr(const struct expr *resolved, const struct type *input, const struct printer *p,
                       struct buf *sql, struct err *err) MUST_CHECK;
+/* The same, column n of `input` printed as texts[n]: an atom of DuckDB text, `t."a"` for one. condition: as in WHERE,
+ * where NULL is the same as false. */
+int engine_print_expr_over(const struct expr *resolved, const struct str *texts, size_t count, bool condition, const struct printer *p,
+                           struct buf *sql, struct err *err) MUST_CHECK;
 /* Macros and C functions that printed text calls; once per database, before the first query. */
 int engine_prelude(struct duck *db, struct err *err) MUST_CHECK;
 /* Puts Spark's error class before DuckDB's message, when a printed statement failed while it ran. */

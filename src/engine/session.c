@@ -1,4 +1,5 @@
 #include "engine/session_int.h"
+#include "lake/dml.h"
 #include "engine/lake_expr.h"
 #include <stdio.h>
 
@@ -174,6 +175,44 @@ int session_plan(struct session *s, struct arena *a, const struct rel *query, co
     return rc;
 }
 
+static struct str alias_column(struct arena *a, const char *alias, struct str name)
+{
+    struct buf b;
+    buf_init(&b);
+    buf_printf(&b, "%s.", alias);
+    duck_quote_ident(&b, name);
+    struct str out = str_copy(a, buf_view(&b));
+    buf_release(&b);
+    return out;
+}
+
+int session_plan_exprs(struct session *s, struct arena *a, const struct rel *project, const struct session_hook *hook, size_t targets,
+                       const bool *conditions, struct session_plan *out, struct str *texts, struct err *err)
+{
+    struct planning p = {s, hook, NEW(struct held), s->scope, 0};
+    struct resolver env = resolver_of(&p);
+    *out = (struct session_plan){.held = p.held};
+    struct rel *r = out->resolved = plan_resolve(a, project, &env, err);
+    int rc = r ? 0 : -1;
+    if (rc == 0 && (r->kind != REL_PROJECT || r->exprs.count != project->exprs.count))
+        rc = err_at(err, ERR_UNSUPPORTED, project->at.file, project->at.line, project->at.col, "windows, generators and aggregates are not allowed here");
+    const struct type *input = rc == 0 ? r->input->output : NULL;
+    struct str *cols = ARENA_ARRAY(a, struct str, input ? input->field_count + 1 : 1);
+    for (size_t i = 0; input && i < input->field_count; i++)
+        cols[i] = alias_column(a, i < targets ? LAKE_TARGET_ALIAS : LAKE_SOURCE_ALIAS, input->fields[i].name);
+    struct printer printer = {.leaf = leaf_print, .ctx = &p, .ansi = env.ansi, .now = env.now};
+    for (size_t i = 0; rc == 0 && i < r->exprs.count; i++) {
+        struct buf sql;
+        buf_init(&sql);
+        rc = engine_print_expr_over(r->exprs.items[i], cols, input->field_count, conditions[i], &printer, &sql, err);
+        texts[i] = str_copy(a, buf_view(&sql));
+        buf_release(&sql);
+    }
+    if (rc)
+        session_plan_release(out);
+    return rc;
+}
+
 void session_plan_release(struct session_plan *p)
 {
     if (p->held)
@@ -248,6 +287,13 @@ static const struct { stmt_fn fn; const char *tag; bool writes; } STATEMENTS[] =
     [STMT_CREATE_SCHEMA] = {exec_create_schema, "CREATE SCHEMA", true},
     [STMT_DROP] = {exec_drop, "DROP", false},
     [STMT_INSERT] = {exec_insert, "INSERT", true},
+    [STMT_DELETE] = {exec_delete, "DELETE", true},
+    [STMT_UPDATE] = {exec_update, "UPDATE", true},
+    [STMT_MERGE] = {exec_merge, "MERGE", true},
+    [STMT_TRUNCATE] = {exec_truncate, "TRUNCATE", true},
+    [STMT_OPTIMIZE] = {exec_optimize, "OPTIMIZE", true},
+    [STMT_VACUUM] = {exec_vacuum, "VACUUM", true},
+    [STMT_RESTORE] = {exec_restore, "RESTORE", true},
     [STMT_ALTER_TABLE] = {exec_alter, "ALTER TABLE", true},
     [STMT_SHOW] = {exec_show, "SHOW", false},
     [STMT_DESCRIBE] = {exec_describe, "DESCRIBE", false},

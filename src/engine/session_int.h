@@ -50,6 +50,24 @@ int exec_insert(struct session *s, struct arena *a, const struct stmt *st, const
 int exec_alter(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
 int exec_show(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
 int exec_describe(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
+int exec_delete(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
+int exec_update(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
+int exec_merge(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
+int exec_truncate(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
+/* Resolves a projection and prints each of its expressions alone: the first `targets` columns of its input as
+ * t."name", the others as s."name". texts[n] belongs to project->exprs.items[n], as a condition (NULL is false) if
+ * conditions[n]. Release *out as session_plan()'s. */
+int session_plan_exprs(struct session *s, struct arena *a, const struct rel *project, const struct session_hook *hook, size_t targets,
+                       const bool *conditions, struct session_plan *out, struct str *texts, struct err *err);
+int exec_optimize(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
+int exec_vacuum(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
+int exec_restore(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
+/* An expression for a commit's parameters; NULL: "". */
+struct str session_expr_text(struct arena *a, const struct expr *e);
+/* One row of BIGINT columns as the statement's result; `affected` is the first. */
+int session_count_row(struct session *s, struct arena *a, const char *const *names, const int64_t *values, size_t n, struct session_result *out, struct err *err);
+/* A table's commit is told to whoever wants to know. */
+void session_committed(struct session *s, const char *dir, int64_t version);
 int stmt_err(const struct stmt *st, enum err_code code, struct err *err, const char *fmt, ...) PRINTF_LIKE(4, 5);
 
 /* Rows that a command returns: text cells collected, then read back as a query's result. */

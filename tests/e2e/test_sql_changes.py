@@ -1,0 +1,85 @@
+"""DELETE, UPDATE, MERGE, TRUNCATE, OPTIMIZE, VACUUM, RESTORE through `paystreak sql`, read by delta-rs."""
+
+import json
+import subprocess
+
+import pytest
+from deltalake import DeltaTable
+
+from conftest import DEADLINE_SEC, environment, lake_rows, program, sql
+
+
+@pytest.fixture
+def state(tmp_path):
+    where = tmp_path / "state"
+    rows = "VALUES (1, 'a', 10, named_struct('x', 1, 'y', 'p')), (2, 'b', 20, named_struct('x', 2, 'y', 'q')), (3, NULL, 30, NULL)"
+    sql(where, f"CREATE SCHEMA gold; CREATE TABLE gold.t (id INT, v STRING, n BIGINT, st STRUCT<x: INT, y: STRING>); INSERT INTO gold.t {rows}")
+    return where
+
+
+def rows(state, columns=("id", "v", "n")):
+    return sorted(lake_rows(state, "gold.t", columns))
+
+
+def refused(state, text):
+    done = subprocess.run([str(program()), "sql", "--state", str(state), text], capture_output=True, text=True, timeout=DEADLINE_SEC, env=environment({}))
+    assert done.returncode == 1, done.stdout
+    return done.stderr
+
+
+def last(state):
+    return DeltaTable(str(state / "lake" / "main" / "gold" / "t")).history(1)[0]
+
+
+def test_delete_takes_what_the_condition_holds_for(state):
+    assert sql(state, "DELETE FROM gold.t AS d WHERE d.v = 'a' OR d.v = 'zz'") == [{"num_affected_rows": 1}]
+    assert rows(state) == [(2, "b", 20), (3, None, 30)]
+    assert last(state)["operation"] == "DELETE"
+    assert sql(state, "DELETE FROM gold.t WHERE id IN (SELECT max(id) FROM gold.t)") == [{"num_affected_rows": 1}]
+    assert sql(state, "DELETE FROM gold.t WHERE EXISTS (SELECT 1 FROM gold.t AS o WHERE o.id = t.id + 100)") == [{"num_affected_rows": 0}]
+    assert sql(state, "DELETE FROM gold.t") == [{"num_affected_rows": 1}]
+    assert rows(state) == []
+
+
+def test_update_sets_columns_and_fields(state):
+    assert sql(state, "UPDATE gold.t AS u SET u.v = upper(u.v) || '!', st.x = u.n + 1, n = DEFAULT WHERE u.n BETWEEN 15 AND 25") == [{"num_affected_rows": 1}]
+    assert rows(state, ("id", "v", "n", "st")) == [(1, "a", 10, {"x": 1, "y": "p"}), (2, "B!", None, {"x": 21, "y": "q"}), (3, None, 30, None)]
+    # A value is cast to its column; both sides of an assignment see the old row.
+    sql(state, "UPDATE gold.t SET n = id, id = n WHERE id = 1")
+    assert (10, "a", 1) in rows(state)
+    assert "`nope`" in refused(state, "DELETE FROM gold.t WHERE nope = 1") and "'nope'" in refused(state, "UPDATE gold.t SET nope = 1")
+    assert "aggregates" in refused(state, "UPDATE gold.t SET id = sum(n)")
+
+
+def test_merge_sees_both_sides_where_spark_does(state):
+    sql(state, "CREATE TABLE gold.s AS SELECT * FROM VALUES (2, 'two', 200L), (9, 'nine', 900L), (8, NULL, 1L) AS s(id, v, n)")
+    merge = """
+        MERGE INTO gold.t USING (SELECT * FROM gold.s) AS src ON t.id = src.id
+        WHEN MATCHED AND src.n > 100 THEN UPDATE SET v = src.v, n = t.n + src.n
+        WHEN NOT MATCHED AND v IS NOT NULL THEN INSERT (id, v, n) VALUES (id, upper(v), n)
+        WHEN NOT MATCHED BY SOURCE AND n > 20 THEN DELETE"""
+    assert sql(state, merge) == [{"num_affected_rows": 3, "num_updated_rows": 1, "num_deleted_rows": 1, "num_inserted_rows": 1}]
+    assert rows(state) == [(1, "a", 10), (2, "two", 220), (9, "NINE", 900)]
+    metrics = last(state)["operationMetrics"]
+    assert last(state)["operation"] == "MERGE" and int(metrics["numTargetRowsInserted"]) == 1
+    twice = "MERGE INTO gold.t USING (SELECT * FROM VALUES (1, 'x'), (1, 'y') AS d(id, v)) d ON t.id = d.id WHEN MATCHED THEN UPDATE SET v = d.v"
+    assert "DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE" in refused(state, twice)
+    sql(state, "MERGE WITH SCHEMA EVOLUTION INTO gold.t USING (SELECT 1 AS id, 'm' AS extra) e ON t.id = e.id WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *")
+    assert (1, "a", 10, "m") in rows(state, ("id", "v", "n", "extra"))
+
+
+def test_upkeep_of_a_table(state):
+    for i in range(4, 12):
+        sql(state, f"INSERT INTO gold.t VALUES ({i}, 'x', {i}, NULL)")
+    before = DeltaTable(str(state / "lake" / "main" / "gold" / "t"))
+    metrics = json.loads(sql(state, "OPTIMIZE gold.t ZORDER BY (id)")[0]["metrics"])
+    after = DeltaTable(str(state / "lake" / "main" / "gold" / "t"))
+    assert len(after.file_uris()) == metrics["numFilesAdded"] == 1 and metrics["numFilesRemoved"] == len(before.file_uris()) == 9
+    restored = sql(state, "RESTORE TABLE gold.t TO VERSION AS OF 1")
+    assert restored[0]["num_restored_files"] == 1 and rows(state) == [(1, "a", 10), (2, "b", 20), (3, None, 30)]
+    sql(state, "TRUNCATE TABLE gold.t")
+    assert rows(state) == [] and sql(state, "VACUUM gold.t DRY RUN") == []
+    assert "retention" in refused(state, "VACUUM gold.t RETAIN 0 HOURS").lower()
+    gone = sql(state, "SET spark.databricks.delta.retentionDurationCheck.enabled = false; VACUUM gold.t RETAIN 0 HOURS")
+    assert gone[-1]["path"].endswith("/gold/t") and not list((state / "lake" / "main" / "gold" / "t").glob("*.parquet"))
+    assert "partition columns" in refused(state, "OPTIMIZE gold.t WHERE length(v) > 1")
