@@ -9,7 +9,8 @@
  * Adds and removes with dataChange=false (OPTIMIZE) move rows and change none.
  *
  * All versions of a kind are one scan, told apart by lake_file.version, so the text grows with the files
- * and not with the commits. Every row is read by the schema of the last version of the range, which
+ * and not with the commits. Every row is read by the newest version's schema, with column mapping by that of
+ * the last version of the range, as delta-spark does, which
  * each schema before must be compatible with: a column dropped or renamed, or with another type, is
  * refused, as other readers do. The feed must have been on in every version of the range, for a
  * commit made without it may have left rows' changes unrecorded. */
@@ -280,17 +281,25 @@ static int put_feed(const struct feed *f, struct buf *sql, struct err *err)
 
 static int load_range(struct feed *f, int64_t from, int64_t to, struct err *err)
 {
-    f->end = to < 0 ? lake_table_latest(f->table, f->conn, err) : lake_table_at(f->table, f->conn, to, err);
+    f->end = lake_table_latest(f->table, f->conn, err);
     if (!f->end)
         return -1;
-    if (from < 0 || from > f->end->version)
-        return err_set(err, ERR_INPUT, "the changes of '%s' from version %jd to %jd: the range is empty", f->end->dir, (intmax_t)from,
-                       (intmax_t)f->end->version);
-    int64_t n = lake_changes(f->arena, f->end->dir, from, f->end->version, &f->changes, err);
+    int64_t last = to < 0 ? f->end->version : to;
+    if (last > f->end->version)
+        return err_set(err, ERR_NOT_FOUND, "the table '%s' has no version %jd", f->end->dir, (intmax_t)last);
+    if (from < 0 || from > last)
+        return err_set(err, ERR_INPUT, "the changes of '%s' from version %jd to %jd: the range is empty", f->end->dir, (intmax_t)from, (intmax_t)last);
+    if (f->end->mapping != LAKE_MAP_NONE && last < f->end->version) {
+        lake_snapshot_unref(f->end);
+        f->end = lake_table_at(f->table, f->conn, last, err);
+        if (!f->end)
+            return -1;
+    }
+    int64_t n = lake_changes(f->arena, f->end->dir, from, last, &f->changes, err);
     if (n < 0)
         return -1;
     f->change_count = (size_t)n;
-    if (n != f->end->version - from + 1)
+    if (n != last - from + 1)
         return err_set(err, ERR_NOT_FOUND, "commit %jd of '%s' is gone from the log: its changes cannot be told", (intmax_t)(from + n),
                        f->end->dir);
     return 0;
