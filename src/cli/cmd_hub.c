@@ -10,10 +10,9 @@
 #include <librdkafka/rdkafka.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-enum { ASK_MS = 15000, POLL_MS = 200, DEFAULT_PORT = 9093 };
+enum { ASK_MS = 15000, POLL_MS = 200, DEFAULT_PORT = 9093, MAX_LINE = 8 << 20 };
 
 static volatile sig_atomic_t interrupted;
 static void on_interrupt(int signal) { (void)signal; interrupted = 1; }
@@ -233,29 +232,42 @@ static int tail(struct client *c, struct err *err)
     return rc ? -1 : 0;
 }
 
+/* The next line of standard input, without its end. False: there is none. */
+static bool read_line(struct buf *line)
+{
+    int ch;
+    buf_clear(line);
+    while ((ch = getc_unlocked(stdin)) != EOF && ch != '\n')
+        buf_char(line, (char)ch);
+    return ch != EOF || line->len;
+}
+
+static int send_line(struct client *c, const struct buf *line, struct err *err)
+{
+    const char *key = c->args->key;
+    rd_kafka_resp_err_t e;
+    if (buf_check(line, "a line", err))
+        return -1;
+    while ((e = rd_kafka_producev(c->rk, RD_KAFKA_V_TOPIC(c->args->words[0]), RD_KAFKA_V_VALUE(line->ptr, line->len),
+                                  RD_KAFKA_V_KEY(key, key ? strlen(key) : 0), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END)) ==
+           RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        rd_kafka_poll(c->rk, POLL_MS);
+    if (e)
+        return failed(e, c->args->words[0], err);
+    rd_kafka_poll(c->rk, 0);
+    return 0;
+}
+
 static int produce(struct client *c, struct err *err)
 {
-    char *line = NULL;
-    size_t cap = 0;
-    ssize_t n;
-    const char *key = c->args->key;
-    if (client_open(c, RD_KAFKA_PRODUCER, NULL, err))
+    struct buf line;
+    int rc = client_open(c, RD_KAFKA_PRODUCER, NULL, err);
+    buf_init_max(&line, MAX_LINE);
+    while (rc == 0 && !interrupted && read_line(&line))
+        rc = send_line(c, &line, err);
+    buf_release(&line);
+    if (rc)
         return -1;
-    while (!interrupted && (n = getline(&line, &cap, stdin)) >= 0) {
-        if (n && line[n - 1] == '\n')
-            n--;
-        rd_kafka_resp_err_t e;
-        while ((e = rd_kafka_producev(c->rk, RD_KAFKA_V_TOPIC(c->args->words[0]), RD_KAFKA_V_VALUE(line, (size_t)n),
-                                      RD_KAFKA_V_KEY(key, key ? strlen(key) : 0), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END)) ==
-               RD_KAFKA_RESP_ERR__QUEUE_FULL)
-            rd_kafka_poll(c->rk, POLL_MS);
-        if (e) {
-            free(line);
-            return failed(e, c->args->words[0], err);
-        }
-        rd_kafka_poll(c->rk, 0);
-    }
-    free(line);
     rd_kafka_resp_err_t e = rd_kafka_flush(c->rk, ASK_MS);
     if (e)
         return failed(e, c->args->words[0], err);
