@@ -1,5 +1,6 @@
 """Starts the storage endpoint alone (tests/unit/storage/storaged.c) for the tests that drive it with real clients."""
 
+import atexit
 import json
 import os
 import signal
@@ -41,6 +42,7 @@ class Storage:
         env = dict(os.environ, **({"FAULT": fault} if fault else {}))
         with open(self.log, "ab") as err:
             self.process = subprocess.Popen(args, stdout=subprocess.PIPE, stderr=err, env=env, text=True)
+        atexit.register(self.process.kill)  # a test that failed does not stop it
         line = self.process.stdout.readline()
         assert line, f"the endpoint did not start: {self.log.read_text()[-2000:]}"
         ready = json.loads(line)
