@@ -475,9 +475,9 @@ def blobs(tmp_path_factory):
     p.wait(20)
 
 
-def node(script, *args):
+def node(script, *args, **settings):
     r = subprocess.run(["node", str(ROOT / "tests" / "e2e" / script), *map(str, args)], capture_output=True, timeout=180,
-                       env={**os.environ, "NODE_PATH": str(MODULES)})
+                       env={**os.environ, "NODE_PATH": str(MODULES), **settings})
     assert r.returncode == 0, r.stdout.decode() + r.stderr.decode()
     return json.loads(r.stdout.decode().splitlines()[-1])
 
@@ -486,6 +486,12 @@ def node(script, *args):
 def test_node_client(hub, name):
     report = node("hub_amqp.js", hub.amqp, name)
     assert report["sent"] == report["received"] == 10 and report["stolen"] == "ReceiverDisconnectedError"
+
+
+@needs_node
+def test_node_over_tls_and_websocket(guarded, name):
+    report = node("hub_amqp_tls.js", guarded.amqp, name, KEY, NODE_EXTRA_CA_CERTS=str(guarded.state / "tls" / "cert.pem"))
+    assert report == {"tls": [5, 300000], "websocket": [5, 300000]}
 
 
 @needs_node
