@@ -60,17 +60,30 @@ static int schema_needed(struct session *s, const struct lake_name *n, struct er
                                 STR_ARGS(n->catalog), STR_ARGS(n->schema));
 }
 
-static const struct type *declared_schema(struct arena *a, const struct stmt *st, struct err *err)
+/* A column's metadata in Delta's names; NULL: none. */
+static const struct doc *column_metadata(struct arena *a, const struct column_def *d)
+{
+    if (!d->default_value && !d->generated && !d->identity)
+        return NULL;
+    struct doc *m = doc_new_object(a);
+    if (d->default_value)
+        doc_set(a, m, STR("CURRENT_DEFAULT"), doc_new_str(a, d->default_text));
+    if (d->generated)
+        doc_set(a, m, STR("delta.generationExpression"), doc_new_str(a, d->generated_text));
+    if (d->identity) {
+        doc_set(a, m, STR("delta.identity.start"), doc_new_i64(a, d->identity_start));
+        doc_set(a, m, STR("delta.identity.step"), doc_new_i64(a, d->identity_step));
+        doc_set(a, m, STR("delta.identity.allowExplicitInsert"), doc_new_bool(a, d->identity_by_default));
+    }
+    return m;
+}
+
+const struct type *session_columns_type(struct arena *a, const struct stmt *st)
 {
     struct type_field *fields = ARENA_ARRAY(a, struct type_field, st->column_count + 1);
     for (size_t i = 0; i < st->column_count; i++) {
         const struct column_def *d = &st->columns[i];
-        if (d->generated || d->identity || d->default_value) {
-            err_at(err, ERR_UNSUPPORTED, d->at.file, d->at.line, d->at.col,
-                   "column '%.*s': generated, identity and default values are not supported", STR_ARGS(d->name));
-            return NULL;
-        }
-        fields[i] = (struct type_field){d->name, d->type, !d->not_null, d->comment, NULL};
+        fields[i] = (struct type_field){d->name, d->type, !d->not_null, d->comment, column_metadata(a, d)};
     }
     return type_struct(a, fields, st->column_count);
 }
@@ -89,7 +102,7 @@ static int partition_names(struct arena *a, const struct stmt *st, struct str **
     return 0;
 }
 
-static struct lake_pairs property_pairs(struct arena *a, const struct options *o)
+struct lake_pairs session_property_pairs(struct arena *a, const struct options *o)
 {
     struct lake_pair *items = ARENA_ARRAY(a, struct lake_pair, o->count + 1);
     for (size_t i = 0; i < o->count; i++)
@@ -103,14 +116,12 @@ static struct lake_pairs property_pairs(struct arena *a, const struct options *o
 static int table_make(struct session *s, struct arena *a, const struct stmt *st, const char *dir,
                       const struct session_hook *hook, bool replace, struct session_result *out, struct err *err)
 {
-    struct lake_spec spec = {.properties = property_pairs(a, &st->properties), .description = st->comment};
+    struct lake_spec spec = {.properties = session_property_pairs(a, &st->properties), .description = st->comment};
     int rc = -1;
     int64_t version = -1;
     if (partition_names(a, st, (struct str **)&spec.partition_columns, &spec.partition_count, err))
         return -1;
-    spec.schema = declared_schema(a, st, err);
-    if (!spec.schema)
-        return -1;
+    spec.schema = session_columns_type(a, st);
     if (st->query) {
         if (session_plan(s, a, st->query, hook, &out->plan, err))
             return -1;
@@ -171,12 +182,8 @@ static int external_make(struct session *s, struct arena *a, const struct stmt *
         return -1;
     if (!delta && st->query)
         return stmt_err(st, ERR_UNSUPPORTED, err, "CREATE TABLE … AS writes Delta tables only");
-    if (!delta && st->column_count) {
-        const struct type *t = declared_schema(a, st, err);
-        if (!t)
-            return -1;
-        e.schema_json = type_json(a, t);
-    }
+    if (!delta && st->column_count)
+        e.schema_json = type_json(a, session_columns_type(a, st));
     if (delta && (st->query || st->column_count || st->or_replace) && (st->or_replace || !lake_is_table(dir)) &&
         table_make(s, a, st, dir, hook, lake_is_table(dir), out, err))
         return -1;
@@ -376,38 +383,6 @@ int exec_insert(struct session *s, struct arena *a, const struct stmt *st, const
     lake_txn_info(x, "WRITE", NULL, NULL);
     rc = lake_txn_commit(x, &version, err);
 done:
-    lake_txn_end(x);
-    if (rc == 0)
-        session_committed(s, dir, version);
-    return rc;
-}
-
-/* ---------------------------------------------------------------- ALTER TABLE, COMMENT ON */
-
-int exec_alter(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook,
-               struct session_result *out, struct err *err)
-{
-    (void)hook, (void)out;
-    char *dir;
-    int64_t version = -1;
-    bool properties = str_ieqz(st->action, "SET TBLPROPERTIES"), columns = str_ieqz(st->action, "ADD COLUMNS") || str_ieqz(st->action, "ADD COLUMN");
-    if (!properties && !columns)
-        return stmt_err(st, ERR_UNSUPPORTED, err, "%s %.*s is not supported", stmt_kind_name(st->kind), STR_ARGS(st->action));
-    if (session_table_dir(s, a, &st->name, &dir, err))
-        return -1;
-    struct lake_txn *x = lake_txn_begin(lake_catalog_table(s->engine->catalog, dir), s->conn, err);
-    if (!x)
-        return -1;
-    const struct type *added = columns ? declared_schema(a, st, err) : NULL;
-    int rc = !lake_txn_snapshot(x) ? stmt_err(st, ERR_NOT_FOUND, err, "[TABLE_OR_VIEW_NOT_FOUND] there is no table '%.*s'",
-                                               STR_ARGS(st->name.parts[st->name.count - 1]))
-             : properties ? lake_txn_set_properties(x, property_pairs(a, &st->properties), err)
-             : added      ? lake_txn_add_columns(x, added, err)
-                          : -1;
-    if (rc == 0) {
-        lake_txn_info(x, properties ? "SET TBLPROPERTIES" : "ADD COLUMNS", NULL, NULL);
-        rc = lake_txn_commit(x, &version, err);
-    }
     lake_txn_end(x);
     if (rc == 0)
         session_committed(s, dir, version);

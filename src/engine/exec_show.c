@@ -1,5 +1,6 @@
 /* exec_show -- SHOW and DESCRIBE: what the catalog and a table's log know, as rows of text. */
 #include "engine/session_int.h"
+#include "lake/history.h"
 
 void cells_init(struct cells *c, struct arena *a, const char *const *names, size_t cols)
 {
@@ -220,18 +221,37 @@ static int describe_history(struct session *s, struct arena *a, const struct stm
     return cells_result(&c, s, out, err);
 }
 
+/* One row of what the lake tells; lists and objects as JSON text, times as ISO. */
 static int describe_detail(struct session *s, struct arena *a, const struct stmt *st, struct session_result *out, struct err *err)
 {
-    static const char *const names[] = {"format", "id", "name", "location", "numFiles", "sizeInBytes", "minReaderVersion", "minWriterVersion"};
+    static const char *const names[] = {"format", "id", "name", "description", "location", "createdAt", "lastModified", "partitionColumns", "clusteringColumns",
+                                        "numFiles", "sizeInBytes", "properties", "minReaderVersion", "minWriterVersion", "tableFeatures"};
     struct cells c;
+    struct buf json;
+    struct str row[COUNT_OF(names)];
     struct lake_snapshot *snap = table_snapshot(s, a, st, err);
     if (!snap)
         return -1;
-    cells_init(&c, a, names, 8);
-    cells_add(&c, (struct str[]){STR("delta"), snap->id, snap->name.len ? snap->name : STR_NONE, str_z(snap->dir),
-                                 str_fmt(a, "%zu", snap->file_count), str_fmt(a, "%jd", (intmax_t)snap->size),
-                                 str_fmt(a, "%d", snap->min_reader), str_fmt(a, "%d", snap->min_writer)});
+    buf_init(&json);
+    lake_detail_json(snap, &json);
     lake_snapshot_unref(snap);
+    const struct doc *d = doc_json(a, "detail", str_copy(a, buf_view(&json)), err);
+    for (size_t i = 0; d && i < COUNT_OF(names); i++) {
+        const struct doc *v = doc_get(d, names[i]);
+        char iso[40];
+        int64_t ms;
+        buf_clear(&json);
+        if (v && v->kind != DOC_STRING)
+            doc_write(&json, v);
+        bool time = (str_eqz(str_z(names[i]), "createdAt") || str_eqz(str_z(names[i]), "lastModified")) && doc_i64(v, &ms);
+        row[i] = !v || v->kind == DOC_NULL ? STR_NONE : time ? str_z(arena_strdup(a, time_iso((struct tp){ms * 1000}, 3, iso)))
+                 : v->kind == DOC_STRING ? v->text : str_copy(a, buf_view(&json));
+    }
+    buf_release(&json);
+    if (!d)
+        return -1;
+    cells_init(&c, a, names, COUNT_OF(names));
+    cells_add(&c, row);
     return cells_result(&c, s, out, err);
 }
 

@@ -291,6 +291,7 @@ static const struct { stmt_fn fn; const char *tag; bool writes; } STATEMENTS[] =
     [STMT_UPDATE] = {exec_update, "UPDATE", true},
     [STMT_MERGE] = {exec_merge, "MERGE", true},
     [STMT_TRUNCATE] = {exec_truncate, "TRUNCATE", true},
+    [STMT_COMMENT_ON] = {exec_comment, "COMMENT", true},
     [STMT_OPTIMIZE] = {exec_optimize, "OPTIMIZE", true},
     [STMT_VACUUM] = {exec_vacuum, "VACUUM", true},
     [STMT_RESTORE] = {exec_restore, "RESTORE", true},

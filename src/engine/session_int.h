@@ -59,6 +59,7 @@ int exec_truncate(struct session *s, struct arena *a, const struct stmt *st, con
  * conditions[n]. Release *out as session_plan()'s. */
 int session_plan_exprs(struct session *s, struct arena *a, const struct rel *project, const struct session_hook *hook, size_t targets,
                        const bool *conditions, struct session_plan *out, struct str *texts, struct err *err);
+int exec_comment(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
 int exec_optimize(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
 int exec_vacuum(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
 int exec_restore(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
@@ -66,6 +67,9 @@ int exec_restore(struct session *s, struct arena *a, const struct stmt *st, cons
 struct str session_expr_text(struct arena *a, const struct expr *e);
 /* One row of BIGINT columns as the statement's result; `affected` is the first. */
 int session_count_row(struct session *s, struct arena *a, const char *const *names, const int64_t *values, size_t n, struct session_result *out, struct err *err);
+/* The columns that a statement declares, defaults, generation and identity in their metadata; its TBLPROPERTIES. */
+const struct type *session_columns_type(struct arena *a, const struct stmt *st);
+struct lake_pairs session_property_pairs(struct arena *a, const struct options *o);
 /* A table's commit is told to whoever wants to know. */
 void session_committed(struct session *s, const char *dir, int64_t version);
 int stmt_err(const struct stmt *st, enum err_code code, struct err *err, const char *fmt, ...) PRINTF_LIKE(4, 5);

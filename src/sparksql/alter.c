@@ -52,8 +52,11 @@ static void added_column_options(struct parser *p, struct stmt *s, struct column
             c->not_null = true;
         else if (accept_kw(p, KW_COMMENT))
             c->comment = string(p, "the comment as a string");
-        else if (accept_kw(p, KW_DEFAULT))
+        else if (accept_kw(p, KW_DEFAULT)) {
+            size_t from = p->at;
             c->default_value = expression(p);
+            c->default_text = text_since(p, from);
+        }
         else if (first_or_after)
             position(p, s);
         else
@@ -83,13 +86,12 @@ static void add(struct parser *p, struct stmt *s)
     } else if (accept_kw(p, KW_CONSTRAINT)) {
         action(s, "ADD CONSTRAINT");
         s->key = name(p, "a constraint name");
-        bool check = accept_word(p, "CHECK");
-        size_t from = p->at;
-        if (check) {
+        if (accept_word(p, "CHECK")) {
             expect_op(p, OP_LPAREN);
+            size_t from = p->at;
             s->where = expression(p);
-            expect_op(p, OP_RPAREN);
             s->value = text_since(p, from);
+            expect_op(p, OP_RPAREN);
         } else {
             s->value = rest_of_statement(p);
         }
@@ -163,7 +165,9 @@ static void alter_column(struct parser *p, struct stmt *s)
         action(s, "ALTER COLUMN DROP NOT NULL");
     } else if (accept_kws(p, KW_SET, KW_DEFAULT)) {
         action(s, "ALTER COLUMN SET DEFAULT");
+        size_t from = p->at;
         c->default_value = expression(p);
+        c->default_text = text_since(p, from);
     } else if (accept_kws(p, KW_DROP, KW_DEFAULT)) {
         action(s, "ALTER COLUMN DROP DEFAULT");
     } else if (accept_kw(p, KW_COMMENT)) {

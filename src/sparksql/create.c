@@ -98,7 +98,9 @@ static void generated(struct parser *p, struct column_def *c)
         return;
     }
     expect_op(p, OP_LPAREN);
+    size_t from = p->at;
     c->generated = expression(p);
+    c->generated_text = text_since(p, from);
     expect_op(p, OP_RPAREN);
 }
 
@@ -118,7 +120,9 @@ static bool column_option(struct parser *p, struct column_def *c)
     } else if (accept_kw(p, KW_COMMENT)) {
         c->comment = string(p, "the comment as a string");
     } else if (accept_kw(p, KW_DEFAULT)) {
+        size_t from = p->at;
         c->default_value = expression(p);
+        c->default_text = text_since(p, from);
     } else if (accept_word(p, "GENERATED")) {
         generated(p, c);
     } else if (is_word(p, "MASK")) {

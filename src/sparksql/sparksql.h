@@ -31,7 +31,8 @@ enum stmt_kind {
 };
 
 struct column_def { struct str name; const struct type *type; bool not_null; struct str comment; struct expr *default_value, *generated; bool identity; struct place at;
-                    bool identity_by_default; int64_t identity_start, identity_step; /* 1 and 1 unless given */ };
+                    bool identity_by_default; int64_t identity_start, identity_step; /* 1 and 1 unless given */
+                    struct str default_text, generated_text; /* as written */ };
 enum on_violation { VIOLATION_WARN, VIOLATION_DROP, VIOLATION_FAIL };
 struct expectation { struct str name; struct expr *cond; struct str cond_text; enum on_violation on; struct place at; };
 enum flow_kind { FLOW_NONE, FLOW_INSERT, FLOW_AUTO_CDC, FLOW_REPLACE_WHERE };

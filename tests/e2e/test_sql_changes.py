@@ -83,3 +83,39 @@ def test_upkeep_of_a_table(state):
     gone = sql(state, "SET spark.databricks.delta.retentionDurationCheck.enabled = false; VACUUM gold.t RETAIN 0 HOURS")
     assert gone[-1]["path"].endswith("/gold/t") and not list((state / "lake" / "main" / "gold" / "t").glob("*.parquet"))
     assert "partition columns" in refused(state, "OPTIMIZE gold.t WHERE length(v) > 1")
+
+
+def describe(state):
+    return [tuple(row.values())[:2] for row in sql(state, "DESCRIBE gold.t")]
+
+
+def test_alter_changes_columns_and_rules(state):
+    sql(state, "ALTER TABLE gold.t ADD COLUMNS (w DOUBLE COMMENT 'weight', st.z DATE)")
+    sql(state, "ALTER TABLE gold.t ADD COLUMN k STRING FIRST")
+    assert [name for name, _ in describe(state)] == ["k", "id", "v", "n", "st", "w"] and "z:date" in dict(describe(state))["st"]
+    assert "columnMapping" in refused(state, "ALTER TABLE gold.t DROP COLUMN w")
+    sql(state, "ALTER TABLE gold.t SET TBLPROPERTIES ('delta.columnMapping.mode' = 'name', 'my.note' = 'x')")
+    sql(state, "ALTER TABLE gold.t RENAME COLUMN v TO label; ALTER TABLE gold.t DROP COLUMN w; ALTER TABLE gold.t ALTER COLUMN label COMMENT 'what it is'")
+    assert [name for name, _ in describe(state)] == ["k", "id", "label", "n", "st"]
+    assert sql(state, "SELECT id, label FROM gold.t ORDER BY id")[:2] == [{"id": 1, "label": "a"}, {"id": 2, "label": "b"}]
+    sql(state, "ALTER TABLE gold.t ADD CONSTRAINT positive CHECK (id > 0 AND n < 1000)")
+    assert "positive" in refused(state, "INSERT INTO gold.t (id, n) VALUES (-1, 1)")
+    assert "NULL" in refused(state, "ALTER TABLE gold.t ALTER COLUMN label SET NOT NULL")
+    sql(state, "ALTER TABLE gold.t DROP CONSTRAINT positive; INSERT INTO gold.t (id, n) VALUES (-1, 1)")
+    sql(state, "COMMENT ON TABLE gold.t IS 'all of it'")
+    assert sql(state, "DESCRIBE DETAIL gold.t")[0]["description"] == "all of it"
+    sql(state, "ALTER TABLE gold.t UNSET TBLPROPERTIES ('my.note')")
+    assert "my.note" in refused(state, "ALTER TABLE gold.t UNSET TBLPROPERTIES ('my.note')")
+    assert "RENAME" in refused(state, "ALTER TABLE gold.t RENAME TO gold.u")
+
+
+def test_columns_that_fill_themselves(tmp_path):
+    state = tmp_path / "state"
+    sql(state, "CREATE SCHEMA gold; CREATE TABLE gold.t (id BIGINT GENERATED ALWAYS AS IDENTITY (START WITH 10 INCREMENT BY 5), at TIMESTAMP NOT NULL, "
+               "day DATE GENERATED ALWAYS AS (CAST(at AS DATE)), kind STRING DEFAULT 'new')")
+    sql(state, "INSERT INTO gold.t (at) VALUES (TIMESTAMP '2024-02-03 04:05:06'), (TIMESTAMP '2024-02-04 00:00:00')")
+    sql(state, "INSERT INTO gold.t (at, kind) VALUES (TIMESTAMP '2024-03-01 00:00:00', 'old')")
+    got = sql(state, "SELECT id, CAST(day AS STRING) AS day, kind FROM gold.t ORDER BY day")
+    assert [(row["day"], row["kind"]) for row in got] == [("2024-02-03", "new"), ("2024-02-04", "new"), ("2024-03-01", "old")]
+    assert len({row["id"] for row in got}) == 3 and all(row["id"] % 5 == 0 and row["id"] >= 10 for row in got)
+    assert "at" in refused(state, "INSERT INTO gold.t (kind) VALUES ('x')")
