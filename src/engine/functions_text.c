@@ -359,7 +359,7 @@ static void put_conversion(struct pr *p, struct buf *b, struct str spec, const s
         while (n < spec.len && spec.ptr[n] == '0')
             n++;
         size_t width = 0;
-        while (n + width < spec.len && spec.ptr[n + width] >= '0' && spec.ptr[n + width] <= '9')
+        while (n + width < spec.len && ((spec.ptr[n + width] >= '0' && spec.ptr[n + width] <= '9') || spec.ptr[n + width] == '.'))
             width++;
         buf_printf(b, "printf('%%%s%.*ss', 'null'))", spec.ptr[1] == '-' ? "-" : "", (int)width, spec.ptr + n);
     }

@@ -374,9 +374,9 @@ static void zone_shift(struct pr *p, struct buf *b, const struct expr *c, const 
         print_expr(p, b, arg(c, 0), P_ANY);
         buf_z(b, "))");
     } else {
-        buf_z(b, "timezone(");
+        buf_printf(b, "spark_to_utc(%.*s, ", STR_ARGS(local_text(p, arg(c, 0))));
         print_expr(p, b, arg(c, 1), P_ANY);
-        buf_printf(b, ", %.*s)", STR_ARGS(local_text(p, arg(c, 0))));
+        buf_char(b, ')');
     }
 }
 
@@ -387,7 +387,7 @@ static void make_timestamp(struct pr *p, struct buf *b, const struct expr *c, co
     if (c->type->kind == TYPE_TIMESTAMP_NTZ)
         print_template(p, b, "make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE))", c, w);
     else if (c->args.count == 7)
-        print_template(p, b, "timezone($7, make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE)))", c, w);
+        print_template(p, b, "spark_to_utc(make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE)), $7)", c, w);
     else
         print_template(p, b, "spark_instant(make_timestamp($1, $2, $3, $4, $5, CAST($6 AS DOUBLE)))", c, w);
     buf_z(b, try_op ? ")" : "");

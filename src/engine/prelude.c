@@ -93,7 +93,7 @@ static const char *const macros[] = {
     "array_to_string(string_split(s, d)[1:n], d) ELSE array_to_string(string_split(s, d)[greatest(len(string_split(s, d)) + n "
     "+ 1, 1):], d) END",
     "CREATE OR REPLACE MACRO spark_initcap(s) AS array_to_string(list_transform(string_split(lower(s), ' '), "
-    "lambda w: upper(w[1]) || w[2:]), ' ')",
+    "lambda w: translate(upper(w[1]), '\u01c4\u01c7\u01ca\u01f1', '\u01c5\u01c8\u01cb\u01f2') || w[2:]), ' ')",
     "CREATE OR REPLACE MACRO spark_split_limit(s, d, n) AS CASE WHEN len(string_split(s, d)) <= n THEN string_split(s, d) ELSE "
     "list_append(string_split(s, d)[1:n - 1], array_to_string(string_split(s, d)[n:], d)) END",
     /* arrays */

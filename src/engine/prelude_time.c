@@ -603,6 +603,17 @@ static int next_day(void *ctx, const struct duck_arg *a, size_t count, struct bu
     return err_set(err, ERR_USER, "[ILLEGAL_DAY_OF_WEEK] Illegal input for day of week: %.*s", STR_ARGS(a[1].text));
 }
 
+/* spark_to_utc(local time, zone): of a time that comes twice the first. */
+static int to_utc(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
+{
+    int64_t us = a[0].i64;
+    (void)ctx, (void)count, (void)is_null;
+    if (!apply_zone(a[1].text, &us))
+        return err_set(err, ERR_INPUT, "[INVALID_TIMEZONE] The timezone: %.*s is invalid", STR_ARGS(a[1].text));
+    put_i64(out, us);
+    return 0;
+}
+
 /* ------------------------------------------------------------------ intervals as text */
 
 enum { FIELD_DAY, FIELD_HOUR, FIELD_MINUTE, FIELD_SECOND };
@@ -646,7 +657,7 @@ static int interval_text(void *ctx, const struct duck_arg *a, size_t count, stru
 }
 
 const struct native natives_time[] = {
-    {"spark_day_time_text", "lii", "s", interval_text, false, NULL},
+    {"spark_to_utc", "ns", "T", to_utc, false, NULL}, {"spark_day_time_text", "lii", "s", interval_text, false, NULL},
     {"spark_year_month_text", "lii", "s", interval_text, false, (void *)1},
     {"spark_to_date", "s", "D", to_date, false, (void *)1}, {"spark_try_date", "s", "D", to_date, false, NULL},
     {"spark_to_timestamp", "s", "T", to_timestamp, false, (void *)AS_STRICT},

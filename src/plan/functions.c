@@ -1,4 +1,5 @@
 #include "plan/functions.h"
+#include "plan/plan_int.h"
 #include <pthread.h>
 
 #define S FN_SCALAR
@@ -33,9 +34,9 @@ static const struct fn_sig table[] = {
     {"like", 2, 3, "s+", "b", S, 0}, {"ilike", 2, 3, "s+", "b", S, 0},
     {"rlike", 2, 2, "s+", "b", S, 0}, {"regexp_like", 2, 2, "s+", "b", S, 0}, {"regexp", 2, 2, "s+", "b", S, 0},
     {"&", 2, 2, "*+", "!", S, 0}, {"|", 2, 2, "*+", "!", S, 0}, {"^", 2, 2, "*+", "!", S, 0},
-    {"~", 1, 1, "I", "1", S, 0}, {"shiftleft", 2, 2, "Ii", "1", S, 0}, {"shiftright", 2, 2, "Ii", "1", S, 0},
-    {"<<", 2, 2, "Ii", "1", S, 0}, {">>", 2, 2, "Ii", "1", S, 0},
-    {"shiftrightunsigned", 2, 2, "Ii", "1", S, 0}, {"bit_count", 1, 1, "I", "i", S, 0},
+    {"~", 1, 1, "I", "1", S, 0}, {"shiftleft", 2, 2, "Ii", "!", S, 0}, {"shiftright", 2, 2, "Ii", "!", S, 0},
+    {"<<", 2, 2, "Ii", "!", S, 0}, {">>", 2, 2, "Ii", "!", S, 0},
+    {"shiftrightunsigned", 2, 2, "Ii", "!", S, 0}, {"bit_count", 1, 1, "I", "i", S, 0},
     {"bit_get", 2, 2, "Ii", "!", S, 0}, {"getbit", 2, 2, "Ii", "!", S, 0},
 
     /* Conditions. */
@@ -307,56 +308,7 @@ bool expr_has_flag(const struct expr *e, unsigned flags)
     return expr_any(e, has_flag, &flags);
 }
 
-static bool lists_equal(const struct exprs *x, const struct exprs *y)
-{
-    if (x->count != y->count)
-        return false;
-    for (size_t i = 0; i < x->count; i++)
-        if (!expr_same(x->items[i], y->items[i]))
-            return false;
-    return true;
-}
-
-static bool names_equal(const struct names *x, const struct names *y)
-{
-    if (x->count != y->count)
-        return false;
-    for (size_t i = 0; i < x->count; i++)
-        if (!str_ieq(x->parts[i], y->parts[i]))
-            return false;
-    return true;
-}
-
-static bool lits_equal(const struct lit *x, const struct lit *y)
-{
-    return x->kind == y->kind && x->i64 == y->i64 && x->f64 == y->f64 && str_eq(x->text, y->text) &&
-           x->months == y->months && x->days == y->days && x->us == y->us;
-}
-
 bool expr_same(const struct expr *x, const struct expr *y)
 {
-    while (x && x->kind == EXPR_ALIAS)
-        x = x->args.items[0];
-    while (y && y->kind == EXPR_ALIAS)
-        y = y->args.items[0];
-    if (x == y)
-        return true;
-    if (!x || !y || x->kind != y->kind || x->sub != y->sub)
-        return false;
-    if (x->kind == EXPR_COLUMN && x->type && y->type)
-        return x->input == y->input && x->outer_depth == y->outer_depth;
-    if (!str_eq(x->func, y->func) || !str_ieq(x->field_name, y->field_name) || !names_equal(&x->name, &y->name))
-        return false;
-    if (x->distinct != y->distinct || x->ignore_nulls != y->ignore_nulls || x->try_cast != y->try_cast ||
-        x->star_arg != y->star_arg || x->descending != y->descending || x->nulls_first != y->nulls_first)
-        return false;
-    if (x->kind == EXPR_LITERAL && (!lits_equal(&x->lit, &y->lit) || !type_equal(x->type, y->type)))
-        return false;
-    if (x->kind == EXPR_CAST && !type_equal(x->type, y->type))
-        return false;
-    if (x->frame.type != y->frame.type || x->frame.from != y->frame.from || x->frame.to != y->frame.to ||
-        !expr_same(x->frame.from_value, y->frame.from_value) || !expr_same(x->frame.to_value, y->frame.to_value))
-        return false;
-    return expr_same(x->filter, y->filter) && lists_equal(&x->args, &y->args) &&
-           lists_equal(&x->partition, &y->partition) && lists_equal(&x->order, &y->order);
+    return expr_alike(x, y, true);
 }

@@ -224,8 +224,9 @@ static const struct type *compared(struct rs *rs, const struct type *l, const st
     for (size_t i = 0; i < l->field_count; i++) {
         f[i] = l->fields[i];
         f[i].nullable |= r->fields[i].nullable;
+        bool null = l->fields[i].type->kind == TYPE_NULL || r->fields[i].type->kind == TYPE_NULL;
         f[i].type = common_type(rs, l->fields[i].type, r->fields[i].type);
-        if (!f[i].type)
+        if (!f[i].type || (!null && !type_equal(l->fields[i].type, r->fields[i].type)))
             return NULL;
     }
     return type_struct(rs->a, f, l->field_count);

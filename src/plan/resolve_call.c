@@ -52,7 +52,7 @@ static int number_arg(struct rs *rs, struct expr *c, size_t i)
     const struct type *t = arg_type(c, i);
     bool zero = is(c, "zeroifnull") || is(c, "nullifzero"); /* they compare with an int */
     if (type_is_text(t) || t->kind == TYPE_NULL)
-        return call_set_arg(rs, c, i, type_of(zero ? TYPE_INT : TYPE_DOUBLE), "\"NUMERIC\"");
+        return call_set_arg(rs, c, i, type_of(is(c, "zeroifnull") && t->kind != TYPE_NULL ? TYPE_LONG : zero ? TYPE_INT : TYPE_DOUBLE), "\"NUMERIC\"");
     return need(rs, c, i, type_is_numeric(t) || t->kind == TYPE_INTERVAL_DT || t->kind == TYPE_INTERVAL_YM, "\"NUMERIC\"");
 }
 

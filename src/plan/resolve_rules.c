@@ -16,8 +16,8 @@ static struct expr *nullif(struct ex *x, struct expr *c)
     const struct type *t = arg_type(c, 0);
     if (!type_compare(x->rs, c))
         return NULL;
-    c->type = t->kind == TYPE_NULL ? t : arg_type(c, 0);
-    return c;
+    c->type = arg_type(c, 0);
+    return t->kind == TYPE_NULL || t->kind == TYPE_STRUCT ? (c->type = t->kind == TYPE_NULL ? t : c->type, c) : cast_to(x->rs, c, t);
 }
 
 static struct expr *negative(struct ex *x, struct expr *c)
@@ -57,6 +57,15 @@ static struct expr *bitwise(struct ex *x, struct expr *c)
     c->args.items[0] = cast_to(x->rs, arg(c, 0), t);
     c->args.items[1] = cast_to(x->rs, arg(c, 1), t);
     c->type = t;
+    return c;
+}
+
+/* Shifts of what is narrower than INT are of INT. */
+static struct expr *shift(struct ex *x, struct expr *c)
+{
+    if (arg_type(c, 0)->kind == TYPE_BYTE || arg_type(c, 0)->kind == TYPE_SHORT)
+        c->args.items[0] = cast_to(x->rs, arg(c, 0), type_of(TYPE_INT));
+    c->type = arg_type(c, 0);
     return c;
 }
 
@@ -603,7 +612,8 @@ static const struct { const char *name; typer fn; } typers[] = {
     {"negative", negative}, {"==", compare}, {"=", compare}, {"<=>", compare}, {"!=", compare}, {"<>", compare},
     {"<", compare}, {"<=", compare}, {">", compare}, {">=", compare}, {"equal_null", compare}, {"between", compare},
     {"in", compare}, {"nullif", nullif}, {"nanvl", nanvl}, {"zeroifnull", zeroifnull}, {"&", bitwise}, {"|", bitwise}, {"^", bitwise}, {"bit_get", byte_result},
-    {"getbit", byte_result}, {"when", when}, {"if", if_call}, {"iff", if_call}, {"decode", decode},
+    {"getbit", byte_result}, {"shiftleft", shift}, {"shiftright", shift}, {"<<", shift}, {">>", shift}, {"shiftrightunsigned", shift},
+    {"when", when}, {"if", if_call}, {"iff", if_call}, {"decode", decode},
     {"assert_true", void_result}, {"raise_error", void_result},
     {"round", round_call}, {"bround", round_call}, {"ceil", round_call}, {"ceiling", round_call}, {"floor", round_call},
     {"concat", concat}, {"||", concat}, {"concat_ws", concat_ws}, {"hex", hex}, {"reverse", reverse},

@@ -175,6 +175,7 @@ GROUP(times)
 GROUP(nested)
 GROUP(aggregates)
 GROUP(clauses)
+GROUP(mixed)
 GROUP(pairs_casts)
 GROUP(pairs_tries)
 GROUP(pairs_patterns)
@@ -359,7 +360,7 @@ int main(void)
         cmocka_unit_test(spark_strings), cmocka_unit_test(spark_dates), cmocka_unit_test(spark_collections),
         cmocka_unit_test(spark_queries), cmocka_unit_test(spark_math), cmocka_unit_test(spark_text),
         cmocka_unit_test(spark_times), cmocka_unit_test(spark_nested), cmocka_unit_test(spark_aggregates),
-        cmocka_unit_test(spark_clauses), cmocka_unit_test(spark_pairs_casts), cmocka_unit_test(spark_pairs_tries),
+        cmocka_unit_test(spark_clauses), cmocka_unit_test(spark_mixed), cmocka_unit_test(spark_pairs_casts), cmocka_unit_test(spark_pairs_tries),
         cmocka_unit_test(spark_pairs_patterns), cmocka_unit_test(spark_pairs_decimals),
         cmocka_unit_test(spark_pairs_numbers), cmocka_unit_test(spark_legacy_math),
         cmocka_unit_test(spark_legacy_casts), cmocka_unit_test(spark_legacy_decimals),

@@ -116,7 +116,6 @@ static void properties_change(void **state)
     expect(w, "CREATE TABLE c (id INT); ALTER TABLE c SET TBLPROPERTIES ('shop.owner' = 'me');"
               "INSERT INTO c VALUES (1); SELECT id FROM c", "{\"id\":1}");
     expect_part(w, "SHOW TBLPROPERTIES c", "shop.owner");
-    expect_part(w, "COMMENT ON TABLE c IS 'told'; DESCRIBE DETAIL c", "\"description\":\"told\"");
     expect_error(w, "COMMENT ON SCHEMA c IS 'told'", "COMMENT ON SCHEMA is not supported");
     expect_error(w, "ALTER TABLE nosuch SET TBLPROPERTIES ('a' = 'b')", "TABLE_OR_VIEW_NOT_FOUND");
 }
