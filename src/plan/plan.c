@@ -206,12 +206,12 @@ bool rel_is_streaming(const struct rel *r)
     return streaming;
 }
 
-static bool lists_equal(const struct exprs *x, const struct exprs *y)
+static bool lists_equal(const struct exprs *x, const struct exprs *y, bool resolved)
 {
     if (x->count != y->count)
         return false;
     for (size_t i = 0; i < x->count; i++)
-        if (!expr_equal(x->items[i], y->items[i]))
+        if (!expr_alike(x->items[i], y->items[i], resolved))
             return false;
     return true;
 }
@@ -233,10 +233,10 @@ static bool lits_equal(const struct lit *x, const struct lit *y)
            (x->f64 == y->f64 || (x->f64 != x->f64 && y->f64 != y->f64));
 }
 
-static bool frames_equal(const struct frame *x, const struct frame *y)
+static bool frames_equal(const struct frame *x, const struct frame *y, bool resolved)
 {
     return x->type == y->type && x->from == y->from && x->to == y->to &&
-           expr_equal(x->from_value, y->from_value) && expr_equal(x->to_value, y->to_value);
+           expr_alike(x->from_value, y->from_value, resolved) && expr_alike(x->to_value, y->to_value, resolved);
 }
 
 static bool params_equal(const struct expr *x, const struct expr *y)
@@ -249,14 +249,27 @@ static bool params_equal(const struct expr *x, const struct expr *y)
     return true;
 }
 
-/* Literals and casts are told apart by their type, too: 1L is not 1. Two subqueries are equal
- * only if they are one. */
-bool expr_equal(const struct expr *x, const struct expr *y)
+static const struct expr *without_alias(const struct expr *e)
 {
+    while (e && e->kind == EXPR_ALIAS)
+        e = e->args.items[0];
+    return e;
+}
+
+/* Literals and casts are told apart by their type, too: 1L is not 1. Two subqueries are equal
+ * only if they are one. Resolved columns are equal by their place, whatever they are called. */
+bool expr_alike(const struct expr *x, const struct expr *y, bool resolved)
+{
+    if (resolved) {
+        x = without_alias(x);
+        y = without_alias(y);
+    }
     if (x == y)
         return true;
-    if (!x || !y || x->kind != y->kind || x->height != y->height)
+    if (!x || !y || x->kind != y->kind || (!resolved && x->height != y->height))
         return false;
+    if (resolved && x->kind == EXPR_COLUMN && x->type && y->type)
+        return x->input == y->input && x->outer_depth == y->outer_depth;
     if ((x->kind == EXPR_LITERAL || x->kind == EXPR_CAST) && !type_equal(x->type, y->type))
         return false;
     return str_eq(x->func, y->func) && str_ieq(x->field_name, y->field_name) &&
@@ -264,7 +277,12 @@ bool expr_equal(const struct expr *x, const struct expr *y)
            x->try_cast == y->try_cast && x->star_arg == y->star_arg &&
            x->descending == y->descending && x->nulls_first == y->nulls_first && x->sub == y->sub &&
            names_equal(&x->name, &y->name) && lits_equal(&x->lit, &y->lit) && params_equal(x, y) &&
-           expr_equal(x->filter, y->filter) && lists_equal(&x->args, &y->args) &&
-           lists_equal(&x->partition, &y->partition) && lists_equal(&x->order, &y->order) &&
-           frames_equal(&x->frame, &y->frame);
+           expr_alike(x->filter, y->filter, resolved) && lists_equal(&x->args, &y->args, resolved) &&
+           lists_equal(&x->partition, &y->partition, resolved) && lists_equal(&x->order, &y->order, resolved) &&
+           frames_equal(&x->frame, &y->frame, resolved);
+}
+
+bool expr_equal(const struct expr *x, const struct expr *y)
+{
+    return expr_alike(x, y, false);
 }
