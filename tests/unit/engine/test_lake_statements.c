@@ -97,11 +97,20 @@ static void files_are_joined_and_versions_restored(void **state)
     expect(w, "RESTORE TABLE o TO VERSION AS OF 1; SELECT id FROM o", "{\"id\":1}");
 }
 
+static void tables_are_altered_and_commented(void **state)
+{
+    struct world *w = *state;
+    expect(w, "CREATE TABLE a (id INT); INSERT INTO a VALUES (1); ALTER TABLE a ADD COLUMNS (name STRING); INSERT INTO a VALUES (2, 'b');"
+              "SELECT * FROM a ORDER BY id", "{\"id\":1,\"name\":null}{\"id\":2,\"name\":\"b\"}");
+    expect(w, "COMMENT ON TABLE a IS 'told'; SELECT count(*) AS n FROM a", "{\"n\":2}");
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(rows_are_deleted_and_updated), TEST(rows_are_merged), TEST(files_are_joined_and_versions_restored),
+        TEST(tables_are_altered_and_commented),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
