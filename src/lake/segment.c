@@ -164,7 +164,7 @@ static int64_t hinted(struct arena *a, struct store *s, int64_t target)
     return version;
 }
 
-int segment_find(struct arena *a, struct store *s, int64_t target, struct segment *out, struct err *err)
+static int find_once(struct arena *a, struct store *s, int64_t target, struct segment *out, struct err *err)
 {
     struct finder f = {.arena = a, .target = target, .best = {.version = -1}, .parts = {.version = -1}};
     int64_t from = store_is_local(s) ? 0 : hinted(a, s, target);
@@ -174,6 +174,20 @@ int segment_find(struct arena *a, struct store *s, int64_t target, struct segmen
         n = look_at_log(&f, s, 0, err);
     }
     return n < 0 ? -1 : check_commits(&f, store_root(s), out, err);
+}
+
+/* A listing takes a while: beside busy writers it may have a commit and not the one before, made while it ran. Only
+ * a gap that stays is one. */
+int segment_find(struct arena *a, struct store *s, int64_t target, struct segment *out, struct err *err)
+{
+    enum { LOOKS = 3 };
+    int rc = -1;
+    for (int i = 0; i < LOOKS && rc; i++) {
+        rc = find_once(a, s, target, out, err);
+        if (rc && err->code != ERR_CORRUPT)
+            break;
+    }
+    return rc;
 }
 
 bool lake_is_table(const char *dir)
