@@ -394,7 +394,7 @@ def delta_spark(tmp_path_factory):
     session.stop()
 
 
-QUICK = ["mapping_name_nested", "partitions_of_every_type", "type_widening", "variants_unannotated", "variants_shredded_unannotated", "deletion_vectors", "cdf_plain", "char_varchar_void"]
+QUICK = ["mapping_name_nested", "partitions_of_every_type", "type_widening", "variants_shredded_unannotated"]  # SOAK=1: all
 
 
 @pytest.mark.parametrize("name", sorted(delta_tables.TABLES) if SOAK else QUICK)
