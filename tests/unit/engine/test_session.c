@@ -124,6 +124,17 @@ static void tables_are_read_as_they_were(void **state)
     expect_error(w, "SELECT * FROM v.t WITH (readChangeFeed = 'true')", "startingVersion");
 }
 
+static void empty_collections_have_void_elements(void **state)
+{
+    struct world *w = *state;
+    expect(w, "SELECT array() AS a, typeof(array()) AS t, typeof(map()) AS m, size(array()) AS n, array_append(array(), 'x') AS x",
+           "{\"a\":[],\"t\":\"array<void>\",\"m\":\"map<void,void>\",\"n\":0,\"x\":[\"x\"]}");
+    expect(w, "SELECT array() AS a UNION ALL SELECT array(1)", "{\"a\":[]}{\"a\":[1]}");
+    expect(w, "SELECT s, s.a FROM (SELECT if(id = 1, named_struct('a', id), NULL) AS s FROM range(0, 2))",
+           "{\"s\":null,\"a\":null}{\"s\":{\"a\":1},\"a\":1}");
+    expect_error(w, "CREATE TABLE main.default.void AS SELECT array() AS a", "void");
+}
+
 static void views_keep_their_own_names(void **state)
 {
     struct world *w = *state;
@@ -237,6 +248,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_does_not_fit_is_rescued, setup, teardown),
         cmocka_unit_test_setup_teardown(what_nobody_keeps_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(tables_are_read_as_they_were, setup, teardown),
+        cmocka_unit_test_setup_teardown(empty_collections_have_void_elements, setup, teardown),
         cmocka_unit_test_setup_teardown(tables_hold_what_was_inserted, setup, teardown),
         cmocka_unit_test_setup_teardown(views_keep_their_own_names, setup, teardown),
         cmocka_unit_test_setup_teardown(files_are_read_as_spark_reads_them, setup, teardown),
