@@ -78,6 +78,8 @@ int cli_listen_address(const struct cli_args *args, int otherwise, char host[256
 char *cli_project_dir(struct arena *a, const struct cli_args *args);
 
 int cmd_run(const struct cli_args *args);
+int cmd_status(const struct cli_args *args);
+int cmd_stop(const struct cli_args *args);
 int cmd_sql(const struct cli_args *args);
 int cmd_hub_start(const struct cli_args *args);
 int cmd_hub_topics(const struct cli_args *args);

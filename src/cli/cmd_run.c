@@ -1,4 +1,5 @@
 /* cmd_run -- `paystreak run` and `paystreak check`: the loop around run.h's parts. */
+#include "cli/control.h"
 #include "cli/endpoints.h"
 #include "cli/run.h"
 #include <signal.h>
@@ -124,6 +125,7 @@ int cmd_run(const struct cli_args *args)
     } else {
         r->signals[0] = ev_signal_start(r->loop, SIGINT, on_signal, r);
         r->signals[1] = ev_signal_start(r->loop, SIGTERM, on_signal, r);
+        r->control = control_open(r);
         run_addresses(r); /* who reads them may send a signal at once */
         r->tick = ev_timer_new(r->loop, on_tick, r);
         ev_timer_start(r->tick, TICK_MS, TICK_MS);

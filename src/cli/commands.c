@@ -37,6 +37,8 @@ const struct cli_command CLI_COMMANDS[] = {
      "  paystreak run --bind 'https://raw.githubusercontent.com/o/r/main=file:///data'\n",
      RUN_OPTIONS, cmd_run},
     {"check", "", 0, 0, "say what of the project runs, and what is refused, where", "  paystreak check --project examples/retail\n", CHECK_OPTIONS, cmd_check},
+    {"status", "", 0, 0, "say what the project that runs on a state is doing", "  paystreak status\n  paystreak status --output json\n", KEYS_OPTIONS, cmd_status},
+    {"stop", "", 0, 0, "end the run on a state as Ctrl-C does, and wait for its end", "  paystreak stop --state /data/state\n", KEYS_OPTIONS, cmd_stop},
     {"sql", "['STATEMENT']", 0, 1, "run Spark SQL over the project's tables",
      "  paystreak sql 'SELECT * FROM gold.sales_by_month ORDER BY month'\n"
      "  paystreak sql --output json --state /data/state 'SHOW TABLES IN gold'\n", SQL_OPTIONS, cmd_sql},

@@ -80,6 +80,7 @@ struct run {
     struct run_app *apps;               /* project->function_count */
     struct run_capture *captures; size_t capture_count;
     struct endpoints *endpoints;        /* endpoints.h: PostgreSQL, console, Spark Connect */
+    struct control *control;            /* control.h: commands beside this run */
     struct upkeep *upkeep;              /* upkeep.h */
     const char *python;                 /* NULL: none found */
     char *python_dir;                   /* STATE/python: the embedded Python parts */

@@ -1,4 +1,5 @@
 /* run_open -- opening and closing all parts of a run, and checking what the user wrote. */
+#include "cli/control.h"
 #include "cli/endpoints.h"
 #include "cli/python_env.h"
 #include "base/embed.h"
@@ -443,6 +444,7 @@ size_t run_check(struct run *r)
 void run_close(struct run *r)
 {
     log_set_sink(NULL, NULL);
+    control_close(r->control);
     for (size_t i = 0; r->apps && i < r->project->function_count; i++)
         functions_free(r->apps[i].app);
     for (size_t i = 0; r->factories && i < r->project->factory_count; i++)

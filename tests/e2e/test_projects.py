@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import oracle
-from conftest import lake_rows, run_once, until
+from conftest import DEADLINE_SEC, lake_rows, program, run_once, sql, until
 
 ROOT = Path(__file__).resolve().parents[2]
 RETAIL = ROOT / "examples" / "retail"
@@ -182,3 +182,53 @@ def test_a_stopped_factory_pipeline_is_canceled_and_no_failure(tmp_path, start):
     run.stop()
     assert state_of("CallNotebook")[-1] == "Cancelled", run.said()
     assert run.failures() == []
+
+
+def paystreak(command, *options):
+    words = [program(), *command.split(), *options]
+    return subprocess.run([str(w) for w in words], capture_output=True, text=True, timeout=DEADLINE_SEC)
+
+
+def test_commands_beside_a_run_are_its_clients(tmp_path, start):
+    state = tmp_path / "state"
+    run = start(ORDERS, state)
+    run.ready()
+    assert (state / "control.sock").stat().st_mode & 0o777 == 0o600
+
+    made = paystreak("sql", "--state", state, "--output", "json", "CREATE SCHEMA beside; CREATE TABLE beside.t (a INT); INSERT INTO beside.t VALUES (1), (2); SELECT sum(a) AS n FROM beside.t")
+    assert made.returncode == 0, made.stderr
+    assert [json.loads(line) for line in made.stdout.splitlines()] == [{"n": 3}]
+    assert sql(state, "SELECT count(*) AS n FROM beside.t") == [{"n": 2}]
+    text = paystreak("sql", "--state", state, "INSERT INTO beside.t VALUES (3)")
+    assert (text.returncode, text.stdout) == (0, "INSERT 1\n")
+    wrong = paystreak("sql", "--state", state, "--output", "json", "DELETE FROM beside.nothing")
+    assert wrong.returncode == 1 and json.loads(wrong.stdout)["line"] == 1, (wrong.returncode, wrong.stdout, wrong.stderr)
+
+    status = paystreak("status", "--state", state, "--output", "json")
+    said = json.loads(status.stdout)
+    assert said["pid"] == run.process.pid
+    assert {"postgres", "kafka"} <= {p["name"] for p in said["parts"] if p["part"] == "address"}
+    assert "postgres" in paystreak("status", "--state", state).stdout
+
+    second = paystreak("run", "--once", "--project", ORDERS, "--state", state)
+    assert second.returncode != 0 and f'"pid":{run.process.pid}' in second.stderr, second.stderr
+    stopped = paystreak("stop", "--state", state)
+    assert stopped.returncode == 0, stopped.stderr
+    assert run.wait() == 0
+    assert not (state / "control.sock").exists()
+    for command in ("status", "stop"):
+        alone = paystreak(command, "--state", state)
+        assert alone.returncode == 1 and "nothing runs on the state" in alone.stderr
+
+
+def test_a_socket_that_a_killed_run_left_is_no_hindrance(tmp_path, start):
+    state = tmp_path / "state"
+    run = start(ORDERS, state)
+    run.ready()
+    run.kill()
+    assert (state / "control.sock").exists()
+    assert "nothing runs on the state" in paystreak("status", "--state", state).stderr
+    again = start(ORDERS, state)
+    again.ready()
+    assert paystreak("status", "--state", state).returncode == 0
+    assert again.stop() == 0
