@@ -148,7 +148,7 @@ bench:
 	@bench/run
 soak:
 	@scripts/deps test
-	@SOAK=1 scripts/test
+	@SOAK=1 UNIT_SECONDS=3600 scripts/test
 compat:
 	@scripts/compat
 oracle:
