@@ -201,11 +201,10 @@ def replay(tick, seen: func.InputStream, place: func.Out[str], out: func.Out[Lis
 '''
 
 
-@pytest.mark.skipif(not SOAK, reason="a whole slow replay takes minutes: SOAK=1")
 def test_a_slow_replay_longer_than_the_limit_goes_through_whole(tmp_path):
     file = tmp_path / "readings.jsonl"
     file.write_text("".join(f'{{"from": "file", "n": {n}}}\n' for n in range(12000)))
-    project, state = make_project(tmp_path / "project", STEP=200, TOTAL=0, READINGS=file), tmp_path / "state"
+    project, state = make_project(tmp_path / "project", STEP=200 if SOAK else 500, TOTAL=0, READINGS=file), tmp_path / "state"
     (project / "apps/decorated/function_app.py").write_text(REPLAY)
     run_once(project, state, seconds=600)
     assert emitted(state) == [("file", n) for n in range(12000)]
