@@ -4,7 +4,6 @@
 #include "net/http.h"
 #include "net/http_client.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -66,27 +65,29 @@ struct script {
     const char *name;
     struct str text;
     bool json, failed;
-    char *output;
-    size_t output_len;
+    struct buf output;                /* at most CONTROL_MAX_OUTPUT */
     struct err err;
 };
+
+static ssize_t into_buf(void *cookie, const char *bytes, size_t n)
+{
+    buf_add(cookie, bytes, n);
+    return (ssize_t)n;
+}
 
 static void script_work(void *arg)
 {
     struct script *s = arg;
     struct session *session = session_new(s->control->run->engine, &s->err);
-    FILE *to = open_memstream(&s->output, &s->output_len);
+    FILE *to = fopencookie(&s->output, "w", (cookie_io_functions_t){.write = into_buf});
     CHECK(to);
     __atomic_store_n(&s->session, session, __ATOMIC_RELEASE);
     if (session)
         session_search_path(session, STR("gold,silver,bronze"));
     s->failed = !session || sql_print_script(session, to, s->json, s->name, s->text, &s->err) != 0;
     fclose(to);
-    if (!s->failed && s->output_len > CONTROL_MAX_OUTPUT) {
-        s->failed = true;
-        s->output_len = 0;
-        err_set(&s->err, ERR_LIMIT, "the output is larger than CONTROL_MAX_OUTPUT (%d MiB)", CONTROL_MAX_OUTPUT >> 20);
-    }
+    if (!s->failed)
+        s->failed = buf_check(&s->output, "the output", &s->err) != 0;
 }
 
 static void script_done(void *arg)
@@ -95,7 +96,7 @@ static void script_done(void *arg)
     struct buf b;
     buf_init(&b);
     buf_z(&b, "{\"output\":");
-    json_quote(&b, str_of(s->output, s->output_len));
+    json_quote(&b, buf_view(&s->output));
     if (s->failed) {
         buf_printf(&b, ",\"error\":{\"code\":%d,\"message\":", (int)s->err.code);
         json_quote(&b, str_z(s->err.msg));
@@ -106,7 +107,7 @@ static void script_done(void *arg)
     buf_char(&b, '}');
     http_respond_buf(s->req, 200, "application/json", &b);
     session_free(s->session);
-    free(s->output); /* open_memstream's own */
+    buf_release(&s->output);
     arena_free(s->a);
 }
 
@@ -133,6 +134,7 @@ static void on_sql(struct http_req *q)
     struct script *s = ARENA_NEW(a, struct script);
     *s = (struct script){.control = c, .req = q, .a = a, .name = str_cz(a, doc_str(doc_get(d, "name"), STR("statement"))), .text = text->text,
                          .json = doc_bool(doc_get(d, "json"), false)};
+    buf_init_max(&s->output, CONTROL_MAX_OUTPUT);
     q->user = s;
     q->on_gone = script_gone;
     ev_work(c->run->loop, script_work, script_done, s);
