@@ -139,7 +139,7 @@ class CounterWidget extends Widget {
     const start = performance.now();
     const whole = Number.isInteger(to) && Number.isInteger(from);
     const step = (now) => {
-      const t = Math.min(1, (now - start) / 400);
+      const t = Math.min(1, Math.max(0, (now - start) / 400)); // a frame's time may lie before the call
       const v = from + (to - from) * (1 - (1 - t) ** 3);
       setText(this.number, formatNumber(t === 1 ? value : whole ? Math.round(v) : v, format));
       if (t < 1) this.frame = requestAnimationFrame(step);
