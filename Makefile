@@ -117,7 +117,7 @@ SYS_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null) -I$(DUCKDB_DIR)
 # Generated sources: build/gen/<name>.c or .S, an object each.
 include scripts/gen.mk
 $(foreach c,release debug asan tsan,$(eval $(call TREE,$(c))))
--include $(wildcard build/*/obj/*/*.d build/*/obj/tests/unit/*/*.d)
+-include $(wildcard build/*/obj/*/*.d build/*/obj/tests/unit/*/*.d build/*/obj/tests/fuzz/*.d)
 
 # ---------------------------------------------------------------- tests
 TESTS_C := $(wildcard tests/unit/*/test_*.c)

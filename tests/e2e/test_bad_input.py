@@ -117,7 +117,8 @@ def test_a_csv_row_with_too_many_fields_fails_its_copy_by_line(retail, tmp_path)
     lines = source.read_text().count("\n")
     with source.open("a") as file:
         file.write("11999,AW00011999,Ann,Extra,S,F,2026-01-01,one,two,three\n")
-    replace(retail / "factory" / "pipeline" / "pl_ingest_batch.json", '"retry": 2', '"retry": 0')
+    pipeline = retail / "factory" / "pipeline" / "pl_ingest_batch.json"
+    pipeline.write_text(pipeline.read_text().replace('"retry": 2', '"retry": 0'))
     run = run_once(retail, tmp_path / "state", *FEW, status=1)
     assert_one_error(run, "source_crm/cust_info.csv", f"{lines + 1}:43", "10 columns, 7 are expected")
     # The other files are there, and the stream has gone through.
