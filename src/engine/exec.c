@@ -1,5 +1,6 @@
 /* exec -- statements that read or change data: queries, tables, views, schemas, inserts. */
 #include "engine/session_int.h"
+#include "lake/dml.h"
 
 int exec_query(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook,
                struct session_result *out, struct err *err)
@@ -354,14 +355,40 @@ static struct rel *assigned(struct session *s, struct arena *a, const struct stm
     return project;
 }
 
+/* INSERT OVERWRITE takes all rows, or with spark.sql.sources.partitionOverwriteMode = dynamic the partitions that the
+ * new rows are in; REPLACE WHERE those that the condition holds for. Returns the number of rows written, or -1. */
+static int64_t replace_rows(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct lake_txn *x,
+                            struct str sql, struct session_plan *where_plan, struct err *err)
+{
+    struct lake_replace r = {.mode = LAKE_REPLACE_ALL, .where_text = session_expr_text(a, st->where)};
+    if (st->where) {
+        struct rel *project = rel_new(a, REL_PROJECT, st->at), *table = rel_new(a, REL_TABLE, st->at);
+        struct expr *named = expr_new(a, EXPR_ALIAS, st->where->at);
+        bool condition = true;
+        r.mode = LAKE_REPLACE_WHERE;
+        table->name = st->name;
+        project->input = table;
+        exprs_push(a, &named->args, st->where);
+        named->name = (struct names){ARENA_NEW(a, struct str), 1};
+        named->name.parts[0] = STR("condition");
+        exprs_push(a, &project->exprs, named);
+        if (session_plan_exprs(s, a, project, hook, lake_txn_schema(x)->field_count, &condition, where_plan, &r.where, err))
+            return -1;
+    } else if (str_ieqz(session_get(s, STR("spark.sql.sources.partitionOverwriteMode")), "dynamic") && lake_txn_snapshot(x)->partition_count) {
+        r.mode = LAKE_REPLACE_PARTITIONS;
+    }
+    return lake_txn_replace(x, sql, &r, err);
+}
+
 int exec_insert(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook,
                 struct session_result *out, struct err *err)
 {
     char *dir;
+    struct session_plan where_plan = {0};
     int rc = -1;
     int64_t version = -1;
-    if (st->where || st->partition_spec.count)
-        return stmt_err(st, ERR_UNSUPPORTED, err, "INSERT with PARTITION or REPLACE WHERE is not supported");
+    if (st->partition_spec.count)
+        return stmt_err(st, ERR_UNSUPPORTED, err, "INSERT with PARTITION is not supported: give the partition's columns in the query");
     if (session_table_dir(s, a, &st->name, &dir, err))
         return -1;
     struct lake_txn *x = lake_txn_begin(lake_catalog_table(s->engine->catalog, dir), s->conn, err);
@@ -375,15 +402,17 @@ int exec_insert(struct session *s, struct arena *a, const struct stmt *st, const
     struct rel *query = assigned(s, a, st, lake_txn_schema(x), hook, err);
     if (!query || session_plan(s, a, query, hook, &out->plan, err))
         goto done;
-    if (st->overwrite)
-        lake_txn_overwrite(x);
-    out->affected = lake_txn_write(x, out->plan.sql, NULL, err);
-    if (out->affected < 0)
-        goto done;
-    lake_txn_info(x, "WRITE", NULL, NULL);
-    rc = lake_txn_commit(x, &version, err);
+    if (st->overwrite || st->where) {
+        out->affected = replace_rows(s, a, st, hook, x, out->plan.sql, &where_plan, err);
+    } else {
+        out->affected = lake_txn_write(x, out->plan.sql, NULL, err);
+        lake_txn_info(x, "WRITE", NULL, NULL);
+    }
+    if (out->affected >= 0)
+        rc = lake_txn_commit(x, &version, err);
 done:
     lake_txn_end(x);
+    session_plan_release(&where_plan);
     if (rc == 0)
         session_committed(s, dir, version);
     return rc;

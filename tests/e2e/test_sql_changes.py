@@ -119,3 +119,21 @@ def test_columns_that_fill_themselves(tmp_path):
     assert [(row["day"], row["kind"]) for row in got] == [("2024-02-03", "new"), ("2024-02-04", "new"), ("2024-03-01", "old")]
     assert len({row["id"] for row in got}) == 3 and all(row["id"] % 5 == 0 and row["id"] >= 10 for row in got)
     assert "at" in refused(state, "INSERT INTO gold.t (kind) VALUES ('x')")
+
+
+def test_insert_replaces_what_it_is_told_to(tmp_path):
+    state = tmp_path / "state"
+    sql(state, "CREATE SCHEMA gold; CREATE TABLE gold.t (id INT, day DATE) PARTITIONED BY (day)")
+    sql(state, "INSERT INTO gold.t VALUES (1, DATE '2024-01-01'), (2, DATE '2024-01-02'), (3, DATE '2024-01-03')")
+
+    def ids():
+        return sorted(row[0] for row in lake_rows(state, "gold.t", ("id",)))
+
+    sql(state, "INSERT INTO gold.t REPLACE WHERE day >= DATE '2024-01-02' SELECT 20, DATE '2024-01-02'")
+    assert ids() == [1, 20]
+    assert "DELTA_REPLACE_WHERE_MISMATCH" in refused(state, "INSERT INTO gold.t REPLACE WHERE day = DATE '2024-01-02' SELECT 30, DATE '2024-01-05'")
+    assert ids() == [1, 20]
+    sql(state, "SET spark.sql.sources.partitionOverwriteMode = dynamic; INSERT OVERWRITE gold.t SELECT 10, DATE '2024-01-01'")
+    assert ids() == [10, 20]
+    sql(state, "INSERT OVERWRITE gold.t SELECT 7, DATE '2024-01-07'")
+    assert ids() == [7]
