@@ -155,7 +155,7 @@ static void print_help(FILE *to)
     fprintf(to, "Paystreak runs a whole lakehouse project on one machine.\n\n"
                 "  cd any-databricks-or-azure-project && paystreak run\n\nCommands:\n");
     for (size_t i = 0; i < CLI_COMMAND_COUNT; i++)
-        fprintf(to, "  %-16s %s\n", CLI_COMMANDS[i].name, CLI_COMMANDS[i].summary);
+        fprintf(to, "  %-18s %s\n", CLI_COMMANDS[i].name, CLI_COMMANDS[i].summary);
     fprintf(to, "\npaystreak COMMAND --help says more of each.\n");
 }
 
@@ -221,6 +221,23 @@ char *cli_state_dir(struct arena *a, const struct cli_args *args)
     return args->state ? absolute(a, args->state) : path_join(a, cli_project_dir(a, args), ".paystreak");
 }
 
+/* A word that begins commands is answered with them. */
+static void no_command(const char *word, struct err *err)
+{
+    struct buf b;
+    buf_init(&b);
+    for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
+        struct str rest = str_z(CLI_COMMANDS[i].name), first;
+        if (str_split(&rest, ' ', &first) && rest.len && str_eqz(first, word))
+            buf_printf(&b, "%s%s", b.len ? ", " : "", CLI_COMMANDS[i].name);
+    }
+    if (b.len)
+        err_set(err, ERR_USAGE, "'%s' needs one more word: %s", word, b.ptr);
+    else
+        err_set(err, ERR_USAGE, "there is no command '%s'; see paystreak --help", word);
+    buf_release(&b);
+}
+
 int cli_listen_address(const struct cli_args *args, int otherwise, char host[256], int *port, struct err *err)
 {
     const char *text = args->listen, *colon = text ? strrchr(text, ':') : NULL;
@@ -249,7 +266,7 @@ int cli_main(int argc, char **argv)
     }
     const struct cli_command *c = command_find(argc - 1, argv + 1, &used);
     if (!c) {
-        err_set(&err, ERR_USAGE, "there is no command '%s'; see paystreak --help", argv[1]);
+        no_command(argv[1], &err);
         return cli_fail(NULL, &err);
     }
     for (int i = 1 + used; i < argc;) {

@@ -5,10 +5,11 @@ import re
 import shutil
 import socket
 import struct
+import subprocess
 
 import pytest
 
-from conftest import RETAIL, lake_rows, run_once, sql, until
+from conftest import RETAIL, lake_rows, program, run_once, sql, until
 
 FEW = ("--events", "100")
 
@@ -193,3 +194,10 @@ def test_sql_errors_name_line_and_column(tmp_path):
     run_once(RETAIL, tmp_path / "state", *FEW)
     with pytest.raises(AssertionError, match="UNRESOLVED_COLUMN|cannot be resolved"):
         sql(tmp_path / "state", "SELECT\n  nope FROM gold.fact_sales")
+
+
+def test_half_a_command_is_answered_with_the_whole_ones():
+    done = subprocess.run([str(program()), "lake"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "lake ls, lake schema" in done.stderr
+    done = subprocess.run([str(program()), "lakes"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2 and "no command 'lakes'" in done.stderr
