@@ -1,4 +1,4 @@
-/* cmd_run -- `paystreak run` and `paystreak check`: the loop around run.h's parts. */
+/* cmd_run -- `paystreak run`: the loop around run.h's parts. */
 #include "cli/control.h"
 #include "cli/endpoints.h"
 #include "cli/run.h"
@@ -59,7 +59,7 @@ static void on_signal(void *arg)
     run_stop(r);
 }
 
-static enum status_mode status_mode_of(const struct cli_args *args)
+enum status_mode cli_status_mode(const struct cli_args *args)
 {
     return args->json ? STATUS_JSON : isatty(STDOUT_FILENO) ? STATUS_BOARD : STATUS_LINES;
 }
@@ -115,7 +115,7 @@ int cmd_run(const struct cli_args *args)
     struct err err = {0};
     struct arena *a = arena_new();
     struct str name = path_base(str_z(cli_project_dir(a, args)));
-    struct run *r = cli_run_new(args, arena_printf(a, "%.*s", STR_ARGS(name)), status_mode_of(args));
+    struct run *r = cli_run_new(args, arena_printf(a, "%.*s", STR_ARGS(name)), cli_status_mode(args));
     int status;
     signal(SIGPIPE, SIG_IGN);
     if (run_open(r, &err)) {
@@ -137,22 +137,5 @@ int cmd_run(const struct cli_args *args)
     }
     cli_run_free(r);
     arena_free(a);
-    return status;
-}
-
-int cmd_check(const struct cli_args *args)
-{
-    struct err err = {0};
-    struct run *r = cli_run_new(args, "check", status_mode_of(args));
-    int status;
-    if (run_open(r, &err)) {
-        status = cli_fail(args, &err);
-    } else {
-        run_check(r);
-        status = run_print_failures(r);
-        if (!status && !args->json)
-            puts("everything in this project runs here");
-    }
-    cli_run_free(r);
     return status;
 }

@@ -107,6 +107,7 @@ const char *run_spark_remote(struct run *r);
 int run_open_pipelines(struct run *r, const char *command, bool own, const char *spec, struct err *err) MUST_CHECK;
 /* cmd_run.c: a run over no parts yet, and its end; the closing list of failures, returns the exit status. */
 struct run *cli_run_new(const struct cli_args *args, const char *title, enum status_mode mode);
+enum status_mode cli_status_mode(const struct cli_args *args); /* what its output is for */
 void cli_run_free(struct run *r);
 int run_print_failures(struct run *r);
 /* run_steps.c */

@@ -395,6 +395,21 @@ static int add_resource(struct loading *l, struct str kind, struct str key, cons
     return 0;
 }
 
+/* Resources that Python code makes or changes are not known here: a bundle that has them would run in part, unseen. */
+static int refuse_python(struct loading *l, struct err *err)
+{
+    static const char *const where[] = {"python", "experimental.python", "experimental.pydabs"};
+    static const char *const what[] = {"resources", "mutators"};
+    for (size_t i = 0; i < COUNT_OF(where); i++)
+        for (size_t k = 0; k < COUNT_OF(what); k++) {
+            const struct doc *d = doc_get(doc_path(l->tree, where[i]), what[k]);
+            if (d && d->count)
+                return doc_err(d, ERR_UNSUPPORTED, err, "%s.%s: resources that Python code makes are not loaded here; write them as YAML "
+                               "(`databricks bundle validate --output json` prints what the code makes)", where[i], what[k]);
+        }
+    return 0;
+}
+
 static int list_resources(struct loading *l, struct err *err)
 {
     const struct doc *all = doc_get(l->tree, "resources");
@@ -438,6 +453,8 @@ struct bundle *bundle_load(struct arena *a, const char *file, const struct bundl
     if (choose_target(&l, err))
         return NULL;
     merge_target(&l);
+    if (refuse_python(&l, err))
+        return NULL;
     struct doc *resolved = bundle_copy(a, l.tree);
     static const char *const parts[] = {"presets", "resources", "workspace"};
     for (size_t i = 0; i < COUNT_OF(parts); i++) {

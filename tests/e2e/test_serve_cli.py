@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import psycopg
 
-from conftest import DEADLINE_SEC, ROOT, environment, program, sql
+from conftest import DEADLINE_SEC, RETAIL, ROOT, environment, program, sql
 
 SPARK_PYTHON = ROOT / "build" / "deps" / "venv" / "bin" / "python"
 
@@ -76,3 +76,24 @@ def test_connect_serves_sparks_client(tmp_path):
         assert done.stdout.strip() == "[(1, 'x'), (2, 'y')]", done.stderr
     refused = subprocess.run([str(program()), "connect", "--state", str(state), "--listen", "0.0.0.0:0"], capture_output=True, text=True, timeout=DEADLINE_SEC)
     assert refused.returncode != 0 and "loopback" in refused.stderr
+
+
+def check(project, state, *words, status=0):
+    done = subprocess.run([str(program()), "check", "--project", str(project), "--state", str(state), *words], capture_output=True, text=True, timeout=DEADLINE_SEC)
+    assert done.returncode == status, done.stdout + done.stderr
+    return done
+
+
+def test_check_lists_the_parts_and_is_no_praise_of_nothing(tmp_path):
+    said = check(RETAIL, tmp_path / "retail").stdout
+    for kind, name in (("function app", "functions"), ("event hub", "sales"), ("factory", "paystreak-retail"), ("job", "retail"), ("pipeline", "sales_live"), ("dashboard", "sales")):
+        assert any(line.startswith(kind) and name in line for line in said.splitlines()), (kind, name, said)
+    assert said.splitlines()[-1] == "everything above runs here"
+    parts = [json.loads(line) for line in check(RETAIL, tmp_path / "json", "--output", "json").stdout.splitlines()]
+    assert {"job", "pipeline", "factory"} <= {line["part"]["kind"] for line in parts if "part" in line} and parts[-1] == {"ok": True, "failures": []}
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    (empty / "databricks.yml").write_text("bundle: {name: empty}\n")
+    assert "nothing in this project runs here" in check(empty, tmp_path / "state").stdout
+    (empty / "databricks.yml").write_text("bundle: {name: empty}\npython: {resources: ['resources:load']}\n")
+    assert "databricks.yml:2:21: python.resources" in check(empty, tmp_path / "state", status=1).stderr

@@ -191,6 +191,8 @@ static const struct mistake { const char *what, *main, *other, *target, *file, *
      "defined twice", 3},
     {"cycle", "bundle: {name: a}\nvariables: {v: {default: '${var.w}'}, w: {default: '${var.v}'}}\nresources: {jobs: {j: {name: '${var.v}'}}}\n", NULL,
      NULL, "databricks.yml", "var.", 0},
+    {"python", "bundle: {name: a}\npython:\n  venv_path: .venv\n  resources: ['resources:load']\n", NULL, NULL, "databricks.yml", "python.resources", 4},
+    {"mutators", "bundle: {name: a}\nexperimental: {python: {mutators: ['m:change']}}\n", NULL, NULL, "databricks.yml", "experimental.python.mutators", 2},
 };
 
 static void mistakes_name_their_place(void **state)
