@@ -13,20 +13,19 @@ enum { PARAMETER_MAX = 200 }; /* longest key in ${key} */
 
 typedef bool parameter_get(void *ctx, struct str key, struct str *value);
 
-static void substitute(struct buf *out, struct str text, const char *open, const char *close,
-                       parameter_get *get, void *ctx)
+void sparksql_substitute(struct buf *out, struct str text, parameter_get *get, void *ctx)
 {
     while (text.len) {
-        int64_t at = str_find(text, str_z(open));
+        int64_t at = str_find(text, STR("${"));
         if (at < 0)
             break;
         buf_str(out, str_sub(text, 0, (size_t)at));
         text = str_from(text, (size_t)at);
-        int64_t end = str_find(str_sub(text, 0, PARAMETER_MAX), str_z(close));
+        int64_t end = str_find(str_sub(text, 0, PARAMETER_MAX), STR("}"));
         struct str value;
         if (end > 0 && get(ctx, str_trim(str_sub(text, 2, (size_t)end - 2)), &value)) {
             buf_str(out, value);
-            text = str_from(text, (size_t)end + strlen(close));
+            text = str_from(text, (size_t)end + 1);
         } else {
             buf_str(out, str_sub(text, 0, 2));
             text = str_from(text, 2);
@@ -35,14 +34,48 @@ static void substitute(struct buf *out, struct str text, const char *open, const
     buf_str(out, text);
 }
 
-void sparksql_substitute(struct buf *out, struct str text, parameter_get *get, void *ctx)
+/* A value as it stands between `quote`s. */
+static void put_quoted(struct buf *out, struct str value, char quote)
 {
-    substitute(out, text, "${", "}", get, ctx);
+    for (size_t i = 0; i < value.len; i++) {
+        if (quote == '`' ? value.ptr[i] == quote : value.ptr[i] == quote || value.ptr[i] == '\\')
+            buf_char(out, quote == '`' ? quote : '\\');
+        buf_char(out, value.ptr[i]);
+    }
+}
+
+/* The end of what starts at `at` and is one piece to a reader of SQL: a comment; else the next byte. */
+static size_t piece_end(struct str text, size_t at)
+{
+    struct str rest = str_from(text, at);
+    bool line = str_starts_z(rest, "--");
+    if (!line && !str_starts_z(rest, "/*"))
+        return at + 1;
+    int64_t end = str_find(rest, line ? STR("\n") : STR("*/"));
+    return end < 0 ? text.len : at + (size_t)end + (line ? 1 : 2);
 }
 
 void sparksql_substitute_braces(struct buf *out, struct str text, parameter_get *get, void *ctx)
 {
-    substitute(out, text, "{{", "}}", get, ctx);
+    char quote = 0;
+    for (size_t at = 0, next; at < text.len; at = next) {
+        char c = text.ptr[at];
+        struct str rest = str_from(text, at), value;
+        int64_t end = str_starts_z(rest, "{{") ? str_find(str_sub(rest, 0, PARAMETER_MAX), STR("}}")) : -1;
+        next = quote ? at + 1 : piece_end(text, at);
+        if (end > 0 && get(ctx, str_trim(str_sub(rest, 2, (size_t)end - 2)), &value)) {
+            buf_z(out, quote ? "" : "'");
+            put_quoted(out, value, quote ? quote : '\'');
+            buf_z(out, quote ? "" : "'");
+            next = at + (size_t)end + 2;
+            continue;
+        }
+        if (quote && quote != '`' && c == '\\' && at + 1 < text.len)
+            next = at + 2;
+        else if (quote ? c == quote : c == '\'' || c == '"' || c == '`')
+            quote = quote ? 0 : c;
+        buf_str(out, str_sub(text, at, next - at));
+    }
 }
 
 static struct str line_of(struct str text, size_t at)

@@ -87,7 +87,9 @@ struct expr *sparksql_expr(struct arena *a, const char *file, struct str text, s
 /* `${key}` replaced from `get`, also inside strings and quotes, as Databricks pipelines do before parsing; unknown
  * keys are left alone. Line numbers are kept. */
 void sparksql_substitute(struct buf *out, struct str text, bool (*get)(void *ctx, struct str key, struct str *value), void *ctx);
-/* The same for `{{key}}`, as SQL files of jobs and dashboards write their parameters. */
+/* `{{key}}`, as SQL files of jobs write their parameters: a value is a string literal, as Databricks makes it one
+ * (USE CATALOG {{catalog}}, IDENTIFIER({{catalog}} || '.t')); inside quotes it is the text alone, quoted as they need.
+ * Comments are left alone. */
 void sparksql_substitute_braces(struct buf *out, struct str text, bool (*get)(void *ctx, struct str key, struct str *value), void *ctx);
 /* A Databricks notebook source file (.sql) as cells: text without `-- MAGIC`, `-- COMMAND ----------` separators. */
 struct cell { struct str text; int line; bool magic; struct str language /* of %md, %python … */; };

@@ -117,9 +117,17 @@ static void substituted(void **state)
         sparksql_substitute(&b, str_z(list[i].in), get, NULL);
         assert_string_equal(b.ptr, list[i].out);
     }
-    buf_clear(&b);
-    sparksql_substitute_braces(&b, STR("{{a}} {{ a }} {{b}} ${a} {{"), get, NULL);
-    assert_string_equal(b.ptr, "x x {{b}} ${a} {{");
+    static const struct { const char *in, *out; } braces[] = {
+        {"{{a}} {{ a }} {{b}} ${a} {{", "'x' 'x' {{b}} ${a} {{"},
+        {"USE IDENTIFIER({{s.t}} || '.{{a}}')", "USE IDENTIFIER('it\\'s' || '.x')"},
+        {"'it''s \\' {{s.t}}' \"{{s.t}}\" `{{s.t}}` {{s.t}}", "'it''s \\' it\\'s' \"it's\" `it's` 'it\\'s'"},
+        {"-- {{a}} '\n{{a}} /* {{a}} ' */ {{a}}", "-- {{a}} '\n'x' /* {{a}} ' */ 'x'"},
+    };
+    for (size_t i = 0; i < COUNT_OF(braces); i++) {
+        buf_clear(&b);
+        sparksql_substitute_braces(&b, str_z(braces[i].in), get, NULL);
+        assert_string_equal(b.ptr, braces[i].out);
+    }
     buf_release(&b);
 }
 
