@@ -199,9 +199,20 @@ void history_close(struct history *h)
 
 const struct run_log *history_log(struct history *h) { return &h->log; }
 
+static bool list_has(const struct entry *e, const char *kind, const char *name, bool any)
+{
+    while (e && !(strcmp(e->kind, kind) == 0 && strcmp(e->name, name) == 0 && (any || e->status == RUN_SUCCEEDED)))
+        e = e->next;
+    return e != NULL;
+}
+
+/* What is not written yet counts: nobody writes to an entry once it is queued. */
 int history_has(struct history *h, const char *kind, const char *name, bool any, bool *found, struct err *err)
 {
     sqlite3_stmt *st = NULL;
+    *found = list_has(h->first, kind, name, any) || list_has(h->writing, kind, name, any);
+    if (*found)
+        return 0;
     if (sqlite3_prepare_v2(h->db, "SELECT 1 FROM runs WHERE kind = ? AND name = ? AND (? OR status = 'Succeeded') LIMIT 1", -1, &st, NULL) != SQLITE_OK)
         return db_err(h, err, "read");
     sqlite3_bind_text(st, 1, kind, -1, SQLITE_STATIC);

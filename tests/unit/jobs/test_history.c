@@ -40,6 +40,14 @@ static struct history *open_history(struct scene *s)
 
 static void on_saved(void *arg) { *(bool *)arg = true; }
 
+static bool has(struct history *h, const char *name, bool any)
+{
+    struct err err = {0};
+    bool found;
+    assert_int_equal(history_has(h, "job", name, any, &found, &err), 0);
+    return found;
+}
+
 static void finish(struct scene *s, struct history *h, const char *id, const char *name, enum run_status status)
 {
     const struct run_log *log = history_log(h);
@@ -49,18 +57,12 @@ static void finish(struct scene *s, struct history *h, const char *id, const cha
     r.status = status;
     r.finished = (struct tp){2000000};
     log->finish(log->ctx, &r, on_saved, &saved);
+    assert_true(has(h, name, true)); /* before it is written, too */
+    assert_int_equal(has(h, name, false), status == RUN_SUCCEEDED);
     int64_t deadline = time_mono_us() + DEADLINE_MS * INT64_C(1000);
     while (!saved && time_mono_us() < deadline)
         ev_run_once(s->loop, 20);
     assert_true(saved);
-}
-
-static bool has(struct history *h, const char *name, bool any)
-{
-    struct err err = {0};
-    bool found;
-    assert_int_equal(history_has(h, "job", name, any, &found, &err), 0);
-    return found;
 }
 
 static void what_ran_is_known_after_a_restart(void **state)
