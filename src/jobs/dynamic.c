@@ -14,6 +14,15 @@ static bool known_namespace(struct str path)
 
 static bool is_input(struct str path) { return str_eqz(path, "input") || str_starts_z(path, "input."); }
 
+/* "job.parameters.[name]", as the documentation writes it, is job.parameters.name. */
+static struct str without_brackets(struct arena *a, struct str path)
+{
+    int64_t open = str_chr(path, '[');
+    if (open < 1 || path.ptr[open - 1] != '.' || path.ptr[path.len - 1] != ']')
+        return path;
+    return str_fmt(a, "%.*s%.*s", STR_ARGS(str_sub(path, 0, (size_t)open)), STR_ARGS(str_sub(path, (size_t)open + 1, path.len - (size_t)open - 2)));
+}
+
 static struct doc *replace_text(struct arena *a, const struct doc *d, const struct replacing *r, struct err *err)
 {
     struct buf out;
@@ -24,7 +33,7 @@ static struct doc *replace_text(struct arena *a, const struct doc *d, const stru
         int64_t open = str_find(s, STR("{{")), close = open < 0 ? -1 : str_find(str_from(s, (size_t)open), STR("}}"));
         if (close < 0)
             break;
-        struct str path = str_trim(str_sub(s, (size_t)open + 2, (size_t)close - 2)), value;
+        struct str path = without_brackets(a, str_trim(str_sub(s, (size_t)open + 2, (size_t)close - 2))), value;
         buf_str(&out, str_sub(s, 0, (size_t)open));
         if (!r->known(path)) {
             buf_str(&out, str_sub(s, (size_t)open, (size_t)close + 2));

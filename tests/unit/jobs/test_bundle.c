@@ -232,6 +232,7 @@ static const struct { const char *text, *becomes; /* NULL: refused */ } DYNAMIC[
     {"plain", "plain"},
     {"{{job.run_id}}", "7"},
     {"a {{ job.run_id }} b {{tasks.load.values.n}}", "a 7 b 7"},
+    {"{{tasks.load.values.[n]}}", "7"},
     {"{{no_namespace}}", "{{no_namespace}}"},
     {"{{jinja.style}} {x}", "{{jinja.style}} {x}"},
     {"{{job.colour}}", NULL},
