@@ -310,7 +310,7 @@ int session_execute(struct session *s, struct arena *a, const struct stmt *st, c
                     struct session_result *out, struct err *err)
 {
     *out = (struct session_result){.affected = -1};
-    if ((size_t)st->kind >= COUNT_OF(STATEMENTS) || !STATEMENTS[st->kind].fn)
+    if (!session_runs(st->kind))
         return stmt_err(st, ERR_UNSUPPORTED, err, "%s is not supported here", stmt_kind_name(st->kind));
     if (STATEMENTS[st->kind].writes && s->engine->read_only)
         return stmt_err(st, ERR_DENIED, err, "%s: the state is in use by another process, only queries run beside it",
@@ -323,6 +323,8 @@ int session_execute(struct session *s, struct arena *a, const struct stmt *st, c
     }
     return 0;
 }
+
+bool session_runs(enum stmt_kind kind) { return (size_t)kind < COUNT_OF(STATEMENTS) && STATEMENTS[kind].fn; }
 
 void session_result_release(struct session_result *r)
 {

@@ -87,6 +87,8 @@ struct session_result {
 int session_execute(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook,
                     struct session_result *out, struct err *err) MUST_CHECK;
 void session_result_release(struct session_result *r);
+/* Is there a way to run such a statement at all? Any thread. */
+bool session_runs(enum stmt_kind kind);
 /* Parses `text` (named `file`) and runs its statements in order; each result goes to `on_result` (may be NULL). */
 int session_run_script(struct session *s, const char *file, int line, struct str text,
                        int (*on_result)(void *ctx, const struct stmt *st, struct session_result *r, struct err *err),
