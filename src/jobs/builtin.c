@@ -1,4 +1,5 @@
 /* builtin -- task kinds that run nothing of their own: run_job_task and condition_task. */
+#include "jobs/fields.h"
 #include "jobs/jobs_int.h"
 
 /* ---------------------------------------------------------------- run_job_task */
@@ -9,6 +10,8 @@ int run_job_check(void *ctx, const struct doc *settings, struct err *err)
 {
     struct jobs *j = ctx;
     struct doc *id = doc_get(settings, "job_id");
+    if (fields_check(settings, &RUN_JOB_TASK_FIELDS, err))
+        return -1;
     if (!doc_is(id, DOC_STRING) && !doc_is(id, DOC_INT))
         return doc_err(settings, ERR_INPUT, err, "run_job_task needs a job_id: ${resources.jobs.NAME.id}");
     return bundle_find(j->o.bundle, "jobs", id->text) ? 0 : doc_err(id, ERR_NOT_FOUND, err, "there is no job '%.*s' in the bundle", STR_ARGS(id->text));
@@ -73,7 +76,7 @@ int condition_check(void *ctx, const struct doc *settings, struct err *err)
 {
     enum condition_op op;
     (void)ctx;
-    return condition_read(settings, &op, err);
+    return fields_check(settings, &CONDITION_TASK_FIELDS, err) || condition_read(settings, &op, err) ? -1 : 0;
 }
 
 /* EQUAL_TO and NOT_EQUAL compare text, the others numbers. */

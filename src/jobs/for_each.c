@@ -10,6 +10,7 @@
  * the task fails if one failed. max_retries, min_retry_interval_millis, timeout_seconds and
  * retry_on_timeout of the inner task hold for each iteration. Each attempt is a run in the history. */
 #include "jobs/dynamic.h"
+#include "jobs/fields.h"
 #include "jobs/jobs_int.h"
 
 struct task_run { struct jobs *jobs; task_done_fn on_done; void *arg; };
@@ -79,7 +80,7 @@ int for_each_check(void *ctx, const struct doc *settings, struct err *err)
     struct doc *task = doc_need(settings, "task", DOC_OBJECT, err);
     const struct task_kind *kind = task ? jobs_kind_of(j, task, err) : NULL;
     const struct doc *inputs = doc_get(settings, "inputs"), *after = task ? doc_get(task, "depends_on") : NULL;
-    if (!kind || read_concurrency(settings, &n, err))
+    if (!kind || read_concurrency(settings, &n, err) || fields_check(settings, &FOR_EACH_TASK_FIELDS, err) || fields_check(task, &TASK_FIELDS, err))
         return -1;
     if (strcmp(kind->name, "for_each_task") == 0)
         return doc_err(task, ERR_UNSUPPORTED, err, "a for_each_task runs no for_each_task");

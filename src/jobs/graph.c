@@ -1,20 +1,13 @@
 /* graph -- a job's tasks as its block says them: kinds, upstream tasks, run_if; and what is wrong with them.
  *
  * Pure over the bundle's tree, but for the checks of task kinds, which read notebooks. */
+#include "jobs/fields.h"
 #include "jobs/jobs_int.h"
-
-static const char *const TASK_KINDS[] = {
-    "notebook_task", "sql_task", "pipeline_task", "run_job_task", "condition_task", "spark_python_task", "python_wheel_task",
-    "dbt_task", "dashboard_task", "for_each_task", "spark_jar_task", "spark_submit_task", "power_bi_task", "clean_rooms_notebook_task",
-    "gen_ai_compute_task", "alert_task",
-};
 
 const struct task_kind *jobs_kind_find(struct jobs *j, const char *name)
 {
-    for (size_t i = 0; i < COUNT_OF(j->kinds); i++)
-        if (j->kinds[i].name && strcmp(j->kinds[i].name, name) == 0)
-            return &j->kinds[i];
-    return j->o.kinds ? j->o.kinds->find(j->o.kinds->ctx, name) : NULL;
+    const struct task_kind *own = jobs_task_kind(j, name);
+    return own || !j->o.kinds ? own : j->o.kinds->find(j->o.kinds->ctx, name);
 }
 
 const struct task_kind *jobs_task_kind(struct jobs *j, const char *name)
@@ -48,69 +41,26 @@ const struct run_if *jobs_run_if(struct str name)
 
 /* ---------------------------------------------------------------- the graph */
 
-static const char *const TASK_FIELDS[] = {
-    "task_key", "depends_on", "run_if", "max_retries", "min_retry_interval_millis", "retry_on_timeout", "timeout_seconds", "description",
-    "email_notifications", "environment_key", "existing_cluster_id", "health", "job_cluster_key", "libraries", "new_cluster",
-    "notification_settings", "webhook_notifications", "disable_auto_optimization", "disabled", "compute",
-};
-enum { KEY_MAX = 40, NEAR = 3 }; /* letters of a key; so many may differ */
-
-/* How many letters to change, add or leave out to make b of a; more than NEAR: far. */
-static int distance(struct str a, struct str b)
-{
-    int row[KEY_MAX + 1];
-    if (a.len > KEY_MAX || b.len > KEY_MAX)
-        return NEAR + 1;
-    for (size_t k = 0; k <= b.len; k++)
-        row[k] = (int)k;
-    for (size_t i = 1; i <= a.len; i++) {
-        int diagonal = row[0];
-        row[0] = (int)i;
-        for (size_t k = 1; k <= b.len; k++) {
-            int change = diagonal + (a.ptr[i - 1] != b.ptr[k - 1]), here = row[k] < row[k - 1] ? row[k] + 1 : row[k - 1] + 1;
-            diagonal = row[k];
-            row[k] = here < change ? here : change;
-        }
-    }
-    return row[b.len];
-}
-
-/* The known key that was meant, NULL if none is near; *best is how near. */
-static const char *nearest(const char *const *known, size_t count, struct str key, int *best)
-{
-    const char *name = NULL;
-    for (size_t i = 0; i < count; i++) {
-        int d = distance(key, str_z(known[i]));
-        if (d < *best) {
-            *best = d;
-            name = known[i];
-        }
-    }
-    return name;
-}
-
 /* A task without a kind: a key that is none may have been meant as one. */
 static int no_kind(const struct doc *task, struct err *err)
 {
     for (size_t i = 0; i < task->count; i++) {
-        int best = NEAR + 1;
-        const char *kind = nearest(TASK_KINDS, COUNT_OF(TASK_KINDS), task->keys[i].name, &best);
-        const char *field = nearest(TASK_FIELDS, COUNT_OF(TASK_FIELDS), task->keys[i].name, &best);
-        if (best == 0)
+        struct str key = task->keys[i].name;
+        const char *meant = fields_meant(&TASK_FIELDS, key);
+        if (fields_known(&TASK_FIELDS, key))
             continue;
-        const char *meant = field ? field : kind;
-        err_set(err, ERR_INPUT, "a task has no key '%.*s'%s%s%s", STR_ARGS(task->keys[i].name), meant ? "; did you mean '" : "", meant ? meant : "",
+        err_set(err, ERR_INPUT, "a task has no key '%.*s'%s%s%s", STR_ARGS(key), meant ? "; did you mean '" : "", meant ? meant : "",
                 meant ? "'?" : ", and this one says nothing to run");
         return err_locate(err, task->file, task->keys[i].line, task->keys[i].col);
     }
-    return doc_err(task, ERR_INPUT, err, "the task says nothing to run: it needs notebook_task, pipeline_task, sql_task, run_job_task, condition_task or for_each_task");
+    return doc_err(task, ERR_INPUT, err, "the task says nothing to run: it needs notebook_task, spark_python_task, pipeline_task, sql_task, run_job_task, condition_task or for_each_task");
 }
 
 const struct task_kind *jobs_kind_of(struct jobs *j, const struct doc *task, struct err *err)
 {
     const struct doc *found = NULL;
     const char *kind = NULL;
-    for (size_t i = 0; i < COUNT_OF(TASK_KINDS); i++) {
+    for (size_t i = 0; i < TASK_KIND_COUNT; i++) {
         const struct doc *d = doc_get(task, TASK_KINDS[i]);
         if (!d)
             continue;
@@ -248,16 +198,42 @@ static int check_calls(struct arena *a, const struct jobs *j, struct err *err)
     return 0;
 }
 
-/* What would start a job here, and cannot. */
+/* What would start a job here, and cannot, or says so wrongly. */
 static int check_trigger(const struct bundle_resource *job, struct err *err)
 {
+    struct job_schedule read;
+    bool on;
     static const char *const refused[] = {"continuous", "trigger.file_arrival", "trigger.table_update", "trigger.table", "trigger.model"};
     for (size_t i = 0; i < COUNT_OF(refused); i++) {
         const struct doc *d = doc_path(job->doc, refused[i]), *owner = i ? doc_get(job->doc, "trigger") : d;
         if (d && !str_eqz(doc_str(doc_get(owner, "pause_status"), STR("UNPAUSED")), "PAUSED"))
             return doc_err(d, ERR_UNSUPPORTED, err, "%s does not start jobs here: use schedule or trigger.periodic, or set pause_status: PAUSED", refused[i]);
     }
+    return jobs_schedule_read(job, &read, &on, err);
+}
+
+/* Parameters of a job are texts by name. */
+static int check_params(const struct bundle_resource *job, struct err *err)
+{
+    const struct doc *list = doc_get(job->doc, "parameters");
+    for (size_t i = 0; list && i < list->count; i++) {
+        const struct doc *def = doc_get(list->items[i], "default");
+        if (!doc_need(list->items[i], "name", DOC_STRING, err))
+            return -1;
+        if (doc_is(def, DOC_ARRAY) || doc_is(def, DOC_OBJECT))
+            return doc_err(def, ERR_INPUT, err, "the default of a job's parameter is a text");
+    }
     return 0;
+}
+
+static int check_job(struct jobs *j, struct arena *a, const struct bundle_resource *job, struct job_task **tasks, size_t *count, struct err *err)
+{
+    const struct doc *enabled = doc_path(job->doc, "queue.enabled");
+    if (fields_check(job->doc, &JOB_FIELDS, err) || check_params(job, err))
+        return -1;
+    if (enabled && enabled->kind != DOC_BOOL)
+        return doc_err(enabled, ERR_INPUT, err, "queue.enabled is true or false");
+    return check_trigger(job, err) || jobs_read_tasks(j, a, job, tasks, count, err) ? -1 : 0;
 }
 
 size_t jobs_check(struct jobs *j, void (*found)(void *ctx, const struct err *finding), void *ctx)
@@ -274,7 +250,7 @@ size_t jobs_check(struct jobs *j, void (*found)(void *ctx, const struct err *fin
         struct err err = {0};
         if (!str_eqz(job->kind, "jobs"))
             continue;
-        if (check_trigger(job, &err) || jobs_read_tasks(j, a, job, &tasks, &count, &err)) {
+        if (check_job(j, a, job, &tasks, &count, &err)) {
             findings++;
             if (found)
                 found(ctx, &err);
@@ -283,7 +259,7 @@ size_t jobs_check(struct jobs *j, void (*found)(void *ctx, const struct err *fin
         for (size_t i = 0; i < count; i++) {
             const struct task_kind *k = tasks[i].kind;
             err = (struct err){0};
-            if (k->check && k->check(k->ctx, doc_get(tasks[i].doc, k->name), &err)) {
+            if (fields_check(tasks[i].doc, &TASK_FIELDS, &err) || (k->check && k->check(k->ctx, doc_get(tasks[i].doc, k->name), &err))) {
                 findings++;
                 if (found)
                     found(ctx, &err);

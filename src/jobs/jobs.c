@@ -444,6 +444,7 @@ struct jobs *jobs_new(const struct jobs_opts *o)
     j->kinds[2] = (struct task_kind){"run_job_task", run_job_check, run_job_start, run_job_cancel, j};
     j->kinds[3] = (struct task_kind){"condition_task", condition_check, condition_start, condition_cancel, j};
     j->kinds[4] = (struct task_kind){"for_each_task", for_each_check, for_each_start, for_each_cancel, j};
+    j->kinds[5] = (struct task_kind){"spark_python_task", python_task_check, python_task_start, notebook_cancel, j};
     return j;
 }
 

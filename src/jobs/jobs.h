@@ -2,9 +2,8 @@
  *
  * A job run is a graph of task runs. A task starts when all its upstream tasks have ended and its
  * run_if holds (ALL_SUCCESS unless said); tasks without a path between them run side by side. What a
- * task does is a `task_kind` (port/task.h): this module brings notebook_task, sql_task, run_job_task
- * condition_task
- * and for_each_task; the caller's table knows the others (pipeline_task …). Kinds that nobody runs
+ * task does is a `task_kind` (port/task.h): this module brings notebook_task, sql_task, run_job_task,
+ * condition_task and for_each_task; the caller's table knows the others (pipeline_task …). Kinds that nobody runs
  * are refused by name before anything starts.
  *
  * States of a task run, moves checked: BLOCKED → RUNNING → (RETRY → RUNNING)* → ended, or

@@ -63,7 +63,7 @@ struct jobs {
     struct job_schedule *schedules; size_t schedule_count;
     bool stopping;
     void (*stopped)(void *arg); void *stopped_arg;
-    struct task_kind kinds[5];
+    struct task_kind kinds[6];
 };
 
 /* What starts a run; done(arg, …) as jobs_run() says. */
@@ -90,6 +90,8 @@ const struct task_kind *jobs_kind_of(struct jobs *j, const struct doc *task, str
 const struct run_if *jobs_run_if(struct str name); /* NULL: there is none */
 int jobs_task_index(const struct job_task *tasks, size_t count, struct str key, size_t *at); /* -1: none */
 int jobs_read_tasks(struct jobs *j, struct arena *a, const struct bundle_resource *job, struct job_task **out, size_t *count, struct err *err) MUST_CHECK;
+/* schedule.c: what starts a job by itself; *on: it is there and not paused. The timer is not made. */
+int jobs_schedule_read(const struct bundle_resource *job, struct job_schedule *s, bool *on, struct err *err) MUST_CHECK;
 /* values.c: ctx is the task; and a task's parameters under those of its job. */
 bool jobs_dynamic_value(void *ctx, struct str path, struct str *value);
 struct doc *jobs_task_params(struct arena *a, const struct doc *job, const struct doc *settings);
@@ -109,6 +111,8 @@ struct task_run *notebook_start(void *ctx, const struct task_request *r, task_do
 void notebook_cancel(void *ctx, struct task_run *run);
 int sql_task_check(void *ctx, const struct doc *settings, struct err *err);
 struct task_run *sql_task_start(void *ctx, const struct task_request *r, task_done_fn on_done, void *arg, struct err *err);
+int python_task_check(void *ctx, const struct doc *settings, struct err *err);
+struct task_run *python_task_start(void *ctx, const struct task_request *r, task_done_fn on_done, void *arg, struct err *err);
 /* The task whose run has this id; NULL if none. */
 struct job_task *jobs_task_of_run(struct jobs *j, const char *run_id);
 #endif

@@ -1,4 +1,4 @@
-/* notebook -- notebook_task and sql_task: SQL cells in a session of ours, Python in a child process.
+/* notebook -- notebook_task, sql_task and spark_python_task: SQL cells in a session of ours, Python in a child process.
  *
  * A SQL notebook is a source file whose first line is `-- Databricks notebook source`; its cells are
  * parsed before the job starts, so that a syntax error is found by `check`. Its parameters are
@@ -7,10 +7,11 @@
  * A Python notebook (`# Databricks notebook source`, or .ipynb) and a plain .py run in a child:
  * python -m paystreak_notebook FILE, with SPARK_REMOTE set to our Spark Connect port. The child
  * talks over fd 3, one JSON object a line:
- *     to it    {"parameters":{…},"values":{"task":{"key":…}},"name":…}      once, at the start
+ *     to it    {"parameters":{…},"arguments":[…],"values":{"task":{"key":…}},"name":…}      once, at the start
  *     from it  {"set":"key","value":…}   a task value      {"exit":"text"}   dbutils.notebook.exit
  *              {"error":"message","line":n}               what stopped it
  * Its output goes line by line to on_output. */
+#include "jobs/fields.h"
 #include "jobs/jobs_int.h"
 #include <signal.h>
 #include <stdlib.h>
@@ -154,7 +155,20 @@ static bool any_value(void *ctx, struct str key, struct str *value)
     return true;
 }
 
-/* Do the statements parse, whatever their parameters are? */
+/* A statement that no session runs is refused before anything runs. */
+static int check_kinds(const struct stmts *cells, int64_t count, struct err *err)
+{
+    for (int64_t i = 0; i < count; i++)
+        for (size_t k = 0; k < cells[i].count; k++) {
+            const struct stmt *st = cells[i].items[k];
+            if (!session_runs(st->kind))
+                return err_at(err, ERR_UNSUPPORTED, st->at.file, st->at.line, st->at.col, "%s is not supported in a notebook or SQL task%s", stmt_kind_name(st->kind),
+                              st->kind == STMT_CREATE_STREAMING_TABLE || st->kind == STMT_CREATE_MATERIALIZED_VIEW ? ": put it into a pipeline" : "");
+        }
+    return 0;
+}
+
+/* Do the statements parse, whatever their parameters are, and can each be run? */
 static int check_sql(struct arena *a, const char *file, struct str text, bool braces, struct err *err)
 {
     struct stmts *cells;
@@ -164,6 +178,8 @@ static int check_sql(struct arena *a, const char *file, struct str text, bool br
     if (braces)
         sparksql_substitute_braces(&filled, text, any_value, NULL);
     int rc = parse_cells(a, file, braces ? buf_view(&filled) : text, &(struct sparksql_params){any_value, NULL}, &cells, &count, err);
+    if (rc == 0)
+        rc = check_kinds(cells, count, err);
     buf_release(&filled);
     return rc;
 }
@@ -185,8 +201,18 @@ static int check_file(struct jobs *j, const struct doc *path, bool notebook, enu
     return rc;
 }
 
+/* Files are those of the bundle; GIT would be another checkout of the same path. */
+static int check_source(const struct doc *settings, struct err *err)
+{
+    const struct doc *source = doc_get(settings, "source");
+    return str_ieqz(doc_str(source, STR("WORKSPACE")), "GIT")
+               ? doc_err(source, ERR_UNSUPPORTED, err, "source: GIT is not supported here: a task runs a file of this bundle, so leave source out") : 0;
+}
+
 int notebook_check(void *ctx, const struct doc *settings, struct err *err)
 {
+    if (fields_check(settings, &NOTEBOOK_TASK_FIELDS, err) || check_source(settings, err))
+        return -1;
     struct doc *path = doc_need(settings, "notebook_path", DOC_STRING, err);
     return path ? check_file(ctx, path, true, LANG_PYTHON, err) : -1;
 }
@@ -194,10 +220,25 @@ int notebook_check(void *ctx, const struct doc *settings, struct err *err)
 int sql_task_check(void *ctx, const struct doc *settings, struct err *err)
 {
     const struct doc *file = doc_get(settings, "file");
+    if (fields_check(settings, &SQL_TASK_FIELDS, err) || fields_check(file, &SQL_FILE_FIELDS, err) || check_source(file, err))
+        return -1;
     if (!file)
         return doc_err(settings, ERR_UNSUPPORTED, err, "sql_task runs files here: file: {path: …}; a saved query, alert or dashboard has no local form");
     struct doc *path = doc_need(file, "path", DOC_STRING, err);
     return path ? check_file(ctx, path, false, LANG_SQL, err) : -1;
+}
+
+int python_task_check(void *ctx, const struct doc *settings, struct err *err)
+{
+    struct doc *path = doc_need(settings, "python_file", DOC_STRING, err);
+    const struct doc *arguments = doc_get(settings, "parameters");
+    if (!path)
+        return -1;
+    if (arguments && !doc_is(arguments, DOC_ARRAY))
+        return doc_err(arguments, ERR_INPUT, err, "the parameters of a spark_python_task are a list of strings");
+    if (!str_ends_z(path->text, ".py"))
+        return doc_err(path, ERR_INPUT, err, "'%.*s' is no Python file", STR_ARGS(path->text));
+    return check_file(ctx, path, false, LANG_PYTHON, err);
 }
 
 /* ---------------------------------------------------------------- SQL */
@@ -387,14 +428,19 @@ static void child_exit(void *ctx, int status, int sig)
     ev_defer(t->jobs->o.loop, finish, t);
 }
 
-static void send_settings(struct task_run *t, const char *name)
+static void send_settings(struct task_run *t, const struct task_request *q)
 {
+    const struct doc *arguments = doc_get(q->settings, "parameters");
     struct buf b;
     buf_init(&b);
     buf_z(&b, "{\"name\":");
-    json_quote(&b, str_z(name));
+    json_quote(&b, str_z(q->name));
     buf_z(&b, ",\"parameters\":");
     doc_write(&b, t->params);
+    if (doc_is(arguments, DOC_ARRAY)) {
+        buf_z(&b, ",\"arguments\":");
+        doc_write(&b, arguments);
+    }
     buf_z(&b, ",\"values\":{");
     bool first = true;
     for (size_t i = 0; t->owner && i < t->owner->run->task_count; i++) {
@@ -451,7 +497,7 @@ static int python_start(struct task_run *t, const struct task_request *q, struct
     if (!t->child)
         return -1;
     ev_child_close_input(t->child);
-    send_settings(t, q->name);
+    send_settings(t, q);
     return 0;
 }
 
@@ -493,6 +539,12 @@ struct task_run *sql_task_start(void *ctx, const struct task_request *q, task_do
 {
     struct doc *path = doc_need(doc_get(q->settings, "file"), "path", DOC_STRING, err);
     return path ? file_start(ctx, q, path, false, LANG_SQL, on_done, arg, err) : NULL;
+}
+
+struct task_run *python_task_start(void *ctx, const struct task_request *q, task_done_fn on_done, void *arg, struct err *err)
+{
+    struct doc *path = doc_need(q->settings, "python_file", DOC_STRING, err);
+    return path ? file_start(ctx, q, path, false, LANG_PYTHON, on_done, arg, err) : NULL;
 }
 
 void notebook_cancel(void *ctx, struct task_run *t)

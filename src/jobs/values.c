@@ -71,7 +71,7 @@ bool jobs_dynamic_value(void *ctx, struct str path, struct str *value)
     return str_starts_z(path, "tasks.") && other_task(r, str_from(path, 6), value);
 }
 
-/* Job parameters, and over them those of the task (a notebook's base_parameters). */
+/* Those of the task (a notebook's base_parameters), and over them the job's. */
 struct doc *jobs_task_params(struct arena *a, const struct doc *job, const struct doc *settings)
 {
     struct doc *p = doc_new_object(a);

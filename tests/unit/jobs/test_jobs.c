@@ -542,7 +542,40 @@ static const struct { const char *tasks, *says; int line; } REFUSED[] = {
     {T("a", "run_job_task: {job_id: nope}"), "'nope'", 3},
     {T("a", OK ", run_if: SOMETIMES"), "unknown run_if 'SOMETIMES'", 3},
     {T("a", "condition_task: {op: LIKE, left: a, right: b}"), "'LIKE'", 3},
+    /* What would change a run is never ignored. */
+    {T("a", OK ", dependson: [{task_key: b}]"), "a task has no key 'dependson'; did you mean 'depends_on'?", 3},
+    {T("a", OK ", depends_on: {task_key: b}"), "depends_on is a list", 3},
+    {T("a", OK ", max_retries: often"), "max_retries is a whole number", 3},
+    {T("a", OK ", timeout_seconds: -1"), "timeout_seconds is a whole number, 0 or more", 3},
+    {T("a", OK ", retry_on_timeout: 'yes'"), "retry_on_timeout is true or false", 3},
+    {T("a", OK ", disabled: true"), "disabled of a task is not supported here: take the task out", 3},
+    {T("a", "notebook_task: {notebook_path: x, base_parameters: [1]}"), "base_parameters is a mapping", 3},
+    {T("a", "notebook_task: {notebook_path: x, source: GIT}"), "source: GIT is not supported", 3},
+    {T("a", "sql_task: {query: {query_id: x}}"), "query of sql_task is not supported here: sql_task runs files", 3},
+    {T("a", "for_each_task: {inputs: '[]', task: {task_key: b, disabled: true, " OK "}}"), "disabled of a task", 3},
+    {T("a", "for_each_task: {inputs: '[]', concurency: 2, task: {task_key: b, " OK "}}"), "did you mean 'concurrency'?", 3},
+    {T("a", "run_job_task: {job_id: nope, notebook_params: {}}"), "notebook_params of run_job_task is not supported", 3},
+    {T("a", OK) "  git_source: {git_url: x}\n", "git_source of a job is not supported here: tasks run the files of this bundle", 4},
+    {T("a", OK) "  max_concurrent_run: 3\n", "did you mean 'max_concurrent_runs'?", 4},
+    {T("a", OK) "  max_concurrent_runs: many\n", "max_concurrent_runs is a whole number", 4},
+    {T("a", OK) "  queue: {enabled: sure}\n", "queue.enabled is true or false", 4},
+    {T("a", OK) "  parameters: {day: 1}\n", "parameters is a list", 4},
+    {T("a", OK) "  parameters: [{default: 1}]\n", "name", 4},
+    {T("a", OK) "  parameters: [{name: p, default: [1]}]\n", "default of a job's parameter is a text", 4},
+    {T("a", OK) "  schedule: {quartz_cron_expression: '0 0 25 * * ?'}\n", "25", 4},
+    {T("a", OK) "  schedule: {quartz_cron_expression: '0 0 5 * * ?', timezone_id: Middle/Earth}\n", "Middle/Earth", 4},
+    {T("a", OK) "  schedule: {quartz_cron_expression: '0 0 5 * * ?', pause_status: paused}\n", "pause_status is PAUSED or UNPAUSED", 4},
+    {T("a", OK) "  trigger: {periodic: {interval: 0, unit: DAYS}}\n", "periodic needs an interval", 4},
+    {T("a", OK) "  schedule: {quartz_cron_expression: '0 0 5 * * ?'}\n  trigger: {periodic: {interval: 1}}\n", "not both", 5},
 };
+
+/* Of machines, people and rights: accepted, and nothing that a run does depends on them. */
+static const char APART[] =
+    T("a", OK ", run_if: ALL_DONE, timeout_seconds: 0, email_notifications: {on_failure: [x@y.z]}, health: {rules: []}, job_cluster_key: c, environment_key: e,"
+           " libraries: [{pypi: {package: x}}], disabled: false, description: null")
+    "  tags: {team: x}\n  run_as: {user_name: x}\n  permissions: []\n  email_notifications: {}\n  webhook_notifications: {}\n  health: {rules: []}\n"
+    "  environments: [{environment_key: e}]\n  job_clusters: [{job_cluster_key: c}]\n  performance_target: STANDARD\n  quite_new_setting: 1\n"
+    "  notification_settings:\n";
 
 struct findings { size_t count; struct err last; };
 
@@ -567,6 +600,18 @@ static void refused_by_name(void **state)
         teardown(&gone);
     }
     (void)state;
+}
+
+static void accepted_without_effect(void **state)
+{
+    struct scene *s = *state;
+    struct findings f = {0};
+    have_jobs(s, arena_printf(s->a, "j:\n  tasks:\n%s", APART));
+    size_t n = jobs_check(s->jobs, on_found, &f);
+    if (n)
+        fail_msg("%d: %s", f.last.where.line, f.last.msg);
+    start(s, "j");
+    expect(s, RUN_SUCCEEDED, "a Succeeded");
 }
 
 int main(void)
@@ -596,6 +641,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(no_input_is_success, setup, teardown),
         cmocka_unit_test_setup_teardown(stopping_cancels_what_runs, setup, teardown),
         cmocka_unit_test(refused_by_name),
+        cmocka_unit_test_setup_teardown(accepted_without_effect, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
