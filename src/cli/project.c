@@ -101,9 +101,31 @@ static int hub_read(struct project_hub *hub, const struct doc *d, struct err *er
     return capture_read(hub, doc_get(d, "captureDescription"), err);
 }
 
+/* databricks.yml of a folder; NULL: it has none. */
+static char *bundle_in(struct arena *a, const char *dir)
+{
+    char *file = path_join(a, dir, "databricks.yml"), *other = path_join(a, dir, "databricks.yaml");
+    return fs_exists(file) ? file : fs_exists(other) ? other : NULL;
+}
+
+static int bundle_read(struct arena *a, struct project *p, const struct doc *d, struct err *err)
+{
+    char **dirs = NULL;
+    size_t n = 0;
+    if (!d)
+        return 0;
+    if (!doc_is(d, DOC_STRING))
+        return doc_err(d, ERR_INPUT, err, "bundle is the folder of one databricks.yml");
+    if (dirs_read(a, p, d, &dirs, &n, err))
+        return -1;
+    p->bundle_file = bundle_in(a, dirs[0]);
+    return p->bundle_file ? 0 : doc_err(d, ERR_INPUT, err, "there is no databricks.yml in '%.*s'", STR_ARGS(d->text));
+}
+
 static int settings_read(struct arena *a, struct project *p, const struct doc *d, struct err *err)
 {
-    static const char *const keys[] = {"functions", "factory", "bind", "hubs", NULL};
+    static const char *const keys[] = {"functions", "factory", "bundle", "bind", "hubs", NULL};
+    static const char *const lists[] = {"bind", "hubs"};
     if (d->kind == DOC_NULL)
         return 0;
     if (d->kind != DOC_OBJECT)
@@ -111,6 +133,11 @@ static int settings_read(struct arena *a, struct project *p, const struct doc *d
     if (known_keys(d, "paystreak.yml", keys, err) ||
         dirs_read(a, p, doc_get(d, "functions"), &p->function_dirs, &p->function_count, err) ||
         dirs_read(a, p, doc_get(d, "factory"), &p->factory_dirs, &p->factory_count, err))
+        return -1;
+    for (size_t i = 0; i < COUNT_OF(lists); i++)
+        if (doc_get(d, lists[i]) && !doc_is(doc_get(d, lists[i]), DOC_ARRAY))
+            return doc_err(doc_get(d, lists[i]), ERR_INPUT, err, "%s is a list", lists[i]);
+    if (bundle_read(a, p, doc_get(d, "bundle"), err))
         return -1;
     const struct doc *binds = doc_get(d, "bind"), *hubs = doc_get(d, "hubs");
     for (size_t i = 0; doc_is(binds, DOC_ARRAY) && i < binds->count; i++) {
@@ -134,11 +161,23 @@ static bool has(struct arena *a, const char *dir, const char *name)
     return fs_exists(path_join(a, dir, name));
 }
 
+/* A bundle of the folder itself goes before those below it; of those there may be one. */
+static int find_bundle(struct arena *a, struct project *p, char *dir, bool itself, struct err *err)
+{
+    char *file = bundle_in(a, dir);
+    if (file && !itself && p->bundle_file)
+        return err_set(err, ERR_INPUT, "'%s' and '%s' are two bundles: name one in paystreak.yml (bundle: FOLDER), or run in its folder", p->bundle_file, file);
+    if (file)
+        p->bundle_file = file;
+    return 0;
+}
+
 /* The parts that nobody named, in the folder itself or one level below. */
-static int find_parts(struct arena *a, struct project *p, bool functions, bool factory, struct err *err)
+static int find_parts(struct arena *a, struct project *p, const struct doc *named, struct err *err)
 {
     char **names;
     int64_t n = fs_list(a, p->dir, &names, err);
+    bool own_bundle = false;
     if (n < 0)
         return -1;
     for (int64_t i = -1; i < n; i++) {
@@ -149,10 +188,13 @@ static int find_parts(struct arena *a, struct project *p, bool functions, bool f
         struct err gone;
         if (fs_stat(dir, &st, &gone) || !st.is_dir)
             continue;
-        if (functions && has(a, dir, "host.json"))
+        if (!doc_get(named, "functions") && has(a, dir, "host.json"))
             dir_push(a, &p->function_dirs, &p->function_count, dir);
-        if (factory && has(a, dir, "pipeline") && (has(a, dir, "linkedService") || has(a, dir, "dataset")))
+        if (!doc_get(named, "factory") && has(a, dir, "pipeline") && (has(a, dir, "linkedService") || has(a, dir, "dataset")))
             dir_push(a, &p->factory_dirs, &p->factory_count, dir);
+        if (!doc_get(named, "bundle") && !own_bundle && find_bundle(a, p, dir, i < 0, err))
+            return -1;
+        own_bundle |= i < 0 && p->bundle_file;
     }
     return 0;
 }
@@ -178,10 +220,8 @@ struct project *project_load(struct arena *a, const char *dir, struct err *err)
         if (rc || settings_read(a, p, d, err))
             return NULL;
     }
-    if (find_parts(a, p, !doc_get(d, "functions"), !doc_get(d, "factory"), err))
+    if (find_parts(a, p, d, err))
         return NULL;
-    char *bundle = path_join(a, dir, "databricks.yml"), *other = path_join(a, dir, "databricks.yaml");
-    p->bundle_file = fs_exists(bundle) ? bundle : fs_exists(other) ? other : NULL;
     if (!p->bundle_file && !p->function_count && !p->factory_count && !p->hub_count) {
         err_set(err, ERR_NOT_FOUND, "nothing to run in '%s': there is no databricks.yml, no host.json (Azure Functions), "
                                     "no pipeline/ folder (Data Factory) and no paystreak.yml", dir);

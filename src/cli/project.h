@@ -1,10 +1,10 @@
 /* project -- what a project's folder holds, found by the files that people already have.
  *
- *   databricks.yml      a bundle: jobs, pipelines, dashboards
+ *   databricks.yml      in the folder itself, or else in one folder below it: a bundle: jobs, pipelines, dashboards
  *   host.json           in the folder itself or one below it: an Azure Functions app
  *   pipeline/           of JSON files, with linkedService/ or dataset/ beside it: a Data Factory folder
  *   paystreak.yml       optional: says where those are, binds cloud names, and describes event hubs:
- *                         functions: DIR | [DIR…]   factory: DIR | [DIR…]   bind: [FROM=TO…]
+ *                         functions: DIR | [DIR…]   factory: DIR | [DIR…]   bundle: DIR   bind: [FROM=TO…]
  *                         hubs: [{namespace, name, partitionCount, messageRetentionInDays,
  *                                 captureDescription: {enabled, encoding: Delta,
  *                                   destination: {path | table}, intervalInSeconds, sizeLimitInBytes}}]

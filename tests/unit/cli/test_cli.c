@@ -65,6 +65,26 @@ static void parts_are_found_by_their_files(void **state)
     assert_true(str_eqz(p->hubs[0].capture_table, "main.bronze.h"));
 }
 
+static void a_bundle_may_lie_one_folder_below(void **state)
+{
+    struct box *b = *state;
+    struct err err = {0};
+    put(b, "one/databricks.yml", "bundle: {name: one}\n");
+    struct project *p = project_load(b->a, b->dir, &err);
+    assert_non_null(p);
+    assert_string_equal(p->bundle_file, path_join(b->a, b->dir, "one/databricks.yml"));
+    put(b, "two/databricks.yaml", "bundle: {name: two}\n");
+    assert_null(project_load(b->a, b->dir, &err));
+    assert_non_null(strstr(err.msg, "two bundles"));
+    put(b, "paystreak.yml", "bundle: two\n");
+    p = project_load(b->a, b->dir, &err);
+    assert_string_equal(p->bundle_file, path_join(b->a, b->dir, "two/databricks.yaml"));
+    put(b, "paystreak.yml", "");
+    put(b, "databricks.yml", "bundle: {name: own}\n");
+    p = project_load(b->a, b->dir, &err);
+    assert_string_equal(p->bundle_file, path_join(b->a, b->dir, "databricks.yml"));
+}
+
 static void settings_are_refused_with_their_place(void **state)
 {
     static const struct { const char *text, *message; int line, col; } cases[] = {
@@ -73,6 +93,9 @@ static void settings_are_refused_with_their_place(void **state)
         {"hubs:\n  - {namespace: n, name: h, partitionCount: 0}\n", "partitionCount is a number from 1 to 1024", 2, 45},
         {"functions: nowhere\n", "there is no folder 'nowhere'", 1, 12},
         {"factory: ../x\n", "outside the project", 1, 10},
+        {"bundle: .\n", "no databricks.yml", 1, 9},
+        {"bind: https://a/b=file:///c\n", "bind is a list", 1, 7},
+        {"hubs: {namespace: n, name: h}\n", "hubs is a list", 1, 7},
         {"hubs:\n  - {namespace: n, name: h, captureDescription: {encoding: Avro, destination: {path: abfss://a@b.dfs.core.windows.net/c}}}\n",
          "capture encoding 'Avro' is not supported", 2, 60},
     };
@@ -156,6 +179,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(parts_are_found_by_their_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_bundle_may_lie_one_folder_below, setup, teardown),
         cmocka_unit_test_setup_teardown(settings_are_refused_with_their_place, setup, teardown),
         cmocka_unit_test_setup_teardown(a_folder_without_parts_says_what_could_be_there, setup, teardown),
         cmocka_unit_test_setup_teardown(one_process_owns_a_state, setup, teardown),
