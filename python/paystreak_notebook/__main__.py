@@ -38,8 +38,13 @@ class Line:
 
 
 def session():
-    from pyspark.sql import SparkSession
-
+    try:
+        from pyspark.sql import SparkSession
+    except ImportError as error:
+        raise RuntimeError(
+            f"the Python that runs notebooks ({sys.executable}) has no Spark client ({error}): `{sys.executable} -m pip install pyspark-client`, "
+            "or set PAYSTREAK_PYTHON to an interpreter that has it"
+        ) from None
     return SparkSession.builder.remote(os.environ["SPARK_REMOTE"]).getOrCreate()
 
 
@@ -58,7 +63,7 @@ class Runner:
         self.line = line
         self.spark = session()
         self.dbutils = DBUtils(self, settings)
-        self.scope = {"__name__": "__main__", "spark": self.spark, "dbutils": self.dbutils, "display": display,
+        self.scope = {"__name__": "__main__", "__file__": os.path.abspath(sys.argv[0]), "spark": self.spark, "dbutils": self.dbutils, "display": display,
                       "displayHTML": print}
         self.where = None  # (file, first line) of the cell that runs
 

@@ -69,6 +69,7 @@ BROKEN = {
     "pipeline syntax": ("pipelines/silver/sales.sql", "SELECT", "SELEKT", "SELEKT", ("SELEKT",)),
     "pipeline function": ("pipelines/gold/fact_sales.sql", "SELECT", "SELECT no_such_function(1),", "no_such_function", ("no_such_function",)),
     "notebook syntax": ("notebooks/gold_views.sql", "SELECT", "SELEKT", "SELEKT", ("SELEKT",)),
+    "notebook statement": ("notebooks/gold_views.sql", "CREATE OR REPLACE VIEW", "CREATE OR REFRESH MATERIALIZED VIEW", "CREATE OR REFRESH", ("put it into a pipeline",)),
     "dashboard": ("dashboards/sales.lvdash.json", '"pages"', "pages", "pages", ("double quotes",)),
     "project file": ("paystreak.yml", "hubs:", "hubz:", "hubz", ("hubz", "hubs")),
 }

@@ -157,8 +157,9 @@ def test_each_kind_of_task_runs_and_resources_stand(tmp_path):
     state = tmp_path / "state"
     run_once(TASKS, state)
     marks = sorted(mark for (mark,) in lake_rows(state, "notes.marks", ["mark"]))
+    # The job `called` had its run through the other one: it does not run for itself.
     assert marks == sorted(
-        ["prepared", "prepared by braces", "high", "one", "two", "three", "from the caller", "called by itself", "from CallNotebook"]
+        ["prepared", "prepared by braces", "high", "one", "two", "three", "from the caller", "from CallNotebook", "script.py script 10"]
     )
     assert (state / "volumes" / "main" / "notes" / "drop").is_dir()
     runs = sqlite3.connect(state / "control.db").execute("SELECT name, type, status FROM runs WHERE kind = 'task'").fetchall()
