@@ -40,7 +40,7 @@ const struct cli_command CLI_COMMANDS[] = {
     {"status", "", 0, 0, "say what the project that runs on a state is doing", "  paystreak status\n  paystreak status --output json\n", KEYS_OPTIONS, cmd_status},
     {"stop", "", 0, 0, "end the run on a state as Ctrl-C does, and wait for its end", "  paystreak stop --state /data/state\n", KEYS_OPTIONS, cmd_stop},
     {"sql", "['STATEMENT']", 0, 1, "run Spark SQL over the project's tables",
-     "  paystreak sql 'SELECT * FROM gold.sales_by_month ORDER BY month'\n"
+     "  paystreak sql 'SELECT * FROM gold.daily ORDER BY day'\n"
      "  paystreak sql --output json --state /data/state 'SHOW TABLES IN gold'\n", SQL_OPTIONS, cmd_sql},
     {"hub start", "", 0, 0, "run the event hub alone", "  paystreak hub start --state /data/hub --listen 127.0.0.1:9093 --auto-create\n"
      "  paystreak hub start --state /data/hub --amqp 5672 --https 5443\n", HUB_OPTIONS, cmd_hub_start},
