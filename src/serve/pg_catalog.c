@@ -2,6 +2,7 @@
 #include "base/doc.h"
 #include "base/map.h"
 #include "base/time.h"
+#include "serve/pg_catalog_schema.h"
 #include "serve/pg_catalog_text.h"
 #include "serve/pg_types.h"
 #define PCRE2_CODE_UNIT_WIDTH 8
@@ -10,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FIRST_OID = 16384, PATH_BYTES = 400 };
+enum { FIRST_OID = 16384, PATH_BYTES = 400, VALUE_BYTES = 16 << 20 };
 
 /* A table of a schema, as SHOW TABLES names it. */
 struct entry { struct str schema, name; bool view; };
@@ -18,7 +19,7 @@ struct entry { struct str schema, name; bool view; };
 struct query_session {
     const struct query_service *inner;
     struct query_session *session;      /* of the inner service */
-    sqlite3 *db;                        /* NULL: not asked yet */
+    sqlite3 *db;                        /* NULL: not asked yet; who cancels reads it */
     bool columns_there;
     int64_t read_us;                    /* when the content was read, mono; 0: read it again */
     sqlite3_stmt *stmt;                 /* the open result is of the catalog */
@@ -32,6 +33,10 @@ struct wrap { const struct query_service *inner; };
 
 static int bad(sqlite3 *db, struct err *err)
 {
+    if (sqlite3_errcode(db) == SQLITE_INTERRUPT)
+        return err_set(err, ERR_CANCELED, "canceled");
+    if (sqlite3_errcode(db) == SQLITE_AUTH)
+        return err_set(err, ERR_DENIED, "PostgreSQL's catalog is read only");
     return err_set(err, ERR_UNSUPPORTED, "PostgreSQL's catalog does not answer this here: %s", sqlite3_errmsg(db));
 }
 
@@ -178,21 +183,35 @@ static void f_regexp(sqlite3_context *c, int n, sqlite3_value **v)
     pcre2_code_free(re);
 }
 
-/* PostgreSQL's LIKE: case counts, a backslash escapes. */
-static bool like(const char *p, const char *s)
+static const char *next_char(const char *s)
+{
+    do
+        s++;
+    while ((*s & 0xc0) == 0x80);
+    return s;
+}
+
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c; }
+
+/* PostgreSQL's LIKE: a backslash escapes. With `fold` the case of ASCII letters does not count. */
+static bool like(const char *p, const char *s, bool fold)
 {
     const char *star = NULL, *mark = NULL;
     while (*s) {
         bool escaped = *p == '\\' && p[1];
+        char want = escaped ? p[1] : *p;
         if (*p == '%') {
             star = p++;
             mark = s;
-        } else if (escaped ? p[1] == *s : *p && (*p == '_' || *p == *s)) {
+        } else if (*p == '_') {
+            p++;
+            s = next_char(s);
+        } else if (want && (want == *s || (fold && lower(want) == lower(*s)))) {
             p += escaped ? 2 : 1;
             s++;
         } else if (star) {
             p = star + 1;
-            s = ++mark;
+            s = mark = next_char(mark);
         } else {
             return false;
         }
@@ -206,7 +225,15 @@ static void f_like(sqlite3_context *c, int n, sqlite3_value **v)
 {
     (void)n;
     if (sqlite3_value_type(v[0]) != SQLITE_NULL && sqlite3_value_type(v[1]) != SQLITE_NULL)
-        sqlite3_result_int(c, like(text_arg(v, 0), text_arg(v, 1)));
+        sqlite3_result_int(c, like(text_arg(v, 0), text_arg(v, 1), false));
+}
+
+/* x GLOB y calls it: ILIKE, which SQLite has no operator for. */
+static void f_ilike(sqlite3_context *c, int n, sqlite3_value **v)
+{
+    (void)n;
+    if (sqlite3_value_type(v[0]) != SQLITE_NULL && sqlite3_value_type(v[1]) != SQLITE_NULL)
+        sqlite3_result_int(c, like(text_arg(v, 0), text_arg(v, 1), true));
 }
 
 static int64_t oid_of(struct str schema, struct str name)
@@ -355,7 +382,8 @@ static const struct { const char *name; int args; void (*fn)(sqlite3_context *, 
     {"current_user", 0, f_user}, {"session_user", 0, f_user}, {"user", 0, f_user}, {"current_role", 0, f_user}, {"pg_get_userbyid", 1, f_user},
     {"current_database", 0, f_database}, {"current_catalog", 0, f_database}, {"current_schema", 0, f_schema}, {"current_schemas", 1, f_schemas},
     {"version", 0, f_version}, {"pg_encoding_to_char", 1, f_utf8}, {"getdatabaseencoding", 0, f_utf8}, {"pg_client_encoding", 0, f_utf8},
-    {"pg_array", 1, f_array}, {"pg_no_rows", -1, f_empty}, {"regexp", 2, f_regexp}, {"like", 2, f_like}, {"quote_ident", 1, f_quote_ident}, {"to_regclass", 1, f_regclass},
+    {"pg_array", 1, f_array}, {"pg_no_rows", -1, f_empty}, {"regexp", 2, f_regexp}, {"like", 2, f_like}, {"glob", 2, f_ilike},
+    {"quote_ident", 1, f_quote_ident}, {"to_regclass", 1, f_regclass},
     {"to_regnamespace", 1, f_regnamespace}, {"pg_table_is_visible", 1, f_visible}, {"format_type", 2, f_format_type},
     {"pg_type_is_visible", 1, f_true}, {"pg_function_is_visible", 1, f_true}, {"pg_operator_is_visible", 1, f_true},
     {"has_table_privilege", -1, f_true}, {"has_schema_privilege", -1, f_true}, {"has_database_privilege", -1, f_true},
@@ -374,121 +402,6 @@ static const struct { const char *name; int args; void (*fn)(sqlite3_context *, 
     {"current_setting", -1, f_setting}, {"set_config", -1, f_null}, {"inet_server_addr", 0, f_null}, {"inet_server_port", 0, f_null},
     {"pg_postmaster_start_time", 0, f_null}, {"pg_char_to_encoding", 1, f_null}, {"pg_stat_get_numscans", 1, f_zero},
 };
-
-/* ---------------------------------------------------------------- relations */
-
-static const char SCHEMA[] =
-    "CREATE TABLE pg_namespace(oid oid, nspname name, nspowner oid, nspacl text);"
-    "CREATE TABLE pg_class(oid oid, relname name, relnamespace oid, reltype oid, reloftype oid DEFAULT 0, relowner oid DEFAULT 10, relam oid DEFAULT 2,"
-    " relfilenode oid DEFAULT 0, reltablespace oid DEFAULT 0, relpages int4 DEFAULT 0, reltuples float4 DEFAULT -1, relallvisible int4 DEFAULT 0,"
-    " reltoastrelid oid DEFAULT 0, relhasindex bool DEFAULT 0, relisshared bool DEFAULT 0, relpersistence char DEFAULT 'p', relkind char,"
-    " relnatts int2 DEFAULT 0, relchecks int2 DEFAULT 0, relhasrules bool DEFAULT 0, relhastriggers bool DEFAULT 0, relhassubclass bool DEFAULT 0,"
-    " relrowsecurity bool DEFAULT 0, relforcerowsecurity bool DEFAULT 0, relispopulated bool DEFAULT 1, relreplident char DEFAULT 'n',"
-    " relispartition bool DEFAULT 0, relrewrite oid DEFAULT 0, relhasoids bool DEFAULT 0, relacl text, reloptions text, relpartbound text);"
-    "CREATE TABLE pg_attribute(attrelid oid, attname name, atttypid oid, attlen int2, attnum int2, attndims int4 DEFAULT 0, atttypmod int4,"
-    " attnotnull bool DEFAULT 0, atthasdef bool DEFAULT 0, atthasmissing bool DEFAULT 0, attidentity char DEFAULT '', attgenerated char DEFAULT '',"
-    " attisdropped bool DEFAULT 0, attislocal bool DEFAULT 1, attinhcount int4 DEFAULT 0, attcollation oid DEFAULT 0, attstorage char DEFAULT 'p',"
-    " attcompression char DEFAULT '', attstattarget int4 DEFAULT -1, attacl text, attoptions text, attfdwoptions text, attmissingval text);"
-    "CREATE TABLE pg_type(oid oid, typname name, typnamespace oid DEFAULT 11, typowner oid DEFAULT 10, typlen int2, typbyval bool DEFAULT 0,"
-    " typtype char DEFAULT 'b', typcategory char, typispreferred bool DEFAULT 0, typisdefined bool DEFAULT 1, typdelim char DEFAULT ',',"
-    " typrelid oid DEFAULT 0, typsubscript regproc DEFAULT 0, typelem oid DEFAULT 0, typarray oid DEFAULT 0, typinput text, typoutput text,"
-    " typreceive text, typsend text, typnotnull bool DEFAULT 0, typbasetype oid DEFAULT 0, typtypmod int4 DEFAULT -1, typndims int4 DEFAULT 0,"
-    " typcollation oid DEFAULT 0, typdefault text, typacl text, typstorage char DEFAULT 'p', typalign char DEFAULT 'i');"
-    "CREATE TABLE pg_database(oid oid, datname name, datdba oid, encoding int4, datlocprovider char, datistemplate bool, datallowconn bool,"
-    " datconnlimit int4, datcollate text, datctype text, daticulocale text, daticurules text, datcollversion text, dattablespace oid, datacl text);"
-    "INSERT INTO pg_database VALUES (5, 'main', 10, 6, 'c', 0, 1, -1, 'C', 'C', NULL, NULL, NULL, 1663, NULL);"
-    "CREATE TABLE pg_roles(oid oid, rolname name, rolsuper bool, rolinherit bool, rolcreaterole bool, rolcreatedb bool, rolcanlogin bool,"
-    " rolreplication bool, rolconnlimit int4, rolpassword text, rolvaliduntil text, rolbypassrls bool, rolconfig text);"
-    "CREATE TABLE pg_am(oid oid, amname name, amhandler regproc, amtype char); INSERT INTO pg_am VALUES (2, 'heap', 0, 't');"
-    "CREATE TABLE pg_tablespace(oid oid, spcname name, spcowner oid, spcacl text, spcoptions text);"
-    "INSERT INTO pg_tablespace VALUES (1663, 'pg_default', 10, NULL, NULL);"
-    "CREATE TABLE pg_collation(oid oid, collname name, collnamespace oid, collowner oid, collprovider char, collencoding int4, collcollate text, collctype text);"
-    "CREATE TABLE pg_settings(name text, setting text, unit text, category text, short_desc text, context text, vartype text, source text);"
-    "CREATE TABLE pg_attrdef(oid oid, adrelid oid, adnum int2, adbin text, adsrc text);"
-    "CREATE TABLE pg_index(indexrelid oid, indrelid oid, indnatts int2, indnkeyatts int2, indisunique bool, indnullsnotdistinct bool, indisprimary bool,"
-    " indisexclusion bool, indimmediate bool, indisclustered bool, indisvalid bool, indcheckxmin bool, indisready bool, indislive bool,"
-    " indisreplident bool, indkey text, indcollation text, indclass text, indoption text, indexprs text, indpred text);"
-    "CREATE TABLE pg_indexes(schemaname name, tablename name, indexname name, tablespace name, indexdef text);"
-    "CREATE TABLE pg_constraint(oid oid, conname name, connamespace oid, contype char, condeferrable bool, condeferred bool, convalidated bool, conrelid oid,"
-    " contypid oid, conindid oid, conparentid oid, confrelid oid, confupdtype char, confdeltype char, confmatchtype char, conislocal bool,"
-    " coninhcount int4, connoinherit bool, conkey text, confkey text, conpfeqop text, conppeqop text, conffeqop text, conexclop text, conbin text, consrc text);"
-    "CREATE TABLE pg_description(objoid oid, classoid oid, objsubid int4, description text);"
-    "CREATE TABLE pg_shdescription(objoid oid, classoid oid, description text);"
-    "CREATE TABLE pg_inherits(inhrelid oid, inhparent oid, inhseqno int4, inhdetachpending bool);"
-    "CREATE TABLE pg_depend(classid oid, objid oid, objsubid int4, refclassid oid, refobjid oid, refobjsubid int4, deptype char);"
-    "CREATE TABLE pg_proc(oid oid, proname name, pronamespace oid, proowner oid, prolang oid, prokind char, prosecdef bool, proretset bool, provolatile char,"
-    " proparallel char, pronargs int2, prorettype oid, proargtypes text, proallargtypes text, proargmodes text, proargnames text, prosrc text, proacl text,"
-    " provariadic oid, proisagg bool, proiswindow bool, procost float4, prorows float4, proleakproof bool, proisstrict bool, proconfig text, probin text);"
-    "CREATE TABLE pg_language(oid oid, lanname name, lanowner oid, lanispl bool, lanpltrusted bool);"
-    "CREATE TABLE pg_trigger(oid oid, tgrelid oid, tgparentid oid, tgname name, tgfoid oid, tgtype int2, tgenabled char, tgisinternal bool, tgconstraint oid,"
-    " tgdeferrable bool, tginitdeferred bool, tgconstrrelid oid);"
-    "CREATE TABLE pg_rewrite(oid oid, rulename name, ev_class oid, ev_type char, ev_enabled char, is_instead bool);"
-    /* A view has no rowid, which SQLite calls oid too: `ORDER BY oid` of a join is the other side's. */
-    "CREATE VIEW pg_enum AS SELECT 0 AS enumtypid, 0.0 AS enumsortorder, '' AS enumlabel WHERE 0;"
-    "CREATE TABLE pg_range(rngtypid oid, rngsubtype oid, rngmultitypid oid, rngcollation oid, rngsubopc oid);"
-    "CREATE TABLE pg_policy(oid oid, polname name, polrelid oid, polcmd char, polpermissive bool, polroles text, polqual text, polwithcheck text);"
-    "CREATE TABLE pg_policies(schemaname name, tablename name, policyname name);"
-    "CREATE TABLE pg_statistic_ext(oid oid, stxrelid oid, stxname name, stxnamespace oid, stxowner oid, stxstattarget int4, stxkeys text, stxkind text);"
-    "CREATE TABLE pg_publication(oid oid, pubname name, pubowner oid, puballtables bool, pubinsert bool, pubupdate bool, pubdelete bool, pubtruncate bool);"
-    "CREATE TABLE pg_publication_rel(oid oid, prpubid oid, prrelid oid, prqual text, prattrs text);"
-    "CREATE TABLE pg_publication_namespace(oid oid, pnpubid oid, pnnspid oid);"
-    "CREATE TABLE pg_extension(oid oid, extname name, extowner oid, extnamespace oid, extrelocatable bool, extversion text);"
-    "CREATE TABLE pg_available_extensions(name name, default_version text, installed_version text, comment text);"
-    "CREATE TABLE pg_foreign_table(ftrelid oid, ftserver oid, ftoptions text);"
-    "CREATE TABLE pg_foreign_server(oid oid, srvname name, srvowner oid, srvfdw oid, srvtype text, srvversion text, srvacl text, srvoptions text);"
-    "CREATE TABLE pg_foreign_data_wrapper(oid oid, fdwname name, fdwowner oid, fdwhandler oid, fdwvalidator oid, fdwacl text, fdwoptions text);"
-    "CREATE TABLE pg_partitioned_table(partrelid oid, partstrat char, partnatts int2, partdefid oid, partattrs text, partexprs text);"
-    "CREATE TABLE pg_sequence(seqrelid oid, seqtypid oid, seqstart int8, seqincrement int8, seqmax int8, seqmin int8, seqcache int8, seqcycle bool);"
-    "CREATE TABLE pg_sequences(schemaname name, sequencename name, sequenceowner name, data_type oid, start_value int8);"
-    "CREATE TABLE pg_opclass(oid oid, opcmethod oid, opcname name, opcnamespace oid, opcintype oid, opcdefault bool);"
-    "CREATE TABLE pg_operator(oid oid, oprname name, oprnamespace oid, oprkind char, oprleft oid, oprright oid, oprresult oid, oprcode oid);"
-    "CREATE TABLE pg_aggregate(aggfnoid oid, aggkind char);"
-    "CREATE TABLE pg_event_trigger(oid oid, evtname name, evtevent name, evtowner oid, evtenabled char);"
-    "CREATE TABLE pg_auth_members(roleid oid, member oid, grantor oid, admin_option bool);"
-    "CREATE TABLE pg_db_role_setting(setdatabase oid, setrole oid, setconfig text);"
-    "CREATE TABLE pg_default_acl(oid oid, defaclrole oid, defaclnamespace oid, defaclobjtype char, defaclacl text);"
-    "CREATE TABLE pg_cast(oid oid, castsource oid, casttarget oid, castfunc oid, castcontext char, castmethod char);"
-    "CREATE TABLE pg_locks(locktype text, database oid, relation oid, pid int4, mode text, granted bool);"
-    "CREATE TABLE pg_stat_activity(datid oid, datname name, pid int4, usename name, application_name text, state text, query text, backend_start text);"
-    "CREATE TABLE pg_stat_user_tables(relid oid, schemaname name, relname name, seq_scan int8, n_live_tup int8, n_dead_tup int8);"
-    "CREATE TABLE pg_matviews(schemaname name, matviewname name, matviewowner name, ispopulated bool, definition text);"
-    "CREATE VIEW pg_user AS SELECT rolname AS usename, oid AS usesysid, rolcreatedb AS usecreatedb, rolsuper AS usesuper FROM pg_roles;"
-    "CREATE VIEW pg_authid AS SELECT * FROM pg_roles; CREATE VIEW pg_shadow AS SELECT * FROM pg_user;"
-    "CREATE VIEW pg_tables AS SELECT n.nspname AS schemaname, c.relname AS tablename, current_user() AS tableowner, NULL AS tablespace, 0 AS hasindexes,"
-    " 0 AS hasrules, 0 AS hastriggers, 0 AS rowsecurity FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'r';"
-    "CREATE VIEW pg_views AS SELECT n.nspname AS schemaname, c.relname AS viewname, current_user() AS viewowner, NULL AS definition"
-    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind = 'v';"
-    "CREATE VIEW information_schema_schemata AS SELECT 'main' AS catalog_name, nspname AS schema_name, current_user() AS schema_owner FROM pg_namespace;"
-    "CREATE VIEW information_schema_tables AS SELECT 'main' AS table_catalog, n.nspname AS table_schema, c.relname AS table_name,"
-    " CASE c.relkind WHEN 'v' THEN 'VIEW' ELSE 'BASE TABLE' END AS table_type, NULL AS self_referencing_column_name, NULL AS reference_generation,"
-    " NULL AS user_defined_type_catalog, NULL AS user_defined_type_schema, NULL AS user_defined_type_name, 'NO' AS is_insertable_into,"
-    " 'NO' AS is_typed, NULL AS commit_action FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'v');"
-    "CREATE VIEW information_schema_views AS SELECT table_catalog, table_schema, table_name, NULL AS view_definition, 'NONE' AS check_option,"
-    " 'NO' AS is_updatable FROM information_schema_tables WHERE table_type = 'VIEW';"
-    "CREATE VIEW information_schema_columns AS SELECT 'main' AS table_catalog, n.nspname AS table_schema, c.relname AS table_name, a.attname AS column_name,"
-    " a.attnum AS ordinal_position, NULL AS column_default, CASE a.attnotnull WHEN 1 THEN 'NO' ELSE 'YES' END AS is_nullable,"
-    " CASE WHEN t.typelem <> 0 THEN 'ARRAY' ELSE format_type(a.atttypid, NULL) END AS data_type, NULL AS character_maximum_length,"
-    " NULL AS character_octet_length, CASE a.atttypid WHEN 1700 THEN (a.atttypmod - 4) >> 16 WHEN 20 THEN 64 WHEN 21 THEN 16 WHEN 23 THEN 32"
-    " WHEN 700 THEN 24 WHEN 701 THEN 53 END AS numeric_precision, CASE WHEN a.atttypid IN (20, 21, 23, 700, 701) THEN 2 WHEN a.atttypid = 1700 THEN 10 END"
-    " AS numeric_precision_radix, CASE WHEN a.atttypid = 1700 THEN (a.atttypmod - 4) & 65535 WHEN a.atttypid IN (20, 21, 23) THEN 0 END AS numeric_scale,"
-    " CASE WHEN a.atttypid IN (1114, 1184) THEN 6 WHEN a.atttypid = 1082 THEN 0 END AS datetime_precision, NULL AS interval_type, NULL AS interval_precision,"
-    " NULL AS character_set_name, NULL AS collation_name, NULL AS domain_catalog, NULL AS domain_schema, NULL AS domain_name, 'main' AS udt_catalog,"
-    " 'pg_catalog' AS udt_schema, t.typname AS udt_name, 'NO' AS is_identity, NULL AS identity_generation, 'NEVER' AS is_generated,"
-    " NULL AS generation_expression, 'NO' AS is_updatable FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid"
-    " JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_type t ON t.oid = a.atttypid;"
-    "CREATE TABLE information_schema_table_constraints(constraint_catalog text, constraint_schema text, constraint_name text, table_catalog text,"
-    " table_schema text, table_name text, constraint_type text, is_deferrable text, initially_deferred text);"
-    "CREATE TABLE information_schema_key_column_usage(constraint_catalog text, constraint_schema text, constraint_name text, table_catalog text,"
-    " table_schema text, table_name text, column_name text, ordinal_position int4, position_in_unique_constraint int4);"
-    "CREATE TABLE information_schema_referential_constraints(constraint_catalog text, constraint_schema text, constraint_name text,"
-    " unique_constraint_catalog text, unique_constraint_schema text, unique_constraint_name text, match_option text, update_rule text, delete_rule text);"
-    "CREATE TABLE information_schema_constraint_column_usage(table_catalog text, table_schema text, table_name text, column_name text,"
-    " constraint_catalog text, constraint_schema text, constraint_name text);"
-    "CREATE TABLE information_schema_routines(specific_catalog text, specific_schema text, specific_name text, routine_catalog text, routine_schema text,"
-    " routine_name text, routine_type text, data_type text, routine_definition text);"
-    "CREATE TABLE information_schema_parameters(specific_schema text, specific_name text, ordinal_position int4, parameter_mode text, parameter_name text, data_type text);"
-    "CREATE TABLE information_schema_character_sets(character_set_name text, default_collate_catalog text);"
-    "INSERT INTO information_schema_character_sets VALUES ('UTF8', 'main');";
 
 /* ---------------------------------------------------------------- filling */
 
@@ -521,12 +434,18 @@ static int insert(sqlite3 *db, const char *sql, struct err *err, const char *for
 
 static int open_db(struct query_session *s, struct err *err)
 {
-    if (sqlite3_open(":memory:", &s->db) != SQLITE_OK)
+    sqlite3 *db;
+    bool open = sqlite3_open(":memory:", &db) == SQLITE_OK;
+    __atomic_store_n(&s->db, db, __ATOMIC_RELEASE);
+    if (!open)
         return bad(s->db, err);
+    sqlite3_limit(s->db, SQLITE_LIMIT_ATTACHED, 0); /* no file is reached from here */
+    sqlite3_limit(s->db, SQLITE_LIMIT_LENGTH, VALUE_BYTES);
     for (size_t i = 0; i < COUNT_OF(FUNCTIONS); i++)
         if (sqlite3_create_function_v2(s->db, FUNCTIONS[i].name, FUNCTIONS[i].args, SQLITE_UTF8, s, FUNCTIONS[i].fn, NULL, NULL, NULL) != SQLITE_OK)
             return bad(s->db, err);
-    if (run(s->db, SCHEMA, err))
+    /* A table-valued function is made at its first use, which the statements of clients may not do. */
+    if (run(s->db, PG_CATALOG_SCHEMA, err) || run(s->db, "SELECT * FROM json_each('[]')", err))
         return -1;
     for (size_t i = 0; i < COUNT_OF(TYPES); i++) {
         struct str name = str_z(TYPES[i].name), category = str_of(&TYPES[i].category, 1);
@@ -695,6 +614,13 @@ static struct str column_type(struct query_session *s, int col)
     return STR("string");
 }
 
+/* A client's statement may read what is here, and nothing else: no ATTACH, no PRAGMA, no change. */
+static int only_reads(void *ctx, int action, const char *a, const char *b, const char *c, const char *d)
+{
+    (void)ctx, (void)a, (void)b, (void)c, (void)d;
+    return action == SQLITE_SELECT || action == SQLITE_READ || action == SQLITE_FUNCTION || action == SQLITE_RECURSIVE ? SQLITE_OK : SQLITE_DENY;
+}
+
 static int catalog_start(struct query_session *s, const struct query_request *q, struct query_result *out, struct err *err)
 {
     struct buf sql;
@@ -702,10 +628,10 @@ static int catalog_start(struct query_session *s, const struct query_request *q,
         return -1;
     buf_init(&sql);
     int rc = pg_catalog_rewrite(q->text, &sql, err);
+    sqlite3_set_authorizer(s->db, only_reads, NULL);
     if (rc == 0 && sqlite3_prepare_v2(s->db, sql.ptr, (int)sql.len, &s->stmt, NULL) != SQLITE_OK)
         rc = bad(s->db, err);
-    if (rc == 0 && !sqlite3_stmt_readonly(s->stmt))
-        rc = err_set(err, ERR_DENIED, "PostgreSQL's catalog is read only");
+    sqlite3_set_authorizer(s->db, NULL, NULL);
     buf_release(&sql);
     if (rc)
         return -1;
@@ -761,7 +687,10 @@ static int wrap_fetch(struct query_session *s, query_rows_fn rows, void *arg, st
 
 static void wrap_cancel(struct query_session *s)
 {
-    s->inner->cancel(s->session); /* what the catalog asks of it; SQLite's own part is short */
+    sqlite3 *db = __atomic_load_n(&s->db, __ATOMIC_ACQUIRE);
+    s->inner->cancel(s->session); /* what the catalog asks of it */
+    if (db)
+        sqlite3_interrupt(db);
 }
 
 static int wrap_set(struct query_session *s, struct str key, struct str value, struct err *err)

@@ -4,7 +4,7 @@
  * information_schema, or asks only for one of PostgreSQL's functions, is answered here; all others go on.
  * The catalog is a SQLite database in memory, one a session, filled from SHOW and from the columns of
  * `SELECT * FROM table`; the client's text is rewritten word by word (pg_catalog_text.h). SQL of a client
- * never reaches DuckDB this way. Every relation is there for the whole of a statement; the next
+ * never reaches DuckDB this way, and may do nothing in SQLite but read this database. Every relation is there for the whole of a statement; the next
  * statement that is not of the catalog, or CATALOG_FRESH_MS, makes the content be read again.
  *
  * Not there: indexes, keys, constraints, rights, functions, comments: those relations are empty.

@@ -1,4 +1,5 @@
 #include "serve/pg_catalog_text.h"
+#include "serve/pg_catalog_schema.h"
 #include <string.h>
 
 enum kind { END, WORD, QUOTED, TEXT, NUMBER, SIGN };
@@ -86,8 +87,9 @@ static const char *const FUNCTIONS[] = {"current_setting", "set_config", "curren
 
 bool pg_catalog_asked(struct str s)
 {
-    bool from = false, relation = false, function = false;
-    for (struct token t = next(&s); t.kind != END; t = next(&s)) {
+    struct token before = {END, STR_NONE}, first = peek(s);
+    bool from = false, relation = false, function = false, query = is_word(first, "select") || is_word(first, "with") || is_sign(first, "(");
+    for (struct token t = next(&s); t.kind != END; before = t, t = next(&s)) {
         bool word = t.kind == WORD || t.kind == QUOTED;
         struct str name = t.kind == QUOTED ? str_sub(t.text, 1, t.text.len - 2) : t.text;
         from |= t.kind == WORD && str_ieqz(t.text, "from");
@@ -95,13 +97,13 @@ bool pg_catalog_asked(struct str s)
             continue;
         relation |= is_word(t, "information_schema") || is_word(t, "pg_catalog");
         bool call = is_sign(peek(s), "(");
-        if (!call && from && name.len > 3 && str_ieq(str_sub(name, 0, 3), STR("pg_")))
-            relation = true;
+        if (!call && from && !is_sign(before, ".") && name.len > 3 && str_ieq(str_sub(name, 0, 3), STR("pg_")))
+            relation |= pg_catalog_relation(name); /* a column or a table of the user may begin so too */
         function |= call && name.len > 3 && str_ieq(str_sub(name, 0, 3), STR("pg_"));
         for (size_t i = 0; i < COUNT_OF(FUNCTIONS); i++)
             function |= call && str_ieqz(name, FUNCTIONS[i]);
     }
-    return relation || (function && !from);
+    return relation || (query && function && !from);
 }
 
 bool pg_catalog_wants_columns(struct str s)
@@ -211,7 +213,7 @@ static bool operator_sign(struct writer *w, struct str sign)
 {
     static const struct { const char *sign, *by; } rows[] = {
         {"~", "REGEXP"}, {"~*", "REGEXP '(?i)' ||"}, {"!~", "NOT REGEXP"}, {"!~*", "NOT REGEXP '(?i)' ||"},
-        {"~~", "LIKE"}, {"!~~", "NOT LIKE"}, {"~~*", "LIKE"}, {"!~~*", "NOT LIKE"}};
+        {"~~", "LIKE"}, {"!~~", "NOT LIKE"}, {"~~*", "GLOB"}, {"!~~*", "NOT GLOB"}};
     for (size_t i = 0; i < COUNT_OF(rows); i++)
         if (str_eqz(sign, rows[i].sign)) {
             put(w, str_z(rows[i].by));
@@ -348,7 +350,7 @@ static int word(struct writer *w, struct token t, struct err *err)
         return open_with(w, "pg_no_rows(", ')', ")", err);
     }
     w->from = (t.kind == WORD && (is_word(t, "from") || is_word(t, "join"))) || (w->from && t.kind == QUOTED);
-    static const struct { const char *word, *by; } renamed[] = {{"ilike", "LIKE"}, {"string_agg", "group_concat"}, {"array_agg", "json_group_array"},
+    static const struct { const char *word, *by; } renamed[] = {{"ilike", "GLOB"}, {"string_agg", "group_concat"}, {"array_agg", "json_group_array"},
                                                                  {"greatest", "max"}, {"least", "min"}};
     for (size_t i = 0; i < COUNT_OF(renamed); i++)
         if (is_word(t, renamed[i].word)) {

@@ -3,6 +3,7 @@
  * In: what pg_rewrite() made (`names`, 'text' with backslashes). Word by word:
  *     pg_catalog.x                     x               information_schema.x   information_schema_x
  *     x OPERATOR(pg_catalog.~) y       x REGEXP y      also ~, ~*, !~, !~*; ~~ is LIKE
+ *     x ILIKE y, x ~~* y              x GLOB y, a function of pg_catalog.c
  *     'a.b'::regclass                  to_regclass('a.b');  any other cast goes off
  *     x COLLATE y                      x
  *     x = ANY (y), x <> ALL (y)        x IN (SELECT value FROM json_each(pg_array(y))), NOT IN
@@ -17,7 +18,8 @@
 
 enum { CATALOG_MAX_DEPTH = 200 };
 
-/* Is this statement for the catalog? */
+/* Is this statement for the catalog? It names pg_catalog or information_schema, reads a relation of the catalog
+ * (pg_catalog_schema.h), or calls one of PostgreSQL's own functions and reads nothing. */
 bool pg_catalog_asked(struct str statement);
 /* Does it name columns of tables (pg_attribute, information_schema.columns)? */
 bool pg_catalog_wants_columns(struct str statement);

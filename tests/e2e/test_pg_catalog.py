@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import threading
 
 import psycopg
 import pytest
@@ -212,3 +213,34 @@ def test_the_catalog_is_read_only_and_says_what_it_lacks(client):
     with pytest.raises(psycopg.Error):
         client.execute("DELETE FROM pg_catalog.pg_class")
     assert client.execute("SELECT count(*) FROM gold.sales").fetchone() == (0,)
+
+
+def test_a_users_column_may_begin_as_the_catalogs_relations_do(client):
+    client.execute("CREATE TABLE gold.pg_orders (pg_id INT, amount INT)")
+    try:
+        client.execute("INSERT INTO gold.pg_orders VALUES (1, 2), (2, 3)")
+        assert client.execute("SELECT amount FROM gold.pg_orders WHERE pg_id > 1 ORDER BY pg_id").fetchall() == [(3,)]
+        assert client.execute("SELECT o.pg_id FROM pg_orders o WHERE o.amount = 2").fetchall() == [(1,)]
+    finally:
+        client.execute("DROP TABLE gold.pg_orders")
+
+
+def test_ilike_does_not_count_case_and_like_does(client):
+    names = "SELECT relname FROM pg_catalog.pg_class WHERE relname {} ORDER BY 1"
+    assert client.execute(names.format("ILIKE 'SAL%'")).fetchall() == [("sales",)]
+    assert client.execute(names.format("~~* 'S_LES'")).fetchall() == [("sales",)]
+    assert client.execute(names.format("LIKE 'SAL%'")).fetchall() == []
+
+
+def test_the_catalog_reaches_no_file_and_can_be_canceled(client, tmp_path):
+    for text in (f"ATTACH DATABASE '{tmp_path}/x.db' AS pg_catalog", "SELECT * FROM pragma_database_list, pg_catalog.pg_class"):
+        with pytest.raises(psycopg.Error):
+            client.execute(text)
+    assert list(tmp_path.iterdir()) == []
+    endless = "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT count(*) FROM r, pg_catalog.pg_class"
+    timer = threading.Timer(0.3, client.cancel)
+    timer.start()
+    with pytest.raises(psycopg.errors.QueryCanceled):
+        client.execute(endless)
+    timer.join()
+    assert client.execute("SELECT count(*) FROM pg_catalog.pg_database").fetchone() == (1,)
