@@ -113,12 +113,44 @@ static void test_job_task(void **state)
     assert_int_equal(k->check(k->ctx, bad, &err), -1);
     assert_int_equal(err.code, ERR_NOT_FOUND);
     assert_int_equal(err.where.line, 1);
+    static const char *const refused[] = {"{\"pipeline_id\":\"p\",\"refresh_flow_selection\":[]}", "{\"pipeline_id\":\"p\",\"refresh_selection\":\"one\"}",
+                                          "{\"pipeline_id\":\"p\",\"full_refresh_selection\":[1]}"};
+    for (size_t i = 0; i < COUNT_OF(refused); i++)
+        assert_int_equal(k->check(k->ctx, doc_json(w->arena, "job", str_z(refused[i]), &err), &err), -1);
+    world_free(w);
+}
+
+static void task_done(void *arg, const struct task_result *r) { *(enum run_status *)arg = r->status; }
+
+/* pipeline_task: {refresh_selection: [...]} updates those datasets and no others. */
+static void test_job_task_selects(void **state)
+{
+    (void)state;
+    struct err err = {};
+    struct world *w = world_new();
+    world_sql(w, "CREATE SCHEMA src; CREATE TABLE src.a (id INT) USING DELTA; INSERT INTO src.a VALUES (1)");
+    world_write(w, "a.sql", "CREATE MATERIALIZED VIEW one AS SELECT sum(id) AS n FROM src.a;\nCREATE MATERIALIZED VIEW two AS SELECT sum(id) AS n FROM src.a;\n");
+    must(world_add(w, "p", "a.sql", &err), &err);
+    const struct task_kind *k = pipelines_task_kind(w->p);
+    static const char *const tasks[] = {"{\"pipeline_id\":\"p\"}", "{\"pipeline_id\":\"p\",\"refresh_selection\":[\"two\"]}"};
+    for (size_t i = 0; i < COUNT_OF(tasks); i++) {
+        enum run_status status = RUN_RUNNING;
+        struct task_request q = {.settings = doc_json(w->arena, "job", str_z(tasks[i]), &err), .run_id = "r", .name = "t", .trigger = "Manual"};
+        assert_non_null(k->start(k->ctx, &q, task_done, &status, &err));
+        while (status == RUN_RUNNING)
+            (void)ev_run_once(w->loop, 20);
+        assert_int_equal(status, RUN_SUCCEEDED);
+        world_sql(w, "INSERT INTO src.a VALUES (1)");
+    }
+    assert_string_equal(world_sql(w, "SELECT * FROM s.one"), "{\"n\":1}\n");
+    assert_string_equal(world_sql(w, "SELECT * FROM s.two"), "{\"n\":2}\n");
     world_free(w);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_wakes), cmocka_unit_test(test_waits_and_fails),
-                                       cmocka_unit_test(test_two_pipelines), cmocka_unit_test(test_job_task)};
+                                       cmocka_unit_test(test_two_pipelines), cmocka_unit_test(test_job_task),
+                                       cmocka_unit_test(test_job_task_selects)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
