@@ -42,7 +42,7 @@ int session_localize(void *ctx, struct arena *a, struct str location, char **dir
     return 0;
 }
 
-bool leaf_is_format(struct str word)
+static bool is_format(struct str word)
 {
     static const char *const formats[] = {"delta", "parquet", "csv", "json", "text", "binaryfile"};
     for (size_t i = 0; i < COUNT_OF(formats); i++)
@@ -215,11 +215,12 @@ static int table_leaf(struct planning *p, struct arena *a, const struct rel *lea
             return 0;
         }
     }
-    if (find_entry(p, a, &leaf->name, &e, err))
+    bool path = session_name_is_path(&leaf->name, NULL); /* no name of the catalog, which may not be that long */
+    if (!path && find_entry(p, a, &leaf->name, &e, err))
         return at_leaf(leaf, err);
-    if (e.kind != LAKE_NONE)
+    if (!path && e.kind != LAKE_NONE)
         return entry_leaf(p, a, leaf, &e, out, err);
-    if (leaf->name.count == 2 && leaf_is_format(leaf->name.parts[0])) {
+    if (leaf->name.count == 2 && is_format(leaf->name.parts[0])) {
         struct rel *source = rel_new(a, REL_SOURCE, leaf->at);
         *source = *leaf;
         source->kind = REL_SOURCE;
@@ -308,18 +309,44 @@ int leaf_print(void *ctx, const struct rel *leaf, struct buf *out, struct err *e
     UNREACHABLE();
 }
 
+bool session_name_is_path(const struct names *name, const char *format)
+{
+    bool path = false;
+    if (name->count != 2 || !(format ? str_ieqz(name->parts[0], format) : is_format(name->parts[0])))
+        return false;
+    for (const char *c = "/.*:"; *c && !path; c++)
+        path = str_chr(name->parts[1], *c) >= 0;
+    return path;
+}
+
+static int not_a_table(const struct names *name, struct str what, const char *advice, struct err *err)
+{
+    struct str last = name->parts[name->count - 1];
+    return err_set(err, ERR_INPUT, "[EXPECT_TABLE_NOT_VIEW] a Delta table is expected, but `%.*s` is %.*s%s", STR_ARGS(last), STR_ARGS(what), advice);
+}
+
 int session_table_dir(struct session *s, struct arena *a, const struct names *name, char **dir, struct err *err)
 {
     struct lake_name full;
     struct lake_entry e;
-    if (name->count == 2 && str_ieqz(name->parts[0], "delta"))
+    if (session_name_is_path(name, "delta"))
         return session_localize(s->engine, a, name->parts[1], dir, err);
+    if (session_name_is_path(name, NULL))
+        return err_set(err, ERR_UNSUPPORTED, "files of %.*s are read only: a Delta table is expected", STR_ARGS(name->parts[0]));
+    if (name->count == 1 && map_has(s->views, name->parts[0]))
+        return not_a_table(name, STR("a temporary view"), "", err);
     if (lake_name_resolve(a, name->parts, name->count, &s->scope, &full, err) ||
         lake_catalog_find(s->engine->catalog, a, &full, &e, err))
         return -1;
+    if (e.kind == LAKE_NONE && name->count == 2 && str_ieqz(name->parts[0], "delta")) /* a path of one part */
+        return session_localize(s->engine, a, name->parts[1], dir, err);
     if (e.kind == LAKE_NONE) {
         *dir = lake_catalog_dir(s->engine->catalog, a, &full);
         return 0;
     }
+    if (e.kind == LAKE_VIEW)
+        return not_a_table(name, STR("a view"), "", err);
+    if (e.kind == LAKE_EXTERNAL && e.format.len && !str_ieqz(e.format, "delta"))
+        return not_a_table(name, str_fmt(a, "a table over files of %.*s", STR_ARGS(e.format)), ", which are read only", err);
     return lake_entry_dir(&e, a, session_localize, s->engine, dir, err);
 }

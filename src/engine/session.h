@@ -54,7 +54,8 @@ struct arena *session_arena(struct session *s);  /* lives as long as the session
 /* Names a plan for this session; `plan` lives in session_arena(). ERR_EXISTS unless `replace`. */
 int session_temp_view(struct session *s, struct str name, const struct rel *plan, bool replace, struct err *err) MUST_CHECK;
 bool session_drop_temp_view(struct session *s, struct str name);
-/* The folder of a table by name, or of a `delta.`path``: where its Delta log is or would be. */
+/* The folder of a table by name, or of a `delta.`path``: where its Delta log is or would be. ERR_INPUT for what is there
+ * and is no Delta table: a view, temporary or not, a table over files. */
 int session_table_dir(struct session *s, struct arena *a, const struct names *name, char **dir, struct err *err) MUST_CHECK;
 
 /* Leaves of a caller's own. Both return 1: handled, 0: not mine, -1: error. */

@@ -34,8 +34,8 @@ struct planning {
 int leaf_resolve(void *ctx, struct arena *a, const struct rel *leaf, struct leaf_info *out, struct err *err);
 int leaf_print(void *ctx, const struct rel *leaf, struct buf *out, struct err *err);
 int session_localize(void *ctx, struct arena *a, struct str location, char **dir, struct err *err); /* ctx: struct engine */
-/* Is `word` the name of a format in format.`path`? */
-bool leaf_is_format(struct str word);
+/* format.`path`, told by its characters as the parser tells it: no name of the catalog. `format` NULL: any. */
+bool session_name_is_path(const struct names *name, const char *format);
 
 /* A statement's handler fills *out (tag is preset from the table). */
 typedef int (*stmt_fn)(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook,

@@ -11,6 +11,19 @@ static bool schema_evolution(struct parser *p)
     return true;
 }
 
+/* The name of what is written to: a table's, or format and path. Only its newest state can be changed. */
+static struct names target_name(struct parser *p, const struct rel *r)
+{
+    if (r->version || r->timestamp)
+        refuse(p, r->at, "a version of a table as the target of a change", "leave the version out, or RESTORE the table first");
+    if (r->options.count)
+        refuse(p, r->at, "WITH (…) behind the target of a change", "leave it out");
+    if (r->kind != REL_SOURCE)
+        return r->name;
+    const struct str parts[] = {r->format, r->paths[0]};
+    return (struct names){arena_copy(p->a, parts, sizeof parts), COUNT_OF(parts)};
+}
+
 /* PARTITION (a = 1, b = DATE '2024-01-01', c): a key without a value is a dynamic one. */
 static void partition(struct parser *p, struct stmt *s)
 {
@@ -55,7 +68,7 @@ void insert(struct parser *p, struct stmt *s, struct rel *with)
         (void)accept_kw(p, KW_INTO);
     (void)accept_kw(p, KW_TABLE);
     s->target = table_name(p);
-    s->name = s->target->name;
+    s->name = target_name(p, s->target);
     if (is_kw(p, KW_AS))
         s->target = table_alias(p, s->target, true);
     partition(p, s);
@@ -94,7 +107,7 @@ static void assignments(struct parser *p, struct exprs *to, struct exprs *value)
 static struct rel *target(struct parser *p, struct stmt *s)
 {
     struct rel *r = table_name(p);
-    s->name = r->name;
+    s->name = target_name(p, r);
     r = is_kw(p, KW_SET) ? r : table_alias(p, r, false);
     if (r->column_count)
         fail_at(p, r->at, ERR_INPUT,

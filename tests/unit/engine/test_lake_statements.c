@@ -1,73 +1,5 @@
 /* Statements that change a table's rows and files: what the table holds afterwards. */
-#include "engine/session.h"
-#include "lake/catalog.h"
-#include "resolve/resolve.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
-
-struct world { char dir[64]; struct resolver_names *names; struct engine *engine; struct session *session; };
-
-static int setup(void **state)
-{
-    struct world *w = NEW(struct world);
-    struct err err = {0};
-    snprintf(w->dir, sizeof w->dir, "/tmp/lakestmt-XXXXXX");
-    assert_non_null(mkdtemp(w->dir));
-    w->names = resolve_new(w->dir, w->dir);
-    w->engine = engine_open(w->dir, w->dir, w->names, NULL, &err);
-    if (!w->engine)
-        fail_msg("%s", err.msg);
-    w->session = session_new(w->engine, &err);
-    assert_non_null(w->session);
-    *state = w;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct world *w = *state;
-    struct err err = {0};
-    session_free(w->session);
-    engine_close(w->engine);
-    resolve_free(w->names);
-    if (fs_remove_tree(w->dir, &err))
-        print_message("%s\n", err.msg);
-    mem_free(w);
-    return 0;
-}
-
-static int collect(void *ctx, const struct stmt *st, struct session_result *r, struct err *err)
-{
-    struct buf *out = ctx;
-    int rc;
-    (void)st;
-    if (!r->rows)
-        return 0;
-    buf_clear(out);
-    while ((rc = duck_next(r->rows, err)) > 0)
-        for (size_t i = 0; i < duck_rows(r->rows); i++)
-            session_row_json(r, i, out);
-    return rc;
-}
-
-/* Runs a script; compares the rows of its last query. */
-static void expect(struct world *w, const char *sql, const char *rows)
-{
-    struct buf out;
-    struct err err = {0};
-    buf_init(&out);
-    if (session_run_script(w->session, "test.sql", 1, str_z(sql), collect, &out, &err)) {
-        char text[1024];
-        fail_msg("%s\n%s", sql, err_text(&err, text, sizeof text));
-    }
-    assert_string_equal(out.ptr, rows);
-    buf_release(&out);
-}
+#include "world.h"
 
 static void rows_are_deleted_and_updated(void **state)
 {
@@ -105,12 +37,52 @@ static void tables_are_altered_and_commented(void **state)
     expect(w, "COMMENT ON TABLE a IS 'told'; SELECT count(*) AS n FROM a", "{\"n\":2}");
 }
 
+/* What is no Delta table is refused by name: nothing is written beside it. */
+static void targets_are_delta_tables(void **state)
+{
+    struct world *w = *state;
+    static const struct { const char *before, *after; } writes[] = {
+        {"INSERT INTO ", " VALUES (1)"}, {"INSERT OVERWRITE ", " VALUES (1)"}, {"DELETE FROM ", " WHERE id = 1"},
+        {"UPDATE ", " SET id = 1"}, {"MERGE INTO ", " USING (SELECT 1 AS id) s ON true WHEN MATCHED THEN DELETE"},
+        {"TRUNCATE TABLE ", ""}, {"OPTIMIZE ", ""}, {"VACUUM ", ""}, {"RESTORE TABLE ", " TO VERSION AS OF 0"},
+        {"ALTER TABLE ", " ADD COLUMNS (x INT)"}, {"COMMENT ON TABLE ", " IS 'x'"}, {"DESCRIBE HISTORY ", ""},
+        {"DESCRIBE DETAIL ", ""}, {"SHOW TBLPROPERTIES ", ""},
+    };
+    static const struct { const char *name, *message; } targets[] = {
+        {"kept", "`kept` is a view"}, {"shadowed", "`shadowed` is a temporary view"}, {"files", "`files` is a table over files of csv"},
+        {"csv.`/data/x.csv`", "files of csv are read only"},
+    };
+    expect(w, "CREATE TABLE base (id INT); INSERT INTO base VALUES (7); CREATE VIEW kept AS SELECT * FROM base;"
+              "CREATE TABLE shadowed (id INT); CREATE TEMPORARY VIEW shadowed AS SELECT * FROM base; SELECT id FROM shadowed", "{\"id\":7}");
+    char sql[400];
+    snprintf(sql, sizeof sql, "CREATE TABLE files (id INT) USING csv LOCATION '%s/files'", w->dir);
+    expect_ok(w, sql);
+    for (size_t t = 0; t < COUNT_OF(targets); t++)
+        for (size_t i = 0; i < COUNT_OF(writes); i++) {
+            snprintf(sql, sizeof sql, "%s%s%s", writes[i].before, targets[t].name, writes[i].after);
+            expect_error(w, sql, targets[t].message);
+        }
+    expect(w, "SELECT id FROM base", "{\"id\":7}");
+}
+
+/* delta.`path`, however long the path is, and a schema that is named so. */
+static void tables_by_path(void **state)
+{
+    struct world *w = *state;
+    char sql[1000], path[300];
+    snprintf(path, sizeof path, "%s/%0120d/t", w->dir, 0);
+    snprintf(sql, sizeof sql, "CREATE TABLE named (id INT) LOCATION '%s'; INSERT INTO delta.`%s` VALUES (1), (2); DELETE FROM delta.`%s` WHERE id = 1;"
+             "SELECT id FROM delta.`%s`", path, path, path, path);
+    expect(w, sql, "{\"id\":2}");
+    expect(w, "CREATE SCHEMA delta; CREATE TABLE delta.own (id INT); INSERT INTO delta.own VALUES (5); SELECT id FROM delta.own", "{\"id\":5}");
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(rows_are_deleted_and_updated), TEST(rows_are_merged), TEST(files_are_joined_and_versions_restored),
-        TEST(tables_are_altered_and_commented),
+        TEST(tables_are_altered_and_commented), TEST(targets_are_delta_tables), TEST(tables_by_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
