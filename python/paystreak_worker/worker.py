@@ -7,15 +7,15 @@ The host starts it as a child process and talks to it over file descriptor 3. A 
 where `data` holds, back to back, the values that the JSON describes by {"type", "bytes"}: a value is
 never JSON within JSON. The vocabulary is that of Azure's own worker protocol:
 
-    host -> worker   {"do": "load", "dir", "functions": null | [{"name", "dir", "script", "entry", "bindings"}]}
+    host -> worker   {"do": "load", "lines": bool, "dir", "functions": null | [{"name", "dir", "script", "entry", "bindings"}]}
                      {"do": "invoke", "id", "function", "inputs": [{"name", "type", "bytes"}]}
     worker -> host   {"is": "loaded", "functions": [{"name", "file", "line", "col", "bindings", "places"}]}
                      {"is": "log", "id", "level", "logger", "message"}
                      {"is": "result", "id", "us", "lines", "outputs": [{"name", "type", "bytes"}]}
                      {"is": "failed", "id", "us", "error": {"message", "file", "line", "col", "trace"}}
 
-`lines` counts the longest data file that the app's functions have read so far, 0 if none: a function that replays
-a file ends by itself, and what runs it may wait that long (functions.h). "failed" without an id says that the app cannot be loaded. Everything that makes an app an app is done by its
+If the load message asks for `lines`, a result has the lines of the longest data file that the app has read so far, 0 if none:
+a function that replays a file ends by itself, and what runs it may wait that long (functions.h). "failed" without an id says that the app cannot be loaded. Everything that makes an app an app is done by its
 own `azure.functions` package: decorators, bindings as function.json has them, converters between typed data and
 Python values. Nothing is printed; standard output and error belong to the app.
 """
@@ -103,7 +103,7 @@ class LogHandler(logging.Handler):
 
 
 class Sources:
-    """The data files that functions open to read while they are invoked, and how many lines the longest has."""
+    """The data files that the app opens to read, and how many lines the longest has."""
 
     CODE = (".py", ".pyc", ".so", ".pyd", ".pth", ".egg-link")
     SAMPLE = 16 << 20  # of a longer file only so much is read, the rest is estimated
@@ -114,7 +114,7 @@ class Sources:
         self.new, self.seen, self.lines, self.lock = [], set(), 0, threading.Lock()
 
         def opened(event, args):
-            if event != "open" or invocation.get() is None or not isinstance(args[0], (str, bytes)):
+            if event != "open" or not isinstance(args[0], (str, bytes)):
                 return
             if isinstance(args[2], int) and args[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
                 return
@@ -396,7 +396,7 @@ class App:
     def __init__(self, channel, message):
         self.channel, self.root = channel, message["dir"]
         self.functions, self.described = {}, []
-        self.sources = Sources(self.root)
+        self.sources = Sources(self.root) if message.get("lines") else None
         self._paths()
         try:
             self.func = importlib.import_module("azure.functions")
@@ -545,7 +545,7 @@ class App:
         us = int((time.monotonic() - started) * 1e6)
         results = function.results(values, returned)
         described = [description for description, _ in results]
-        head = {"is": "result", "id": message["id"], "us": us, "lines": self.sources.longest(), "outputs": described}
+        head = {"is": "result", "id": message["id"], "us": us, "lines": self.sources.longest() if self.sources else 0, "outputs": described}
         self.channel.send(head, *(d for _, d in results))
 
     def _fail(self, message, error, started):

@@ -87,21 +87,31 @@ void cli_run_free(struct run *r)
     arena_free(r->a);
 }
 
-/* The failures as the last thing that a person, or a machine, reads. */
+static void put_texts(struct buf *b, char *const *texts, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        buf_z(b, i ? "," : "");
+        json_quote(b, str_z(texts[i]));
+    }
+}
+
+/* The notices and failures as the last thing that a person, or a machine, reads. */
 int run_print_failures(struct run *r)
 {
     if (r->args->json) {
         struct buf b;
         buf_init(&b);
         buf_printf(&b, "{\"ok\":%s,\"failures\":[", r->failure_count ? "false" : "true");
-        for (size_t i = 0; i < r->failure_count; i++) {
-            buf_z(&b, i ? "," : "");
-            json_quote(&b, str_z(r->failures[i]));
-        }
+        put_texts(&b, r->failures, r->failure_count);
+        buf_z(&b, r->notice_count ? "],\"notices\":[" : "");
+        put_texts(&b, r->notices, r->notice_count);
         buf_z(&b, "]}\n");
         fputs(b.ptr, stdout);
         buf_release(&b);
-    } else if (r->failure_count) {
+    }
+    for (size_t i = 0; !r->args->json && i < r->notice_count; i++)
+        fprintf(stderr, "note: %s\n", r->notices[i]);
+    if (!r->args->json && r->failure_count) {
         fprintf(stderr, "\n%zu failure%s:\n", r->failure_count, r->failure_count == 1 ? "" : "s");
         for (size_t i = 0; i < r->failure_count; i++)
             fprintf(stderr, "  %s\n", r->failures[i]);

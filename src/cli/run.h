@@ -34,7 +34,7 @@
 #include "pipelines/pipelines.h"
 #include "resolve/resolve.h"
 
-enum { RUN_MAX_FAILURES = 100, RUN_CAPTURE_TRIES = 5 /* of a capture that drains: then the run has failed */,
+enum { RUN_MAX_FAILURES = 100, RUN_MAX_NOTICES = 100, RUN_CAPTURE_TRIES = 5 /* of a capture that drains: then the run has failed */,
         RUN_DEFAULT_KAFKA = 9093, RUN_DEFAULT_PG = 5433, RUN_DEFAULT_HTTP = 8580, RUN_DEFAULT_CONNECT = 15002,
         RUN_DEFAULT_AMQP = 5672, RUN_DEFAULT_HTTPS = 5443 };
 
@@ -92,7 +92,8 @@ struct run {
     bool stopping, forced;
     char *failures[RUN_MAX_FAILURES];
     size_t failure_count;
-    int exit_status;
+    char *notices[RUN_MAX_NOTICES];     /* no failures, and nothing that may pass unseen: said again at the end */
+    size_t notice_count;
 };
 
 /* run_open.c: all parts, or NULL and err; run_close() after the loop has ended. */

@@ -262,7 +262,7 @@ static int open_apps(struct run *r, struct err *err)
     r->apps = ARENA_ARRAY(r->a, struct run_app, r->project->function_count + 1);
     for (size_t i = 0; i < r->project->function_count; i++) {
         struct functions_opts opts = {.loop = r->loop, .app_dir = r->project->function_dirs[i], .names = r->names, .events = hub_event_sink(r->hub),
-                                      .worker = embed_find(FUNCTIONS_WORKER), .rewrite = rewrite_setting, .hub = hub_known, .ctx = r};
+                                      .worker = embed_find(FUNCTIONS_WORKER), .once = r->args->once, .rewrite = rewrite_setting, .hub = hub_known, .ctx = r};
         r->apps[i].run = r;
         r->apps[i].app = functions_open(&opts, err);
         if (!r->apps[i].app)

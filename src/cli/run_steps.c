@@ -196,9 +196,17 @@ static void app_once(void *arg, const struct err *errors, size_t count)
     step_done(&a->run->work);
 }
 
+static void app_cut(void *arg, struct str function, int64_t events)
+{
+    struct run *r = ((struct run_app *)arg)->run;
+    if (r->notice_count < RUN_MAX_NOTICES)
+        r->notices[r->notice_count++] = arena_printf(r->a, "function '%.*s' was stopped after %jd events, as one that never ends; --events N sets another limit",
+                                                     STR_ARGS(function), (intmax_t)events);
+}
+
 static void once_apps(struct run *r)
 {
-    struct functions_once how = {.events = r->args->events};
+    struct functions_once how = {.events = r->args->events, .cut = app_cut};
     for (size_t i = 0; i < r->project->function_count; i++) {
         if (!r->apps[i].ready)
             continue;

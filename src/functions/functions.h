@@ -41,6 +41,7 @@ struct functions_opts {
     /* Called for the hub of each eventHub output before anything runs: makes it, or refuses it
      * (err, the place is added). NULL: any hub is good. */
     int (*hub)(void *ctx, const char *name_space, const char *hub, struct err *err);
+    bool once;                          /* functions_once() comes: the worker counts lines of data files, which costs a look at each open */
     void (*changed)(void *ctx);         /* a status changed (at most once a turn); NULL: not told */
     void *ctx;                          /* of rewrite, hub and changed */
 };
@@ -57,12 +58,16 @@ void functions_run(struct functions_app *app);
  * with an invocation without output; nobody can know whether it will. So with `events` 0:
  *   - it is not stopped before FUNCTIONS_ONCE_EVENTS events and FUNCTIONS_ONCE_INVOCATIONS
  *     invocations with output: until then it may end by itself
- *   - if it has read a data file while it was invoked, it is not stopped before as many events as
- *     the longest of those files has lines: a replay ends by itself, at whatever rate */
+ *   - if its app has read a data file, it is not stopped before as many events as the longest of
+ *     those files has lines: a replay ends by itself, at whatever rate
+ * This only ever moves the limit up. What is stopped so is always told, to `cut` and as a warning: a
+ * finite source of more events that reads no file needs `events`. */
 struct functions_once {
     int64_t events;              /* stop a function that emitted this many, whatever it reads; 0: the rule above */
     int64_t endless_events;      /* in place of FUNCTIONS_ONCE_EVENTS; 0: that */
     int64_t endless_invocations; /* in place of FUNCTIONS_ONCE_INVOCATIONS; 0: that */
+    /* `function` was taken for endless after so many events, before done(); with done's arg. NULL: not told. */
+    void (*cut)(void *arg, struct str function, int64_t events);
 };
 /* Pre: ready, not run. Without timer functions it is done at once. `errors` are those of failed
  * functions; they live during the call. */

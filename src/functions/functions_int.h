@@ -44,7 +44,7 @@ struct function {
     bool stuck;                        /* its record cannot be published */
     bool ended;                        /* once: no more of it */
     int64_t once_events, once_outputs;
-    int64_t source_lines;              /* of the longest data file that the app has read */
+    int64_t source_lines;              /* once: of the longest data file that the app has read */
     int64_t invocations, failures, events, blobs, last_us;
     struct tp last;
     bool has_error;                    /* the last invocation failed, with: */

@@ -164,7 +164,7 @@ int host_start(struct functions_app *app, struct err *err)
         app->restart = ev_timer_new(app->opts.loop, on_restart, app);
     app->worker_state = WORKER_LOADING;
     buf_init(&head);
-    buf_z(&head, "{\"do\":\"load\",\"dir\":");
+    buf_printf(&head, "{\"do\":\"load\",\"lines\":%s,\"dir\":", app->opts.once ? "true" : "false");
     json_quote(&head, str_z(app->dir));
     buf_z(&head, ",\"functions\":");
     put_folders(&head, app);

@@ -85,11 +85,10 @@ static bool has_hub(const struct function *f)
     return false;
 }
 
-static bool once_enough(const struct function *f, int64_t events)
+/* It had output, and has had as much as one that may still end by itself is given. */
+static bool once_enough(const struct function *f)
 {
     const struct functions_once *once = &f->app->once;
-    if (events == 0 || !has_hub(f))
-        return true;
     if (once->events > 0)
         return f->once_events >= once->events;
     int64_t limit = once->endless_events > 0 ? once->endless_events : FUNCTIONS_ONCE_EVENTS;
@@ -97,6 +96,16 @@ static bool once_enough(const struct function *f, int64_t events)
     if (limit < f->source_lines)
         limit = f->source_lines;
     return f->once_events >= limit && f->once_outputs >= times;
+}
+
+static void once_cut(struct function *f)
+{
+    struct functions_app *app = f->app;
+    if (app->once.events > 0)
+        return; /* as it was told to */
+    log_warn("functions", "'%.*s' still had output after %jd events: taken for endless and stopped", STR_ARGS(f->name), (intmax_t)f->once_events);
+    if (app->once.cut)
+        app->once.cut(app->done_arg, f->name, f->once_events);
 }
 
 static void once_check(struct functions_app *app)
@@ -151,7 +160,11 @@ void run_finished(struct function *f, bool failed, int64_t events)
         return;
     f->once_events += events;
     f->once_outputs += events > 0;
-    f->ended = failed || app->stopping || once_enough(f, events);
+    f->ended = failed || app->stopping || events == 0 || !has_hub(f);
+    if (!f->ended && once_enough(f)) {
+        f->ended = true;
+        once_cut(f);
+    }
     if (f->ended)
         once_check(app);
     else

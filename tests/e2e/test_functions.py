@@ -143,6 +143,14 @@ def test_both_models_run_to_their_end_and_secrets_stay(tmp_path):
     assert emitted(state) == each_once(400), "a second run has nothing more to send"
 
 
+def test_an_endless_function_is_told_to_be_cut(tmp_path):
+    project, state = make_project(tmp_path / "project", TOTAL=10**9), tmp_path / "state"
+    run = run_once(project, state)
+    notices = [line["notices"] for line in run.objects() if "notices" in line][-1]
+    assert len(notices) == 2 and all("never ends; --events N" in one for one in notices), notices
+    assert "'decorated'" in "".join(notices) and "'folder'" in "".join(notices)
+
+
 def test_events_limit_an_endless_function(tmp_path):
     project, state = make_project(tmp_path / "project", TOTAL=10**9), tmp_path / "state"
     run_once(project, state, "--events", "300")

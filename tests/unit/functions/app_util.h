@@ -235,7 +235,7 @@ static struct functions_opts scene_opts(struct scene *s)
     if (scene_python())
         assert_non_null(realpath("build/deps/venv/bin", python_path));
     strncat(python_path, "/python", sizeof python_path - strlen(python_path) - 1);
-    return (struct functions_opts){.loop = s->loop, .app_dir = s->app_dir, .names = s->names, .events = &s->hub.sink,
+    return (struct functions_opts){.loop = s->loop, .app_dir = s->app_dir, .names = s->names, .events = &s->hub.sink, .once = true,
                                    .worker = s->worker ? str_z(s->worker) : worker_source(),
                                    .python = s->worker ? "python3" : python_path};
 }
