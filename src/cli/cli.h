@@ -10,6 +10,7 @@
 #include "base/base.h"
 
 enum { CLI_MAX_ARGS = 64, CLI_MAX_BINDS = 64, CLI_MAX_PARAMS = 256 };
+#define CLI_SEARCH_PATH "gold, silver, bronze, default" /* where every client's bare names of tables are looked for */
 
 struct cli_args {
     const char *project;       /* --project, default "." */

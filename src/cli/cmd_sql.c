@@ -68,6 +68,8 @@ static int run_sql(struct arena *a, const struct cli_args *args, struct str text
     struct state *state = args->state || fs_exists(dir) ? state_open(dir, true, "sql", &busy) : state_open(dir, false, "sql", &busy);
     if (!state && busy.code == ERR_EXISTS) {
         owner = false;
+        if (!only_reads(a, name, text) && args->bind_count)
+            return err_set(err, ERR_USAGE, "--bind has no effect on what writes: the owner of the state runs it, with its own bindings");
         if (!only_reads(a, name, text))
             return control_sql(dir, args->json, name, text, &busy, err);
         state = state_open(dir, false, "sql", err);
@@ -86,7 +88,7 @@ static int run_sql(struct arena *a, const struct cli_args *args, struct str text
     }
     rc = -1;
     if (s) {
-        session_search_path(s, STR("gold,silver,bronze"));
+        session_search_path(s, STR(CLI_SEARCH_PATH));
         rc = sql_print_script(s, stdout, args->json, name, text, err);
     }
     fflush(stdout);

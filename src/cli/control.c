@@ -58,10 +58,11 @@ static void on_stop(struct http_req *q)
 
 /* One script for a client. */
 struct script {
-    struct control *control;
+    struct engine *engine;            /* closed after the last script's end; the control may be gone before */
     struct http_req *req;             /* its answer ends it, also if the client has left */
     struct arena *a;
     struct session *session;          /* read by the loop to interrupt it */
+    bool gone;                        /* the client has left: what has not begun does not begin */
     const char *name;
     struct str text;
     bool json, failed;
@@ -78,12 +79,18 @@ static ssize_t into_buf(void *cookie, const char *bytes, size_t n)
 static void script_work(void *arg)
 {
     struct script *s = arg;
-    struct session *session = session_new(s->control->run->engine, &s->err);
+    struct session *session = session_new(s->engine, &s->err);
     FILE *to = fopencookie(&s->output, "w", (cookie_io_functions_t){.write = into_buf});
     CHECK(to);
-    __atomic_store_n(&s->session, session, __ATOMIC_RELEASE);
+    __atomic_store_n(&s->session, session, __ATOMIC_SEQ_CST);
+    s->failed = __atomic_load_n(&s->gone, __ATOMIC_SEQ_CST);
+    if (s->failed) {
+        err_set(&s->err, ERR_CANCELED, "the client has left");
+        fclose(to);
+        return;
+    }
     if (session)
-        session_search_path(session, STR("gold,silver,bronze"));
+        session_search_path(session, STR(CLI_SEARCH_PATH));
     s->failed = !session || sql_print_script(session, to, s->json, s->name, s->text, &s->err) != 0;
     fclose(to);
     if (!s->failed)
@@ -114,7 +121,8 @@ static void script_done(void *arg)
 static void script_gone(struct http_req *q)
 {
     struct script *s = q->user;
-    struct session *session = __atomic_load_n(&s->session, __ATOMIC_ACQUIRE);
+    __atomic_store_n(&s->gone, true, __ATOMIC_SEQ_CST);
+    struct session *session = __atomic_load_n(&s->session, __ATOMIC_SEQ_CST);
     if (session)
         duck_interrupt(session_conn(session));
 }
@@ -132,7 +140,7 @@ static void on_sql(struct http_req *q)
         return;
     }
     struct script *s = ARENA_NEW(a, struct script);
-    *s = (struct script){.control = c, .req = q, .a = a, .name = str_cz(a, doc_str(doc_get(d, "name"), STR("statement"))), .text = text->text,
+    *s = (struct script){.engine = c->run->engine, .req = q, .a = a, .name = str_cz(a, doc_str(doc_get(d, "name"), STR("statement"))), .text = text->text,
                          .json = doc_bool(doc_get(d, "json"), false)};
     buf_init_max(&s->output, CONTROL_MAX_OUTPUT);
     q->user = s;
@@ -182,6 +190,33 @@ static int call(const char *state_dir, const char *method, const char *route, st
     return rc;
 }
 
+static int answered(const struct http_client_res *res, int status, struct err *err)
+{
+    return res->status == status ? 0 : err_set(err, ERR_INTERNAL, "the owner of the state answered with status %d", res->status);
+}
+
+/* The script's output goes to standard output; its error is err. */
+static int take_answer(struct arena *a, const struct http_client_res *res, struct err *err)
+{
+    const struct doc *d = answered(res, 200, err) == 0 ? doc_json(a, "answer", buf_view(&res->body), err) : NULL;
+    if (!d)
+        return -1;
+    struct str out = doc_str(doc_get(d, "output"), STR("")), file;
+    const struct doc *e = doc_get(d, "error");
+    int64_t code = ERR_USER, line = 0, col = 0;
+    fwrite(out.ptr, 1, out.len, stdout);
+    if (!e)
+        return 0;
+    (void)doc_i64(doc_get(e, "code"), &code);
+    (void)doc_i64(doc_get(e, "line"), &line);
+    (void)doc_i64(doc_get(e, "column"), &col);
+    if (code <= ERR_OK || code >= ERR_CODE_COUNT)
+        code = ERR_INTERNAL;
+    err_set(err, (enum err_code)code, "%.*s", STR_ARGS(doc_str(doc_get(e, "message"), STR("failed"))));
+    file = doc_str(doc_get(e, "file"), STR(""));
+    return file.len ? err_locate(err, str_cz(a, file), (int)line, (int)col) : -1;
+}
+
 int control_sql(const char *state_dir, bool json, const char *name, struct str text, const struct err *busy, struct err *err)
 {
     struct http_client_res res;
@@ -200,24 +235,7 @@ int control_sql(const char *state_dir, bool json, const char *name, struct str t
         arena_free(a);
         return -1;
     }
-    const struct doc *d = res.status == 200 ? doc_json(a, "answer", buf_view(&res.body), err) : NULL;
-    if (!d) {
-        rc = err_set(err, ERR_INTERNAL, "the owner of the state answered with status %d", res.status);
-    } else {
-        struct str out = doc_str(doc_get(d, "output"), STR(""));
-        const struct doc *e = doc_get(d, "error");
-        int64_t code = ERR_USER, line = 0, col = 0;
-        fwrite(out.ptr, 1, out.len, stdout);
-        (void)doc_i64(doc_get(e, "code"), &code);
-        (void)doc_i64(doc_get(e, "line"), &line);
-        (void)doc_i64(doc_get(e, "column"), &col);
-        struct str file = doc_str(doc_get(e, "file"), STR(""));
-        if (e) {
-            rc = err_set(err, (enum err_code)code, "%.*s", STR_ARGS(doc_str(doc_get(e, "message"), STR("failed"))));
-            if (file.len)
-                err_locate(err, str_cz(a, file), (int)line, (int)col);
-        }
-    }
+    rc = take_answer(a, &res, err);
     fflush(stdout);
     http_client_res_release(&res);
     arena_free(a);
@@ -230,9 +248,11 @@ int control_status(const char *state_dir, struct buf *json, struct err *err)
     struct err why;
     if (call(state_dir, "GET", "/status", STR_NONE, &res, &why))
         return err_set(err, ERR_NOT_FOUND, "nothing runs on the state '%s'", state_dir);
-    buf_str(json, buf_view(&res.body));
+    int rc = answered(&res, 200, err);
+    if (rc == 0)
+        buf_str(json, buf_view(&res.body));
     http_client_res_release(&res);
-    return 0;
+    return rc;
 }
 
 int control_stop(const char *state_dir, struct err *err)
@@ -241,6 +261,7 @@ int control_stop(const char *state_dir, struct err *err)
     struct err why;
     if (call(state_dir, "POST", "/stop", STR("{}"), &res, &why))
         return err_set(err, ERR_NOT_FOUND, "nothing runs on the state '%s'", state_dir);
+    int rc = answered(&res, 202, err);
     http_client_res_release(&res);
-    return 0;
+    return rc;
 }

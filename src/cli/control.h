@@ -1,6 +1,7 @@
 /* control -- STATE/control.sock: how a command beside a running project asks its owner.
  *
- * The owner serves HTTP on a Unix socket of mode 0600 in the state folder:
+ * The owner serves HTTP on a Unix socket in the state folder. Its mode is 0600 before it listens, so that only the
+ * owner's user (and root) can connect: the kernel asks for the right to write it, and nothing else is asked.
  *
  *     GET  /status   {"pid":…,"command":"run","parts":[{"part","name","state","detail","rows"}…]}
  *     POST /stop     the run ends as after Ctrl-C                                        202

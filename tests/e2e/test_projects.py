@@ -205,6 +205,9 @@ def test_commands_beside_a_run_are_its_clients(tmp_path, start):
     wrong = paystreak("sql", "--state", state, "--output", "json", "DELETE FROM beside.nothing")
     assert wrong.returncode == 1 and json.loads(wrong.stdout)["line"] == 1, (wrong.returncode, wrong.stdout, wrong.stderr)
 
+    bound = paystreak("sql", "--state", state, "--bind", "abfss://x@y.dfs.core.windows.net=file:///data", "INSERT INTO beside.t VALUES (4)")
+    assert bound.returncode == 2 and "--bind" in bound.stderr, bound.stderr
+
     status = paystreak("status", "--state", state, "--output", "json")
     said = json.loads(status.stdout)
     assert said["pid"] == run.process.pid
