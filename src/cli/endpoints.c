@@ -1,6 +1,7 @@
 #include "cli/endpoints.h"
 #include "connect/connect.h"
 #include "serve/console.h"
+#include "serve/dashboard.h"
 #include "serve/pg.h"
 #include "storage/storage.h"
 #include <arpa/inet.h>
@@ -9,8 +10,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-enum { DASHBOARD_FILE_MAX = 16 << 20 };
 
 struct endpoints { struct run *run; struct pg_server *pg; struct console *console; struct connect_server *connect; struct storage *storage; };
 
@@ -195,9 +194,11 @@ static void state_json(void *ctx, struct buf *b)
     status_each(r->status, part_json, b);
     buf_z(b, "],\"tables\":[");
     captures_json(r, b);
-    pipelines_each(r->pipelines, table_json, b);
+    if (r->pipelines)
+        pipelines_each(r->pipelines, table_json, b);
     buf_z(b, "],\"pipelines\":[");
-    pipelines_each_pipeline(r->pipelines, pipeline_json, &pl);
+    if (r->pipelines)
+        pipelines_each_pipeline(r->pipelines, pipeline_json, &pl);
     buf_z(b, "],\"jobs\":[");
     status_each(r->status, job_json, &jl);
     buf_z(b, "]}");
@@ -205,38 +206,58 @@ static void state_json(void *ctx, struct buf *b)
 
 /* ---------------------------------------------------------------- opening */
 
-struct endpoints *endpoints_open(struct run *r, struct err *err)
+static bool open_pg(struct endpoints *e, const struct endpoints_opts *o, struct err *err)
 {
-    struct endpoints *e = NEW(struct endpoints);
-    struct pg_opts pg = {.host = "127.0.0.1", .port = run_port(r->args, 1, RUN_DEFAULT_PG), .queries = &r->queries,
+    struct run *r = e->run;
+    struct pg_opts pg = {.host = "127.0.0.1", .port = o->pg, .queries = &r->queries, .search_path = CLI_SEARCH_PATH,
                          .password = r->args->insecure_local ? NULL : r->state->keys.password};
-    struct console_opts web = {.host = "127.0.0.1", .port = run_port(r->args, 2, RUN_DEFAULT_HTTP), .token = r->state->keys.token,
-                               .insecure = r->args->insecure_local, .queries = &r->queries, .state = state_json, .state_ctx = r};
+    return (e->pg = pg_listen(r->loop, &pg, err)) != NULL;
+}
+
+static bool open_console(struct endpoints *e, const struct endpoints_opts *o, struct err *err)
+{
+    struct run *r = e->run;
+    struct console_opts web = {.host = "127.0.0.1", .port = o->console, .token = r->state->keys.token, .insecure = r->args->insecure_local,
+                               .queries = &r->queries, .search_path = CLI_SEARCH_PATH, .state = state_json, .state_ctx = r};
+    return (e->console = console_listen(r->loop, &web, err)) != NULL;
+}
+
+static bool open_spark(struct endpoints *e, const struct endpoints_opts *o, struct err *err)
+{
+    struct run *r = e->run;
+    struct connect_opts spark = {.host = o->spark_host ? o->spark_host : "127.0.0.1", .port = o->spark, .engine = r->engine,
+                                 .token = r->args->insecure_local ? NULL : r->state->keys.token, .search_path = CLI_SEARCH_PATH};
+    return (e->connect = connect_listen(r->loop, &spark, err)) != NULL;
+}
+
+static bool open_storage(struct endpoints *e, const struct endpoints_opts *o, struct err *err)
+{
+    struct run *r = e->run;
+    struct storage_opts blobs = {.state_dir = r->state->dir, .port = o->storage, .queue_port = o->queue, .key = r->state->keys.storage,
+                                 .token = r->state->keys.token, .insecure_local = r->args->insecure_local};
+    return (e->storage = storage_listen(r->loop, &blobs, err)) != NULL;
+}
+
+struct endpoints *endpoints_open(struct run *r, const struct endpoints_opts *o, struct err *err)
+{
+    static const struct { unsigned part; bool (*open)(struct endpoints *e, const struct endpoints_opts *o, struct err *err); } parts[] = {
+        {ENDPOINT_PG, open_pg}, {ENDPOINT_CONSOLE, open_console}, {ENDPOINT_SPARK, open_spark}, {ENDPOINT_STORAGE, open_storage}};
+    struct endpoints *e = NEW(struct endpoints);
     e->run = r;
-    e->pg = pg_listen(r->loop, &pg, err);
-    if (e->pg)
-        e->console = console_listen(r->loop, &web, err);
-    struct connect_opts spark = {.host = "127.0.0.1", .port = run_port(r->args, 3, RUN_DEFAULT_CONNECT), .engine = r->engine,
-                                 .token = r->args->insecure_local ? NULL : r->state->keys.token, .search_path = "gold,silver,bronze,default"};
-    if (e->console)
-        e->connect = connect_listen(r->loop, &spark, err);
-    struct storage_opts blobs = {.state_dir = r->state->dir, .port = run_port(r->args, 6, STORAGE_DEFAULT_PORT),
-                                 .queue_port = run_port(r->args, 7, STORAGE_DEFAULT_PORT + 1), .key = r->state->keys.storage, .token = r->state->keys.token,
-                                 .insecure_local = r->args->insecure_local};
-    if (e->connect)
-        e->storage = storage_listen(r->loop, &blobs, err);
-    if (e->storage)
-        return e;
-    endpoints_close(e);
-    return NULL;
+    for (size_t i = 0; i < COUNT_OF(parts); i++)
+        if ((o->parts & parts[i].part) && !parts[i].open(e, o, err)) {
+            endpoints_close(e);
+            return NULL;
+        }
+    return e;
 }
 
 static void add_dashboard(struct endpoints *e, const char *file, const struct doc *named_by)
 {
     struct err err = {0};
     struct buf text;
-    buf_init_max(&text, DASHBOARD_FILE_MAX);
-    int rc = fs_read_file(file, DASHBOARD_FILE_MAX, &text, &err);
+    buf_init_max(&text, DASHBOARD_MAX_BYTES);
+    int rc = fs_read_file(file, DASHBOARD_MAX_BYTES, &text, &err);
     if (rc && named_by)
         rc = err_locate(&err, named_by->file, named_by->line, named_by->col);
     if (rc == 0)
@@ -253,8 +274,14 @@ void endpoints_dashboards(struct endpoints *e, struct run *r)
     for (size_t i = 0; r->bundle && i < r->bundle->resource_count; i++) {
         const struct bundle_resource *res = &r->bundle->resources[i];
         const struct doc *file = doc_get(res->doc, "file_path");
-        if (str_eqz(res->kind, "dashboards") && doc_is(file, DOC_STRING))
+        if (!str_eqz(res->kind, "dashboards"))
+            continue;
+        if (doc_is(file, DOC_STRING)) {
             add_dashboard(e, bundle_path(r->a, r->bundle, file), file);
+        } else {
+            doc_err(res->doc, ERR_UNSUPPORTED, &err, "dashboard '%.*s' needs a file_path: here a dashboard is a .lvdash.json file", STR_ARGS(res->key));
+            run_fail(r, "dashboards", &err);
+        }
     }
     if (r->bundle || !fs_exists(dir))
         return;
@@ -268,7 +295,8 @@ void endpoints_dashboards(struct endpoints *e, struct run *r)
 
 void endpoints_changed(struct endpoints *e, struct str table_dir)
 {
-    console_changed(e->console, &table_dir, 1);
+    if (e->console)
+        console_changed(e->console, &table_dir, 1);
 }
 
 int endpoints_spark_port(const struct endpoints *e) { return connect_port(e->connect); }

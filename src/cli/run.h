@@ -106,6 +106,10 @@ const char *run_spark_remote(struct run *r);
 /* Only what pipelines need: no hub, no endpoints, nothing listens. With `own` false another process
  * may own the state; then nothing is written. `spec` (NULL: the project's bundle) is spark-pipeline.yml. */
 int run_open_pipelines(struct run *r, const char *command, bool own, const char *spec, struct err *err) MUST_CHECK;
+/* Only the endpoints that `o` (endpoints.h) names, over the state's tables; we own the state. Dashboards that are
+ * broken are noted as failures and logged, the others stand. */
+struct endpoints_opts;
+int run_open_endpoints(struct run *r, const char *command, const struct endpoints_opts *o, struct err *err) MUST_CHECK;
 /* cmd_run.c: a run over no parts yet, and its end; the closing list of failures, returns the exit status. */
 struct run *cli_run_new(const struct cli_args *args, const char *title, enum status_mode mode);
 enum status_mode cli_status_mode(const struct cli_args *args); /* what its output is for */

@@ -7,6 +7,7 @@
 #include "lake/catalog.h"
 #include "pipelines/spec.h"
 #include "hub/sas.h"
+#include "storage/storage.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -423,9 +424,34 @@ int run_open(struct run *r, struct err *err)
     po.engine = r->engine;
     po.runs = history_log(r->history);
     r->pipelines = pipelines_new(&po);
-    r->endpoints = endpoints_open(r, err);
+    struct endpoints_opts ports = {.parts = ENDPOINTS_ALL, .pg = run_port(r->args, 1, RUN_DEFAULT_PG), .console = run_port(r->args, 2, RUN_DEFAULT_HTTP),
+                                   .spark = run_port(r->args, 3, RUN_DEFAULT_CONNECT), .storage = run_port(r->args, 6, STORAGE_DEFAULT_PORT),
+                                   .queue = run_port(r->args, 7, STORAGE_DEFAULT_PORT + 1)};
+    r->endpoints = endpoints_open(r, &ports, err);
     return r->endpoints && open_bundle(r, err) == 0 && open_captures(r, err) == 0 && open_jobs(r, err) == 0 && open_factories(r, err) == 0 &&
            open_apps(r, err) == 0 ? 0 : -1;
+}
+
+int run_open_endpoints(struct run *r, const char *command, const struct endpoints_opts *o, struct err *err)
+{
+    char *dir = cli_project_dir(r->a, r->args);
+    struct err broken = {0};
+    r->project = project_load(r->a, dir, err);
+    if (!r->project && err->code == ERR_NOT_FOUND && fs_exists(dir)) { /* a folder with a state or dashboards and no more */
+        r->project = ARENA_NEW(r->a, struct project);
+        r->project->dir = dir;
+    }
+    if (!r->project || !(r->state = state_open(cli_state_dir(r->a, r->args), true, command, err)) || open_engine(r, err))
+        return -1;
+    r->endpoints = endpoints_open(r, o, err);
+    if (!r->endpoints)
+        return -1;
+    if (!(o->parts & ENDPOINT_CONSOLE))
+        return 0;
+    if (r->project->bundle_file && !(r->bundle = bundle_load(r->a, r->project->bundle_file, &(struct bundle_opts){.target = r->args->target}, &broken)))
+        run_fail(r, "bundle", &broken); /* its dashboards are not there; the tables are */
+    endpoints_dashboards(r->endpoints, r);
+    return 0;
 }
 
 size_t run_check(struct run *r)

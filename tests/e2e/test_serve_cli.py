@@ -49,6 +49,24 @@ def test_serve_answers_postgresql_and_shows_dashboards(tmp_path):
     assert sql(state, "SELECT count(*) AS n FROM gold.t") == [{"n": 2}]
 
 
+def test_serve_shows_the_bundles_dashboards_and_what_is_broken_stops_nothing(tmp_path):
+    state = make_state(tmp_path)
+    dashboard = {"datasets": [{"name": "d", "displayName": "d", "queryLines": ["SELECT 1 AS n"]}], "pages": [{"name": "p", "displayName": "P", "layout": []}]}
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "sales.lvdash.json").write_text(json.dumps(dashboard))
+    (tmp_path / "src" / "broken.lvdash.json").write_text("{")
+    (tmp_path / "databricks.yml").write_text(
+        "bundle: {name: b}\nresources:\n  dashboards:\n"
+        "    sales: {display_name: S, warehouse_id: x, file_path: src/sales.lvdash.json}\n"
+        "    broken: {display_name: B, warehouse_id: x, file_path: src/broken.lvdash.json}\n"
+    )
+    with served("serve", "--project", tmp_path, "--state", state, "--pg", 0, "--web", 0, "--insecure-local") as at:
+        with urllib.request.urlopen(at["console"].rstrip("/") + "/api/dashboards", timeout=DEADLINE_SEC) as answer:
+            assert [d["name"] for d in json.load(answer)] == ["sales"]
+        with urllib.request.urlopen(at["console"].rstrip("/") + "/api/state", timeout=DEADLINE_SEC) as answer:
+            assert [(p["kind"], p["address"]) for p in json.load(answer)["parts"]] == [("address", at["postgres"])]
+
+
 def test_serve_asks_for_the_password(tmp_path):
     state = make_state(tmp_path)
     with served("serve", "--project", tmp_path, "--state", state, "--pg", 0, "--web", 0) as at:
