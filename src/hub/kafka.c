@@ -28,7 +28,7 @@ static struct kreq *kreq_new(struct kafka *k)
         return r;
     }
     r = NEW(struct kreq);
-    r->arena = arena_new_max(KAFKA_MAX_RESPONSE);
+    r->arena = arena_new_max(KAFKA_MAX_ARENA);
     buf_init_max(&r->out.b, KAFKA_MAX_RESPONSE);
     return r;
 }
@@ -126,6 +126,17 @@ void kreq_bad(struct kreq *r)
 {
     r->fail = true;
     kreq_done(r);
+}
+
+/* A count costs its sender few bytes; what it makes us hold is bounded here. */
+void *kreq_array(struct kreq *r, int32_t n, size_t item_bytes)
+{
+    size_t bytes = n > 0 ? (size_t)n * item_bytes : 0, used = arena_used(r->arena);
+    if (used > KAFKA_MAX_ITEMS_BYTES || bytes > KAFKA_MAX_ITEMS_BYTES - used) {
+        r->in.bad = true;
+        bytes = 0;
+    }
+    return arena_alloc(r->arena, bytes);
 }
 
 bool kreq_read_all(struct kreq *r)

@@ -17,6 +17,8 @@ enum {
     KAFKA_MAX_REQUEST = 100 << 20,
     KAFKA_MAX_REQUEST_UNKNOWN = 64 << 10, /* before authentication */
     KAFKA_MAX_RESPONSE = 256 << 20,
+    KAFKA_MAX_ITEMS_BYTES = 64 << 20,     /* arrays of one request, decoded */
+    KAFKA_MAX_ARENA = 512 << 20,          /* those, and its strings: at most a request's bytes and 16 for each */
     KAFKA_MAX_QUEUED = 1000,              /* requests of one connection without an answer */
     KAFKA_MAX_QUEUED_BYTES = 64 << 20,
     KAFKA_MAX_UNSENT = 8 << 20,           /* answered, but not read by the client */

@@ -144,12 +144,12 @@ void kafka_describe_configs(struct kreq *r)
 {
     struct kin *in = &r->in;
     int32_t n = kin_count(in);
-    struct describe *d = ARENA_ARRAY(r->arena, struct describe, n > 0 ? n : 0);
+    struct describe *d = KREQ_ARRAY(r, struct describe, n);
     for (int32_t i = 0; i < n && !in->bad; i++) {
         d[i].type = kin_i8(in);
         d[i].name = kin_str(in);
         d[i].count = kin_count(in);
-        d[i].keys = ARENA_ARRAY(r->arena, struct str, d[i].count > 0 ? d[i].count : 0);
+        d[i].keys = KREQ_ARRAY(r, struct str, d[i].count);
         for (int32_t j = 0; j < d[i].count && !in->bad; j++)
             d[i].keys[j] = kin_str(in);
         kin_tags(in);
@@ -194,7 +194,7 @@ void kafka_incremental_alter_configs(struct kreq *r)
     struct kin *in = &r->in;
     struct alter { int8_t type; struct str name; enum kerr error; const char *message; struct topic *t; struct plog_config cfg; } *a;
     int32_t n = kin_count(in);
-    a = ARENA_ARRAY(r->arena, struct alter, n > 0 ? n : 0);
+    a = KREQ_ARRAY(r, struct alter, n);
     for (int32_t i = 0; i < n && !in->bad; i++) {
         a[i].type = kin_i8(in);
         a[i].name = kin_str(in);
@@ -322,7 +322,7 @@ void kafka_create_topics(struct kreq *r)
 {
     struct kin *in = &r->in;
     int32_t n = kin_count(in);
-    struct create *c = ARENA_ARRAY(r->arena, struct create, n > 0 ? n : 0);
+    struct create *c = KREQ_ARRAY(r, struct create, n);
     for (int32_t i = 0; i < n && !in->bad; i++)
         read_create(r, &c[i]);
     kin_i32(in); /* timeout */
@@ -417,7 +417,7 @@ void kafka_delete_topics(struct kreq *r)
     struct drops *d = ARENA_NEW(r->arena, struct drops);
     int32_t n = kin_count(in);
     d->count = n > 0 ? n : 0;
-    d->items = ARENA_ARRAY(r->arena, struct drop, d->count);
+    d->items = KREQ_ARRAY(r, struct drop, d->count);
     for (int32_t i = 0; i < d->count && !in->bad; i++) {
         struct str name = r->version >= 6 ? kin_nstr(in) : kin_str(in);
         d->items[i].name = name.ptr ? str_copy(r->arena, name) : name;
@@ -444,7 +444,7 @@ void kafka_create_partitions(struct kreq *r)
     struct kout *o = &r->out;
     struct more { struct str name; int32_t count; } *m;
     int32_t n = kin_count(in);
-    m = ARENA_ARRAY(r->arena, struct more, n > 0 ? n : 0);
+    m = KREQ_ARRAY(r, struct more, n);
     for (int32_t i = 0; i < n && !in->bad; i++) {
         m[i].name = kin_str(in);
         m[i].count = kin_i32(in);

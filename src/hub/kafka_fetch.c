@@ -59,7 +59,7 @@ static void read_topic(struct kreq *r, struct fetch_topic *t)
     int32_t n = kin_count(in);
     t->count = n > 0 && n <= FETCH_MAX_PARTITIONS ? n : 0;
     in->bad = in->bad || n > FETCH_MAX_PARTITIONS;
-    t->parts = ARENA_ARRAY(r->arena, struct fetch_part, t->count);
+    t->parts = KREQ_ARRAY(r, struct fetch_part, t->count);
     for (int32_t i = 0; i < t->count && !in->bad; i++)
         read_part(r, t, topic, &t->parts[i]);
     kin_tags(in);
@@ -99,7 +99,7 @@ static bool read_request(struct kreq *r, struct fetch *f)
     f->error = session ? KERR_FETCH_SESSION_ID_NOT_FOUND : KERR_NONE;
     int32_t n = kin_count(in);
     f->count = n > 0 ? n : 0;
-    f->topics = ARENA_ARRAY(r->arena, struct fetch_topic, f->count);
+    f->topics = KREQ_ARRAY(r, struct fetch_topic, f->count);
     for (int32_t i = 0; i < f->count && !in->bad; i++)
         read_topic(r, &f->topics[i]);
     if (r->version >= 7)

@@ -86,7 +86,7 @@ void kafka_join_group(struct kreq *r)
     q.instance = r->version >= 5 ? kin_nstr(in) : STR_NONE;
     q.protocol_type = kin_str(in);
     q.protocol_count = kin_count(in);
-    struct protocol_in *p = ARENA_ARRAY(r->arena, struct protocol_in, q.protocol_count > 0 ? q.protocol_count : 0);
+    struct protocol_in *p = KREQ_ARRAY(r, struct protocol_in, q.protocol_count);
     for (int32_t i = 0; i < q.protocol_count && !in->bad; i++) {
         p[i].name = kin_str(in);
         p[i].metadata = kin_nbytes(in);
@@ -140,7 +140,7 @@ void kafka_sync_group(struct kreq *r)
         q.protocol = kin_nstr(in);
     }
     q.count = kin_count(in);
-    struct assignment_in *a = ARENA_ARRAY(r->arena, struct assignment_in, q.count > 0 ? q.count : 0);
+    struct assignment_in *a = KREQ_ARRAY(r, struct assignment_in, q.count);
     for (int32_t i = 0; i < q.count && !in->bad; i++) {
         a[i].member_id = kin_str(in);
         a[i].bytes = kin_nbytes(in);
@@ -180,7 +180,7 @@ void kafka_leave_group(struct kreq *r)
     struct str group = kin_str(in), none = STR_NONE;
     bool many = r->version >= 3;
     int32_t n = many ? kin_count(in) : 1;
-    struct leaver { struct str id, instance; } *m = ARENA_ARRAY(r->arena, struct leaver, n > 0 ? n : 0);
+    struct leaver { struct str id, instance; } *m = KREQ_ARRAY(r, struct leaver, n);
     for (int32_t i = 0; i < n && !in->bad; i++) {
         m[i].id = kin_str(in);
         m[i].instance = many ? kin_nstr(in) : none;
@@ -249,7 +249,7 @@ static void read_commit_topic(struct kreq *r, struct commit_topic *t)
     struct topic *topic = kreq_topic(r, t->name);
     int32_t n = kin_count(in);
     t->count = n > 0 ? n : 0;
-    t->parts = ARENA_ARRAY(r->arena, struct commit_part, t->count);
+    t->parts = KREQ_ARRAY(r, struct commit_part, t->count);
     for (int32_t i = 0; i < t->count && !in->bad; i++) {
         struct commit_part *p = &t->parts[i];
         p->in.topic = t->name;
@@ -297,7 +297,7 @@ void kafka_offset_commit(struct kreq *r)
         kin_i64(in); /* retention time */
     int32_t n = kin_count(in);
     c->count = n > 0 ? n : 0;
-    c->topics = ARENA_ARRAY(r->arena, struct commit_topic, c->count);
+    c->topics = KREQ_ARRAY(r, struct commit_topic, c->count);
     for (int32_t i = 0; i < c->count && !in->bad; i++)
         read_commit_topic(r, &c->topics[i]);
     if (!kreq_read_all(r) || !(c->groups = groups_for(r)))
@@ -321,13 +321,13 @@ static void read_fetch_topics(struct kreq *r, struct fetch_offsets *f)
 {
     struct kin *in = &r->in;
     f->count = kin_count(in); /* -1: all */
-    f->topics = ARENA_ARRAY(r->arena, struct fetch_topic, f->count > 0 ? f->count : 0);
+    f->topics = KREQ_ARRAY(r, struct fetch_topic, f->count);
     for (int32_t i = 0; i < f->count && !in->bad; i++) {
         struct fetch_topic *t = &f->topics[i];
         t->name = kin_str(in);
         int32_t n = kin_count(in);
         t->count = n > 0 ? n : 0;
-        t->parts = ARENA_ARRAY(r->arena, int32_t, t->count);
+        t->parts = KREQ_ARRAY(r, int32_t, t->count);
         for (int32_t j = 0; j < t->count && !in->bad; j++)
             t->parts[j] = kin_i32(in);
         kin_tags(in);
@@ -386,7 +386,7 @@ static void fetch_groups(struct kreq *r)
     struct kin *in = &r->in;
     struct kout *o = &r->out;
     int32_t n = kin_count(in);
-    struct fetch_offsets *f = ARENA_ARRAY(r->arena, struct fetch_offsets, n > 0 ? n : 0);
+    struct fetch_offsets *f = KREQ_ARRAY(r, struct fetch_offsets, n);
     for (int32_t i = 0; i < n && !in->bad; i++) {
         f[i].group = kin_str(in);
         if (r->version >= 9) {
@@ -466,7 +466,7 @@ void kafka_describe_groups(struct kreq *r)
 {
     struct kin *in = &r->in;
     int32_t n = kin_count(in);
-    struct str *names = ARENA_ARRAY(r->arena, struct str, n > 0 ? n : 0);
+    struct str *names = KREQ_ARRAY(r, struct str, n);
     for (int32_t i = 0; i < n && !in->bad; i++)
         names[i] = kin_str(in);
     if (r->version >= 3)
@@ -486,7 +486,7 @@ void kafka_list_groups(struct kreq *r)
     struct kin *in = &r->in;
     struct kout *o = &r->out;
     int32_t n = r->version >= 4 ? kin_count(in) : 0;
-    struct str *states = ARENA_ARRAY(r->arena, struct str, n > 0 ? n : 0);
+    struct str *states = KREQ_ARRAY(r, struct str, n);
     for (int32_t i = 0; i < n && !in->bad; i++)
         states[i] = kin_str(in);
     struct groups *gs;
@@ -526,7 +526,7 @@ void kafka_delete_groups(struct kreq *r)
     struct kin *in = &r->in;
     struct kout *o = &r->out;
     int32_t n = kin_count(in);
-    struct str *names = ARENA_ARRAY(r->arena, struct str, n > 0 ? n : 0);
+    struct str *names = KREQ_ARRAY(r, struct str, n);
     for (int32_t i = 0; i < n && !in->bad; i++)
         names[i] = kin_str(in);
     struct groups *gs;

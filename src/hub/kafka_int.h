@@ -79,6 +79,10 @@ void kafka_api_versions_unknown(struct kreq *r); /* answers in version 0 */
 void kreq_done(struct kreq *r);
 /* The request is malformed: the connection is closed with one log line. */
 void kreq_bad(struct kreq *r);
+/* An array of a request, `n` items that may be below zero: zeroed, in the request's arena. A request whose arrays
+ * would need more than KAFKA_MAX_ITEMS_BYTES turns `in` bad: its loops over items ask for that, and read nothing. */
+void *kreq_array(struct kreq *r, int32_t n, size_t item_bytes);
+#define KREQ_ARRAY(r, type, n) ((type *)kreq_array(r, n, sizeof(type)))
 /* The usual front of a handler: after the last field was read. False: kreq_bad() was called. */
 bool kreq_read_all(struct kreq *r);
 /* The topic of that name in the client's namespace; internal ones are not for clients. */

@@ -122,7 +122,7 @@ void kafka_metadata(struct kreq *r)
     struct kout *o = &r->out;
     int32_t n = kin_count(in);
     bool all = n < 0 || (n == 0 && r->version == 0);
-    struct wanted *w = ARENA_ARRAY(r->arena, struct wanted, n > 0 ? n : 0);
+    struct wanted *w = KREQ_ARRAY(r, struct wanted, n);
     for (int32_t i = 0; i < n && !in->bad; i++) {
         if (r->version >= 10)
             kin_uuid(in, w[i].id);
@@ -202,7 +202,7 @@ void kafka_find_coordinator(struct kreq *r)
     struct str key = r->version <= 3 ? kin_str(in) : STR_NONE;
     int8_t type = r->version >= 1 ? kin_i8(in) : 0;
     int32_t n = r->version >= 4 ? kin_count(in) : 1;
-    struct str *keys = ARENA_ARRAY(r->arena, struct str, n > 0 ? n : 0);
+    struct str *keys = KREQ_ARRAY(r, struct str, n);
     for (int32_t i = 0; i < n && !in->bad; i++)
         keys[i] = r->version >= 4 ? kin_str(in) : key;
     if (!kreq_read_all(r))

@@ -110,7 +110,7 @@ static void read_topic(struct kreq *r, struct topic_result *t, enum kerr refuse)
     struct topic *topic = kreq_topic(r, t->name);
     int32_t n = kin_count(in);
     t->count = n > 0 ? n : 0;
-    t->parts = ARENA_ARRAY(r->arena, struct part_result, t->count);
+    t->parts = KREQ_ARRAY(r, struct part_result, t->count);
     for (int32_t i = 0; i < t->count && !in->bad; i++) {
         t->parts[i].index = kin_i32(in);
         struct str bytes = kin_nbytes(in);
@@ -137,7 +137,7 @@ void kafka_produce(struct kreq *r)
     int32_t n = kin_count(in);
     r->state = p;
     p->count = n > 0 ? n : 0;
-    p->topics = ARENA_ARRAY(r->arena, struct topic_result, p->count);
+    p->topics = KREQ_ARRAY(r, struct topic_result, p->count);
     for (int32_t i = 0; i < p->count && !in->bad; i++)
         read_topic(r, &p->topics[i], refuse);
     if (!kreq_read_all(r))

@@ -111,6 +111,15 @@ def test_malformed_requests_close_their_connection(hub, bytes_):
     assert until(lambda: hub.log.read_text().count("connection closed") == lines + 1, "one line in the log", 10)
 
 
+def test_millions_of_items_cost_their_connection_only(hub):
+    """A count that the frame's length allows, of items that need forty times the memory."""
+    for key, version, before in ((3, 1, b""), (15, 0, b""), (8, 2, text("g") + struct.pack(">i", -1) + text("") + bytes(8))):
+        with connect(hub) as s:
+            s.sendall(frame(key, version, before + struct.pack(">i", 8_000_000) + bytes(16_000_000)))
+            assert closed(s)
+        assert alive(hub)
+
+
 def test_unknown_version_of_api_versions_is_answered(hub):
     with connect(hub) as s:
         s.sendall(frame(18, 77, b"\x00"))
