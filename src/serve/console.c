@@ -4,7 +4,8 @@
  * value is HMAC(token, "paystreak console"), HttpOnly and SameSite=Strict. So a restart with the
  * same token keeps browsers logged in, and no code ever works twice.
  *
- * Events: a stream belongs to a list; on opening it gets the state and all results that there are.
+ * Events: a stream belongs to a list; on opening it gets the state and all results that there are. It looks at a dashboard
+ * as its viewer filters it (dash_run.h); who selects something else opens another stream.
  * A stream whose client reads too slowly skips pushes and gets the newest when it has drained. */
 #include "serve/console.h"
 #include "base/embed.h"
@@ -227,16 +228,22 @@ static int64_t named(struct http_req *r)
     return i;
 }
 
+/* All three take ?filters=JSON: what the viewer selected, see dash_set_open(). */
 static void api_dashboard(struct http_req *r)
 {
     struct console *c = r->ctx;
+    struct err err;
     struct buf b;
     int64_t i = named(r);
     if (i < 0)
         return;
     buf_init(&b);
-    dashboard_json(dash_set_get(c->dashboards, (size_t)i), &b);
-    respond_json(r, &b);
+    if (dash_set_definition(c->dashboards, (size_t)i, http_req_query(r, "filters"), &b, &err) == 0) {
+        respond_json(r, &b);
+        return;
+    }
+    http_respond_err(r, &err);
+    buf_release(&b);
 }
 
 static void respond_data(struct console *c, struct http_req *r, size_t i)
@@ -263,6 +270,7 @@ static void answer_waiters(struct console *c)
         }
         *at = w->next;
         respond_data(c, w->req, w->dashboard);
+        dash_set_close(c->dashboards, w->dashboard);
         mem_free(w);
     }
 }
@@ -274,6 +282,8 @@ static void waiter_gone(struct http_req *r)
         if ((*at)->req == r) {
             struct waiter *w = *at;
             *at = w->next;
+            if (!c->freed)
+                dash_set_close(c->dashboards, w->dashboard);
             mem_free(w);
             break;
         }
@@ -284,40 +294,18 @@ static void waiter_gone(struct http_req *r)
 static void api_data(struct http_req *r)
 {
     struct console *c = r->ctx;
-    int64_t i = named(r);
-    if (i < 0)
+    struct err err;
+    int64_t i = named(r), view = i < 0 ? -1 : dash_set_open(c->dashboards, (size_t)i, http_req_query(r, "filters"), &err);
+    if (view < 0) {
+        if (i >= 0)
+            http_respond_err(r, &err);
         return;
+    }
     struct waiter *w = NEW(struct waiter);
-    *w = (struct waiter){c->waiters, r, (size_t)i};
+    *w = (struct waiter){c->waiters, r, (size_t)view};
     c->waiters = w;
     r->on_gone = waiter_gone;
-    dash_set_demand(c->dashboards, (size_t)i);
     answer_waiters(c);
-}
-
-/* {"widget": "…", "values": […] or "min", "max"}; without those: as the file has it. */
-static void api_filters(struct http_req *r)
-{
-    struct console *c = r->ctx;
-    struct err err;
-    int64_t i = named(r);
-    if (i < 0)
-        return;
-    const struct doc *body = doc_json(r->arena, "body", r->body, &err);
-    struct str widget = doc_str(doc_get(body, "widget"), STR_NONE);
-    bool chosen = doc_get(body, "values") || doc_get(body, "min") || doc_get(body, "max");
-    if (!widget.len) {
-        http_respond_error(r, 400, "BAD_REQUEST", "the body is to be {\"widget\": \"…\", \"values\": […]}");
-        return;
-    }
-    if (dash_set_select(c->dashboards, (size_t)i, widget, chosen ? r->body : STR_NONE, &err)) {
-        http_respond_err(r, &err);
-        return;
-    }
-    struct buf b;
-    buf_init(&b);
-    buf_z(&b, "{}");
-    respond_json(r, &b);
 }
 
 /* ------------------------------------------------------------------ events */
@@ -369,7 +357,7 @@ static void stream_gone(struct http_req *r)
         }
     }
     if (s->dashboard >= 0 && !c->freed)
-        dash_set_watch(c->dashboards, (size_t)s->dashboard, -1);
+        dash_set_close(c->dashboards, (size_t)s->dashboard);
     mem_free(s);
     http_end(r);
 }
@@ -410,6 +398,11 @@ static void api_events(struct http_req *r)
         http_respond_error(r, 503, "TOO_MANY_STREAMS", "more than %d pages are open", CONSOLE_MAX_EVENTS);
         return;
     }
+    struct err err;
+    if (dashboard >= 0 && (dashboard = dash_set_open(c->dashboards, (size_t)dashboard, http_req_query(r, "filters"), &err)) < 0) {
+        http_respond_err(r, &err);
+        return;
+    }
     struct stream *s = NEW(struct stream);
     *s = (struct stream){.next = c->streams, .console = c, .req = r, .dashboard = dashboard};
     c->streams = s;
@@ -420,8 +413,6 @@ static void api_events(struct http_req *r)
     http_sse_begin(r);
     push_state(c);
     send_all(s);
-    if (dashboard >= 0)
-        dash_set_watch(c->dashboards, (size_t)dashboard, +1);
 }
 
 static void on_result(void *ctx, size_t dashboard, size_t query)
@@ -553,7 +544,6 @@ static const struct http_route routes[] = {
     {"GET", "/api/dashboards", api_list, 0, 0, false},
     {"GET", "/api/dashboards/{name}", api_dashboard, 0, 0, false},
     {"GET", "/api/dashboards/{name}/data", api_data, 0, 0, false},
-    {"POST", "/api/dashboards/{name}/filters", api_filters, 1 << 16, 0, false},
     {"GET", "/api/events", api_events, 0, 0, false},
     {"POST", "/api/sql", api_sql, 1 << 20, 0, false},
     {0},

@@ -1,10 +1,11 @@
 /* dash_run.c -- the queue of one: which query runs next, and what its run leaves behind.
  *
- * The job belongs to the worker from ev_work() to its done(); all else to the loop. A table that
+ * The job, with its statement's text, belongs to the worker from ev_work() to its done(); all else to the loop.
+ * Dashboards come first in the entries, views behind them. A table that
  * changes while its query runs marks it dirty again, so the run after sees the change. Results are
  * compared by a hash of columns and rows; only a different one is told. */
 #include "serve/dash_run.h"
-#include "base/log.h"
+#include "base/doc.h"
 #include "base/map.h"
 #include <string.h>
 
@@ -18,18 +19,19 @@ struct state {
     struct str *tables; size_t table_count;
 };
 
+/* A dashboard, or a view of one: the same with what a viewer selected in its filters. A view lives while it is open. */
 struct entry {
-    struct dashboard d;
+    struct dashboard d;        /* without queries: a free place */
     struct state *states;
     int watchers;
-    bool demanded;
-    char *file, *text;         /* to read it again with other selections */
-    struct map *selections;    /* widget → JSON text, owned */
-    bool reread;               /* as soon as no query runs: the worker reads `d` */
+    char *file, *text;         /* of a dashboard: to read it again for a view */
+    size_t of;                 /* of a view: its dashboard */
+    char *filters;             /* of a view; NULL: none */
 };
 
 struct job {
     size_t dashboard, query;
+    struct str sql;            /* in tables_arena */
     struct query_session *opened;
     struct buf columns, rows;
     size_t row_count, column_count;
@@ -48,6 +50,7 @@ struct dash_set {
     void (*on_result)(void *ctx, size_t dashboard, size_t query);
     void *ctx;
     struct entry *entries; size_t count, cap;
+    size_t dashboards;         /* of the entries; the others are views */
     struct ev_timer *timer;
     struct query_session *session;
     bool running, freed;
@@ -96,7 +99,7 @@ static int run(struct dash_set *s, struct query_session *session, struct err *er
 {
     struct job *j = &s->job;
     struct query_result res = {0};
-    struct query_request q = {.text = s->entries[j->dashboard].d.queries[j->query].sql, .style = QUERY_JSON};
+    struct query_request q = {.text = j->sql, .style = QUERY_JSON};
     if (s->service->start(session, &q, &res, err) != 0)
         return -1;
     take_head(j, &res);
@@ -125,25 +128,25 @@ static void job_work(void *arg)
 
 static void kick(struct dash_set *s);
 
+static void entry_release(struct entry *e)
+{
+    for (size_t q = 0; q < e->d.query_count; q++) {
+        buf_release(&e->states[q].json);
+        arena_free(e->states[q].tables_arena);
+    }
+    mem_free(e->states);
+    if (e->d.arena)
+        dashboard_release(&e->d);
+    mem_free(e->file);
+    mem_free(e->text);
+    mem_free(e->filters);
+    *e = (struct entry){0};
+}
+
 static void free_now(struct dash_set *s)
 {
-    for (size_t i = 0; i < s->count; i++) {
-        struct entry *e = &s->entries[i];
-        for (size_t q = 0; q < e->d.query_count; q++) {
-            buf_release(&e->states[q].json);
-            arena_free(e->states[q].tables_arena);
-        }
-        mem_free(e->states);
-        dashboard_release(&e->d);
-        size_t at = 0;
-        struct str key;
-        void *value;
-        while (map_next(e->selections, &at, &key, &value))
-            mem_free(value);
-        map_free(e->selections);
-        mem_free(e->file);
-        mem_free(e->text);
-    }
+    for (size_t i = 0; i < s->count; i++)
+        entry_release(&s->entries[i]);
     mem_free(s->entries);
     mem_free(s->search_path);
     mem_free(s);
@@ -175,6 +178,14 @@ static void put_result(struct job *j, struct buf *out)
                j->rows.ptr, j->truncated ? "true" : "false", (intmax_t)j->ms, time_iso(time_now(), 3, at));
 }
 
+/* Frees a view that nobody looks at. */
+static void drop_view(struct dash_set *s, size_t i)
+{
+    struct entry *e = &s->entries[i];
+    if (e->filters && !e->watchers && !(s->running && s->job.dashboard == i))
+        entry_release(e);
+}
+
 static void job_done(void *arg)
 {
     struct dash_set *s = arg;
@@ -204,6 +215,7 @@ static void job_done(void *arg)
         size_t dashboard = j->dashboard, query = j->query;
         if (differs && s->on_result)
             s->on_result(s->ctx, dashboard, query);
+        drop_view(s, dashboard);
     }
     buf_release(&j->columns);
     buf_release(&j->rows);
@@ -222,32 +234,10 @@ static void start_job(struct dash_set *s, size_t dashboard, size_t query)
     st->dirty = false;
     st->started_mono_us = time_mono_us();
     s->job = (struct job){.dashboard = dashboard, .query = query, .tables_arena = arena_new()};
+    s->job.sql = str_copy(s->job.tables_arena, s->entries[dashboard].d.queries[query].sql);
     buf_init(&s->job.columns);
     buf_init(&s->job.rows);
     ev_work(s->loop, job_work, job_done, s);
-}
-
-/* Selections change the text of queries, not which there are. */
-static void reread(struct entry *e)
-{
-    struct dashboard d;
-    struct err err;
-    e->reread = false;
-    if (dashboard_read_selected(&d, e->file, str_z(e->text), e->selections, &err)) {
-        log_err(LOG_WARN, "dashboard", &err);
-        return;
-    }
-    if (d.query_count != e->d.query_count) { /* a selection made a query fail to be one: the old stay */
-        dashboard_release(&d);
-        return;
-    }
-    for (size_t q = 0; q < d.query_count; q++)
-        if (!str_eq(d.queries[q].sql, e->d.queries[q].sql)) {
-            e->states[q].dirty = true;
-            e->states[q].started_mono_us = 0; /* a choice is answered at once */
-        }
-    dashboard_release(&e->d);
-    e->d = d;
 }
 
 /* Starts the wanted query that waited longest, or the timer for the first that may run. */
@@ -259,20 +249,13 @@ static void kick(struct dash_set *s)
         return;
     for (size_t i = 0; i < s->count; i++) {
         struct entry *e = &s->entries[i];
-        bool any = false;
-        if (e->reread)
-            reread(e);
-        for (size_t q = 0; q < e->d.query_count; q++) {
-            if (!e->states[q].dirty || (!e->watchers && !e->demanded))
-                continue;
-            any = true;
-            if (e->states[q].started_mono_us < oldest) {
+        for (size_t q = 0; e->watchers && q < e->d.query_count; q++) {
+            if (e->states[q].dirty && e->states[q].started_mono_us < oldest) {
                 oldest = e->states[q].started_mono_us;
                 dashboard = i;
                 query = q;
             }
         }
-        e->demanded = e->demanded && any;
     }
     if (oldest == INT64_MAX)
         return;
@@ -318,28 +301,33 @@ void dash_set_free(struct dash_set *s)
         free_now(s);
 }
 
+static void make_states(struct entry *e)
+{
+    e->states = mem_alloc((e->d.query_count + 1) * sizeof *e->states);
+    for (size_t q = 0; q < e->d.query_count; q++) {
+        buf_init(&e->states[q].json);
+        e->states[q].dirty = true;
+    }
+}
+
 int dash_set_add(struct dash_set *s, const char *file, struct str text, struct err *err)
 {
     struct entry e = {0};
-    CHECK(!s->running); /* the worker reads the entries */
+    CHECK(s->count == s->dashboards); /* before the first view */
     if (dashboard_read(&e.d, file, text, err) != 0)
         return -1;
     e.file = mem_strdup(file);
     e.text = str_dup(text);
-    e.selections = map_new();
-    e.states = mem_alloc((e.d.query_count + 1) * sizeof *e.states);
-    for (size_t q = 0; q < e.d.query_count; q++) {
-        buf_init(&e.states[q].json);
-        e.states[q].dirty = true;
-    }
+    make_states(&e);
     s->entries = mem_grow(s->entries, &s->cap, s->count + 1, sizeof *s->entries);
     s->entries[s->count++] = e;
+    s->dashboards++;
     return 0;
 }
 
 size_t dash_set_count(const struct dash_set *s)
 {
-    return s->count;
+    return s->dashboards;
 }
 
 const struct dashboard *dash_set_get(const struct dash_set *s, size_t i)
@@ -349,18 +337,13 @@ const struct dashboard *dash_set_get(const struct dash_set *s, size_t i)
 
 int64_t dash_set_find(const struct dash_set *s, struct str name)
 {
-    for (size_t i = 0; i < s->count; i++)
+    for (size_t i = 0; i < s->dashboards; i++)
         if (str_eq(s->entries[i].d.name, name))
             return (int64_t)i;
     return -1;
 }
 
-void dash_set_watch(struct dash_set *s, size_t i, int change)
-{
-    s->entries[i].watchers += change;
-    CHECK(s->entries[i].watchers >= 0);
-    kick(s);
-}
+/* ------------------------------------------------------------------ views */
 
 static bool has_filter(const struct dashboard *d, struct str widget)
 {
@@ -371,41 +354,108 @@ static bool has_filter(const struct dashboard *d, struct str widget)
     return false;
 }
 
-int dash_set_select(struct dash_set *s, size_t i, struct str widget, struct str selection, struct err *err)
+/* The widgets' selections of `filters` as dashboard_read_selected() takes them; texts live in the arena. */
+static int read_filters(struct arena *a, const struct dashboard *d, struct str filters, struct map *selections, struct err *err)
 {
-    struct entry *e = &s->entries[i];
-    struct dashboard d;
-    if (!has_filter(&e->d, widget))
-        return err_set(err, ERR_NOT_FOUND, "the dashboard has no filter '%.*s'", STR_ARGS(widget));
-    char *before = selection.ptr ? map_put(e->selections, widget, str_dup(selection)) : map_remove(e->selections, widget);
-    size_t refused = dashboard_refusals(&e->d);
-    int rc = dashboard_read_selected(&d, e->file, str_z(e->text), e->selections, err);
-    if (rc == 0 && dashboard_refusals(&d) > refused) /* a value that is not of its parameter's type */
-        rc = err_set(err, ERR_INPUT, "the selection of '%.*s' is not of its parameter's type", STR_ARGS(widget));
-    if (d.arena)
-        dashboard_release(&d);
-    if (rc) { /* as before */
-        char *bad = before ? map_put(e->selections, widget, before) : map_remove(e->selections, widget);
-        mem_free(bad);
+    const struct doc *all = doc_json(a, "filters", str_copy(a, filters), err);
+    if (!all)
         return -1;
+    if (!doc_is(all, DOC_OBJECT))
+        return err_set(err, ERR_INPUT, "filters are an object: {\"WIDGET\": {\"values\": [...]}}");
+    for (size_t i = 0; i < all->count; i++) {
+        struct buf text;
+        if (!has_filter(d, all->keys[i].name))
+            return err_set(err, ERR_NOT_FOUND, "the dashboard has no filter '%.*s'", STR_ARGS(all->keys[i].name));
+        buf_init(&text);
+        doc_write(&text, all->items[i]);
+        map_put(selections, all->keys[i].name, arena_strdup(a, text.ptr));
+        buf_release(&text);
     }
-    mem_free(before);
-    e->reread = true;
-    kick(s);
     return 0;
 }
 
-void dash_set_demand(struct dash_set *s, size_t i)
+static int read_view(struct dash_set *s, size_t i, struct str filters, struct dashboard *d, struct err *err)
 {
-    s->entries[i].demanded = true;
-    kick(s);
+    const struct entry *e = &s->entries[i];
+    struct arena *a = arena_new();
+    struct map *selections = map_new();
+    *d = (struct dashboard){0};
+    int rc = read_filters(a, &e->d, filters, selections, err);
+    if (rc == 0)
+        rc = dashboard_read_selected(d, e->file, str_z(e->text), selections, err);
+    if (rc == 0 && (dashboard_refusals(d) > dashboard_refusals(&e->d) || d->query_count != e->d.query_count)) {
+        dashboard_release(d);
+        rc = err_set(err, ERR_INPUT, "what is selected is not of its parameter's type");
+    }
+    map_free(selections);
+    arena_free(a);
+    return rc;
 }
+
+/* A place for a view, a free one if there is one; -1: too many are open. */
+static int64_t view_place(struct dash_set *s, struct err *err)
+{
+    for (size_t i = s->dashboards; i < s->count; i++)
+        if (!s->entries[i].filters)
+            return (int64_t)i;
+    if (s->count - s->dashboards >= DASH_MAX_VIEWS)
+        return err_set(err, ERR_LIMIT, "more than DASH_MAX_VIEWS (%d) selections are looked at", DASH_MAX_VIEWS);
+    s->entries = mem_grow(s->entries, &s->cap, s->count + 1, sizeof *s->entries);
+    s->entries[s->count] = (struct entry){0};
+    return (int64_t)s->count++;
+}
+
+int64_t dash_set_open(struct dash_set *s, size_t i, struct str filters, struct err *err)
+{
+    struct dashboard d;
+    int64_t at = (int64_t)i;
+    CHECK(i < s->dashboards);
+    for (size_t v = s->dashboards; filters.len && v < s->count; v++)
+        if (s->entries[v].filters && s->entries[v].of == i && str_eqz(filters, s->entries[v].filters))
+            at = (int64_t)v;
+    if (filters.len && at == (int64_t)i) {
+        if (read_view(s, i, filters, &d, err))
+            return -1;
+        if ((at = view_place(s, err)) < 0) {
+            dashboard_release(&d);
+            return -1;
+        }
+        s->entries[at] = (struct entry){.d = d, .of = i, .filters = str_dup(filters)};
+        make_states(&s->entries[at]);
+    }
+    s->entries[at].watchers++;
+    kick(s);
+    return at;
+}
+
+void dash_set_close(struct dash_set *s, size_t i)
+{
+    CHECK(s->entries[i].watchers > 0);
+    s->entries[i].watchers--;
+    drop_view(s, i);
+}
+
+int dash_set_definition(struct dash_set *s, size_t i, struct str filters, struct buf *out, struct err *err)
+{
+    struct dashboard d;
+    if (!filters.len) {
+        dashboard_json(&s->entries[i].d, out);
+        return 0;
+    }
+    if (read_view(s, i, filters, &d, err))
+        return -1;
+    dashboard_json(&d, out);
+    dashboard_release(&d);
+    return 0;
+}
+
+/* ------------------------------------------------------------------ results */
 
 bool dash_set_fresh(const struct dash_set *s, size_t i)
 {
     const struct entry *e = &s->entries[i];
     for (size_t q = 0; q < e->d.query_count; q++)
-        if (e->reread || e->states[q].dirty || e->states[q].json.len == 0 ||
+        if (e->states[q].dirty || e->states[q].json.len == 0 ||
             (s->running && s->job.dashboard == i && s->job.query == q))
             return false;
     return true;

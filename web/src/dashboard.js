@@ -182,11 +182,11 @@ class TextWidget extends Widget {
   }
 }
 
-/* A filter: what is selected holds for all who look; the server runs the queries again. */
+/* A filter: what is selected is this viewer's; the server runs the queries for it. */
 class FilterWidget extends Widget {
-  constructor(def, dashboard) {
+  constructor(def, choose) {
     super(def);
-    this.dashboard = dashboard;
+    this.choose = choose;
     this.chosen = new Set(def.filter.values);
     this.el.dataset.state = 'data';
     this.build();
@@ -196,11 +196,9 @@ class FilterWidget extends Widget {
 
   async send(selection) {
     Object.assign(this.def.filter, { values: [], min: null, max: null }, selection);
-    const answer = await fetch(`/api/dashboards/${encodeURIComponent(this.dashboard)}/filters`, {
-      method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ widget: this.def.name, ...selection }),
-    });
-    this.note.hidden = answer.ok;
-    if (!answer.ok) setText(this.note, (await answer.json().catch(() => ({}))).error?.message || `The server said ${answer.status}`);
+    const wrong = await this.choose(this.def.name, selection);
+    this.note.hidden = !wrong;
+    if (wrong) setText(this.note, wrong);
   }
 
   box(type, value, onchange) {
@@ -246,8 +244,8 @@ class FilterWidget extends Widget {
   }
 }
 
-function make(def, dashboard) {
-  if (def.filter && !def.refusal) return new FilterWidget(def, dashboard);
+function make(def, choose) {
+  if (def.filter && !def.refusal) return new FilterWidget(def, choose);
   if (def.kind === 'text') return new TextWidget(def);
   if (def.kind === 'counter') return new CounterWidget(def);
   if (def.kind === 'table') return new TableWidget(def);
@@ -255,8 +253,11 @@ function make(def, dashboard) {
 }
 
 export class DashboardView {
-  constructor(definition) {
+  /* `listen(filters)`: follow the dashboard as it is with these. */
+  constructor(definition, listen) {
     this.definition = definition;
+    this.listen = listen;
+    this.filters = {};
     this.results = new Map();
     this.updated = h('span', { class: 'updated' });
     this.grid = h('div', { class: 'grid' });
@@ -270,13 +271,30 @@ export class DashboardView {
   open(index) {
     const page = this.definition.pages[index];
     (this.widgets || []).forEach((w) => w.clear());
-    this.widgets = page ? page.widgets.map((w) => make(w, this.definition.name)) : [];
+    this.widgets = page ? page.widgets.map((w) => make(w, (...choice) => this.choose(...choice))) : [];
     this.grid.style.setProperty('--columns', page ? page.columns : 6);
     fill(this.grid, this.widgets.length ? this.widgets.map((w) => w.el) : h('p', { class: 'muted' }, 'This page has no widgets.'));
     if (this.definition.pages.length > 1) {
       fill(this.tabs, this.definition.pages.map((p, i) => h('button', { class: i === index ? 'tab active' : 'tab', onclick: () => this.open(i) }, p.title || p.name)));
     }
     for (const result of this.results.values()) this.show(result);
+  }
+
+  /* What is wrong with a selection, or nothing. */
+  async choose(widget, selection) {
+    const before = this.filters[widget];
+    this.filters[widget] = selection;
+    const filters = JSON.stringify(this.filters);
+    const answer = await fetch(`/api/dashboards/${encodeURIComponent(this.definition.name)}?filters=${encodeURIComponent(filters)}`);
+    if (answer.ok) {
+      if (filters === JSON.stringify(this.filters)) this.listen(filters); // else a later choice is under way
+      return '';
+    }
+    if (this.filters[widget] === selection) {
+      if (before) this.filters[widget] = before;
+      else delete this.filters[widget];
+    }
+    return (await answer.json().catch(() => ({}))).message || `The server said ${answer.status}`;
   }
 
   show(result) {

@@ -39,9 +39,10 @@ async function getJson(url) {
   return body;
 }
 
-function listen(name) {
+function listen(name, filters) {
   if (events) events.close();
-  events = new EventSource(name ? `/api/events?dashboard=${encodeURIComponent(name)}` : '/api/events');
+  const query = name ? `?dashboard=${encodeURIComponent(name)}${filters ? `&filters=${encodeURIComponent(filters)}` : ''}` : '';
+  events = new EventSource(`/api/events${query}`);
   events.onopen = () => setLive(true);
   events.onerror = () => setLive(false);
   events.addEventListener('data', (e) => { if (view instanceof DashboardView) view.take(JSON.parse(e.data)); });
@@ -62,7 +63,7 @@ async function route() {
     const m = /^\/dashboards\/([^/]+)$/.exec(path);
     if (m) {
       const name = decodeURIComponent(m[1]);
-      const d = new DashboardView(await getJson(`/api/dashboards/${encodeURIComponent(name)}`));
+      const d = new DashboardView(await getJson(`/api/dashboards/${encodeURIComponent(name)}`), (filters) => { if (view === d) listen(name, filters); });
       document.title = `${d.definition.title} · Paystreak`;
       show(d);
       listen(name);

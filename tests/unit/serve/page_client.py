@@ -54,18 +54,23 @@ check("sql", json.loads(body) == {"columns": [{"name": "a", "type": "int"}, {"na
 check("sql error", get("/api/sql", "POST", b'{"statement": "SELECT nope"}', **auth)[0] >= 400)
 check("sql without a body", get("/api/sql", "POST", b"[]", **auth)[0] == 400)
 
-def choose(**body):
-    s, answer = get("/api/dashboards/kinds/filters", "POST", json.dumps(body).encode(), **auth)
-    return s, json.loads(get("/api/dashboards/kinds/data", **auth)[1])
+
+def choose(path="/data", **filters):
+    s, answer = get("/api/dashboards/kinds" + path + "?filters=" + urllib.parse.quote(json.dumps(filters)), **auth)
+    return s, json.loads(answer)
 
 
 before = data
-s, data = choose(widget="filter", values=["South"])
+s, data = choose(filter={"values": ["South"]})
 changed = [i for i, (x, y) in enumerate(zip(before, data)) if x.get("rows") != y.get("rows") and x["columns"][0]["name"] == "a"]
 check("a choice changes the queries that it is about", s == 200 and len(changed) == 1, (s, changed))
-s, data = choose(widget="filter")
-check("and goes back", s == 200 and data[changed[0]]["rows"] == before[changed[0]]["rows"])
-check("no such filter", choose(widget="count", values=["x"])[0] == 404)
+data = json.loads(get("/api/dashboards/kinds/data", **auth)[1])
+check("for who chose, and nobody else", data[changed[0]]["rows"] == before[changed[0]]["rows"])
+check("no such filter", choose(count={"values": ["x"]})[0] == 404)
+check("no filters", get("/api/dashboards/kinds/data?filters=%5B1%5D", **auth)[0] == 400 and get("/api/events?dashboard=kinds&filters=x", **auth)[0] == 400)
+s, definition = choose(path="", filter={"values": ["South"]})
+shown = [w["filter"]["values"] for p in definition["pages"] for w in p["widgets"] if w["name"] == "filter"]
+check("the definition says what is chosen", shown == [["South"]], shown)
 
 chromium = shutil.which("chromium")
 if not chromium:
@@ -104,6 +109,11 @@ with sync_playwright() as p:
     page.keyboard.press("Enter")
     page.wait_for_function("([s, t]) => document.querySelector(s).textContent !== t", arg=[shown, north], timeout=15000)
     check("a filter sets a parameter", page.inner_text(shown) != north, north)
+    another = browser.new_context(storage_state=page.context.storage_state()).new_page()
+    another.goto(base + "/dashboards/kinds")
+    another.wait_for_function("s => document.querySelector(s)?.textContent", arg=shown, timeout=15000)
+    check("for this viewer only", another.inner_text(shown) == north, another.inner_text(shown))
+    another.close()
     page.wait_for_selector('[data-widget="empty"][data-state="empty"]')
     page.wait_for_selector('[data-widget="missing"] .state')
     first = page.inner_text('[data-widget="count"] .counter-value')
