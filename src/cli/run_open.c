@@ -7,6 +7,7 @@
 #include "lake/catalog.h"
 #include "pipelines/spec.h"
 #include "hub/sas.h"
+#include "jobs/fields.h"
 #include "storage/storage.h"
 #include <stdio.h>
 #include <string.h>
@@ -115,12 +116,9 @@ static int add_pipeline(struct run *r, const struct bundle_resource *res, struct
                                .continuous = doc_bool(doc_get(d, "continuous"), false),
                                .development = doc_bool(doc_get(d, "development"), false), .at = d};
     struct str *files;
-    size_t n = doc_is(conf, DOC_OBJECT) ? conf->count : 0;
-    def.configuration = (struct options){ARENA_ARRAY(r->a, struct str, n + 1), ARENA_ARRAY(r->a, struct str, n + 1), n};
-    for (size_t i = 0; i < n; i++) {
-        def.configuration.keys[i] = conf->keys[i].name;
-        def.configuration.values[i] = conf->items[i]->kind == DOC_BOOL ? (conf->items[i]->boolean ? STR("true") : STR("false")) : conf->items[i]->text;
-    }
+    struct err wrong = {0};
+    if (spec_configuration(r->a, conf, &def.configuration, &wrong) || fields_check(d, &PIPELINE_FIELDS, &wrong))
+        run_fail(r, str_cz(r->a, res->key), &wrong); /* it is there all the same for the job that runs it */
     if (pipeline_files(r, doc_get(d, "libraries"), &files, &def.file_count, err))
         return -1;
     def.files = files;

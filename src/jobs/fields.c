@@ -42,6 +42,9 @@ FIELDS(NOTEBOOK_TASK_FIELDS, "notebook_task",
        {"notebook_path", FIELD_DONE, FIELD_TEXT, NULL}, {"base_parameters", FIELD_DONE, FIELD_MAP, NULL}, {"source", FIELD_DONE, FIELD_TEXT, NULL},
        {"warehouse_id", FIELD_APART, FIELD_ANY, NULL});
 
+FIELDS(SPARK_PYTHON_TASK_FIELDS, "spark_python_task",
+       {"python_file", FIELD_DONE, FIELD_TEXT, NULL}, {"parameters", FIELD_DONE, FIELD_LIST, NULL}, {"source", FIELD_DONE, FIELD_TEXT, NULL});
+
 #define SQL_FILES "sql_task runs files here: file: {path: …}"
 FIELDS(SQL_TASK_FIELDS, "sql_task",
        {"file", FIELD_DONE, FIELD_MAP, NULL}, {"parameters", FIELD_DONE, FIELD_MAP, NULL}, {"warehouse_id", FIELD_APART, FIELD_ANY, NULL},
@@ -63,6 +66,23 @@ FIELDS(CONDITION_TASK_FIELDS, "condition_task",
 
 FIELDS(FOR_EACH_TASK_FIELDS, "for_each_task",
        {"inputs", FIELD_DONE, FIELD_ANY, NULL}, {"task", FIELD_DONE, FIELD_MAP, NULL}, {"concurrency", FIELD_DONE, FIELD_COUNT, NULL});
+
+FIELDS(PIPELINE_FIELDS, "a pipeline",
+       {"name", FIELD_DONE, FIELD_TEXT, NULL}, {"catalog", FIELD_DONE, FIELD_TEXT, NULL}, {"schema", FIELD_DONE, FIELD_TEXT, NULL},
+       {"target", FIELD_DONE, FIELD_TEXT, NULL}, {"configuration", FIELD_DONE, FIELD_MAP, NULL}, {"libraries", FIELD_DONE, FIELD_LIST, NULL},
+       {"continuous", FIELD_DONE, FIELD_BOOL, NULL}, {"development", FIELD_DONE, FIELD_BOOL, NULL},
+       {"event_log", FIELD_REFUSED, FIELD_ANY, "the event log is the table event_log_NAME of the pipeline's own schema"},
+       {"filters", FIELD_REFUSED, FIELD_ANY, "name the files in libraries"},
+       {"gateway_definition", FIELD_REFUSED, FIELD_ANY, "a pipeline runs SQL files here"},
+       {"ingestion_definition", FIELD_REFUSED, FIELD_ANY, "a pipeline runs SQL files here"},
+       {"trigger", FIELD_REFUSED, FIELD_ANY, "run the pipeline by a pipeline_task of a job with a schedule"},
+       {"allow_duplicate_names", FIELD_APART, FIELD_ANY, NULL}, {"budget_policy_id", FIELD_APART, FIELD_ANY, NULL}, {"channel", FIELD_APART, FIELD_ANY, NULL},
+       {"clusters", FIELD_APART, FIELD_ANY, NULL}, {"deployment", FIELD_APART, FIELD_ANY, NULL}, {"dry_run", FIELD_APART, FIELD_ANY, NULL},
+       {"edition", FIELD_APART, FIELD_ANY, NULL}, {"environment", FIELD_APART, FIELD_ANY, NULL}, {"id", FIELD_APART, FIELD_ANY, NULL},
+       {"lifecycle", FIELD_APART, FIELD_ANY, NULL}, {"notifications", FIELD_APART, FIELD_ANY, NULL}, {"permissions", FIELD_APART, FIELD_ANY, NULL},
+       {"photon", FIELD_APART, FIELD_ANY, NULL}, {"restart_window", FIELD_APART, FIELD_ANY, NULL}, {"root_path", FIELD_APART, FIELD_ANY, NULL},
+       {"run_as", FIELD_APART, FIELD_ANY, NULL}, {"serverless", FIELD_APART, FIELD_ANY, NULL}, {"storage", FIELD_APART, FIELD_ANY, NULL},
+       {"tags", FIELD_APART, FIELD_ANY, NULL}, {"usage_policy_id", FIELD_APART, FIELD_ANY, NULL});
 
 /* ---------------------------------------------------------------- what a key means */
 
@@ -136,7 +156,7 @@ static int unknown(const struct doc *d, size_t i, const struct fields *known, st
     struct str key = d->keys[i].name;
     const char *meant = fields_meant(known, key);
     if (!meant) {
-        log_warn("job", "%s:%d:%d: %s has no field '%.*s' that is known here", d->file ? d->file : "bundle", d->keys[i].line, d->keys[i].col, known->what,
+        log_warn("bundle", "%s:%d:%d: %s has no field '%.*s' that is known here", d->file ? d->file : "bundle", d->keys[i].line, d->keys[i].col, known->what,
                  STR_ARGS(key));
         return 0;
     }

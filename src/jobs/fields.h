@@ -1,4 +1,4 @@
-/* fields -- which settings of a job and of its tasks there are, of what kind they are, and what becomes of
+/* fields -- which settings of a job, of its tasks and of a pipeline there are, of what kind they are, and what becomes of
  * each here: a setting is honoured, or is about machines, people and rights that only a workspace has and changes
  * nothing here, or is refused by name because a run without it would be another run. Never ignored in silence.
  *
@@ -18,7 +18,7 @@ struct field { const char *name; enum field_use use; enum field_kind kind; const
 struct fields { const char *what; /* "a task" */ const struct field *rows; size_t count; };
 
 extern const struct fields JOB_FIELDS, TASK_FIELDS, NOTEBOOK_TASK_FIELDS, SQL_TASK_FIELDS, SQL_FILE_FIELDS, RUN_JOB_TASK_FIELDS, CONDITION_TASK_FIELDS,
-    FOR_EACH_TASK_FIELDS;
+    FOR_EACH_TASK_FIELDS, SPARK_PYTHON_TASK_FIELDS, PIPELINE_FIELDS;
 
 /* The names of all kinds of tasks that Databricks has, supported or not. */
 extern const char *const TASK_KINDS[];

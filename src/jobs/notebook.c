@@ -230,6 +230,8 @@ int sql_task_check(void *ctx, const struct doc *settings, struct err *err)
 
 int python_task_check(void *ctx, const struct doc *settings, struct err *err)
 {
+    if (fields_check(settings, &SPARK_PYTHON_TASK_FIELDS, err) || check_source(settings, err))
+        return -1;
     struct doc *path = doc_need(settings, "python_file", DOC_STRING, err);
     const struct doc *arguments = doc_get(settings, "parameters");
     if (!path)

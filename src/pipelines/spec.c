@@ -30,20 +30,25 @@ static int read_text(const struct doc *d, const char *key, struct str *out, stru
     return 0;
 }
 
-static int read_configuration(struct arena *a, const struct doc *conf, struct options *out, struct err *err)
+int spec_configuration(struct arena *a, const struct doc *conf, struct options *out, struct err *err)
 {
+    int rc = 0;
     size_t n = conf ? conf->count : 0;
+    *out = (struct options){0};
     if (conf && conf->kind != DOC_OBJECT)
         return doc_err(conf, ERR_INPUT, err, "configuration maps names to texts");
     *out = (struct options){ARENA_ARRAY(a, struct str, n + 1), ARENA_ARRAY(a, struct str, n + 1), n};
     for (size_t i = 0; i < n; i++) {
         const struct doc *v = conf->items[i];
-        if (v->kind == DOC_OBJECT || v->kind == DOC_ARRAY || v->kind == DOC_NULL)
-            return doc_err(v, ERR_INPUT, err, "the value of '%.*s' is a text", STR_ARGS(conf->keys[i].name));
         out->keys[i] = conf->keys[i].name;
+        if (v->kind == DOC_OBJECT || v->kind == DOC_ARRAY || v->kind == DOC_NULL) {
+            out->values[i] = STR("");
+            rc = rc ? rc : doc_err(v, ERR_INPUT, err, "the value of '%.*s' is a text", STR_ARGS(conf->keys[i].name));
+            continue;
+        }
         out->values[i] = v->kind == DOC_BOOL ? (v->boolean ? STR("true") : STR("false")) : v->text;
     }
-    return 0;
+    return rc;
 }
 
 struct file_list { struct str *files; size_t count, cap; };
@@ -120,7 +125,7 @@ int spec_read(struct arena *a, const char *file, struct pipeline_def *out, struc
     *out = (struct pipeline_def){.at = d};
     const struct doc *name = check_keys(d, keys, "a pipeline's description", err) == 0 ? doc_need(d, "name", DOC_STRING, err) : NULL;
     if (!name || read_text(d, "storage", &storage, err) || read_text(d, "catalog", &out->catalog, err) || read_text(d, "database", &database, err) ||
-        read_text(d, "schema", &schema, err) || read_configuration(a, doc_get(d, "configuration"), &out->configuration, err))
+        read_text(d, "schema", &schema, err) || spec_configuration(a, doc_get(d, "configuration"), &out->configuration, err))
         return -1;
     if (database.len && schema.len)
         return doc_err(doc_get(d, "schema"), ERR_INPUT, err, "database and schema are one thing: give one of them");

@@ -17,4 +17,7 @@ enum { SPEC_MAX_BYTES = 1 << 20 };
 
 /* Reads the description and lists its files, sorted, .sql and .py. Everything lives in the arena. */
 int spec_read(struct arena *a, const char *file, struct pipeline_def *out, struct err *err) MUST_CHECK;
+/* The names and texts of a `configuration`, of a bundle's pipeline too; NULL: none. A value
+ * that is no text is refused, and empty in *out: what refers to it is no second error. */
+int spec_configuration(struct arena *a, const struct doc *conf, struct options *out, struct err *err) MUST_CHECK;
 #endif

@@ -551,6 +551,8 @@ static const struct { const char *tasks, *says; int line; } REFUSED[] = {
     {T("a", OK ", disabled: true"), "disabled of a task is not supported here: take the task out", 3},
     {T("a", "notebook_task: {notebook_path: x, base_parameters: [1]}"), "base_parameters is a mapping", 3},
     {T("a", "notebook_task: {notebook_path: x, source: GIT}"), "source: GIT is not supported", 3},
+    {T("a", "spark_python_task: {python_file: x.py, source: GIT}"), "source: GIT is not supported", 3},
+    {T("a", "spark_python_task: {python_file: x.py, parameter: []}"), "did you mean 'parameters'?", 3},
     {T("a", "sql_task: {query: {query_id: x}}"), "query of sql_task is not supported here: sql_task runs files", 3},
     {T("a", "for_each_task: {inputs: '[]', task: {task_key: b, disabled: true, " OK "}}"), "disabled of a task", 3},
     {T("a", "for_each_task: {inputs: '[]', concurency: 2, task: {task_key: b, " OK "}}"), "did you mean 'concurrency'?", 3},
