@@ -54,11 +54,22 @@ static int add(struct cursor *c, size_t from, bool quoted, struct err *err)
     return 0;
 }
 
+/* The delimiter or end at or after p. */
+static const char *field_end(const struct cursor *c, const char *p)
+{
+    if (c->d->multi_line) {
+        while (!field_ends(c, p))
+            p++;
+        return p;
+    }
+    while (p < c->end && (p = memchr(p, c->d->delimiter.ptr[0], (size_t)(c->end - p))) && !delimiter_at(c, p))
+        p++;
+    return p ? p : c->end;
+}
+
 static int plain_field(struct cursor *c, struct err *err)
 {
-    const char *from = c->at, *p = c->at;
-    while (!field_ends(c, p))
-        p++;
+    const char *from = c->at, *p = field_end(c, from);
     c->at = p;
     while (c->d->trim_back && p > from && blank(p[-1]))
         p--;
@@ -71,12 +82,10 @@ static int plain_field(struct cursor *c, struct err *err)
 static int unescaped_field(struct cursor *c, size_t from, const char *close, struct err *err)
 {
     struct buf *text = &c->out->text;
-    const char *p = close + 1;
+    const char *p = field_end(c, close + 1);
     buf_char(text, 0);
     memmove(text->ptr + from + 1, text->ptr + from, text->len - from - 1);
     text->ptr[from] = (char)c->d->quote;
-    while (!field_ends(c, p))
-        p++;
     c->at = p;
     while (c->d->trim_back && p > close + 1 && blank(p[-1]))
         p--;
@@ -99,17 +108,22 @@ static int special(struct cursor *c, int ch, int before)
     return ch;
 }
 
-/* A line end inside quotes is one LF, however the file writes it. */
-static void quoted_byte(struct cursor *c)
+/* Bytes that mean nothing, and the line end after them: inside quotes that is one LF, however the file
+ * writes it. */
+static void quoted_run(struct cursor *c)
 {
-    size_t n = c->d->multi_line ? line_end_at(c->d, c->at, c->end) : 0;
-    if (n) {
-        buf_char(&c->out->text, '\n');
-        c->out->lines++;
-        c->at += n;
-    } else {
-        buf_char(&c->out->text, *c->at++);
-    }
+    const struct csv_dialect *d = c->d;
+    const char *from = c->at;
+    size_t n = 0;
+    while (c->at < c->end && (unsigned char)*c->at != d->quote && (unsigned char)*c->at != d->escape &&
+           !(d->multi_line && (n = line_end_at(d, c->at, c->end)) > 0))
+        c->at++;
+    buf_add(&c->out->text, from, (size_t)(c->at - from));
+    if (!n)
+        return;
+    buf_char(&c->out->text, '\n');
+    c->out->lines++;
+    c->at += n;
 }
 
 static int quoted_field(struct cursor *c, struct err *err)
@@ -127,7 +141,7 @@ static int quoted_field(struct cursor *c, struct err *err)
             if (before && before == d->escape)
                 buf_char(&c->out->text, (char)d->escape);
             before = 0;
-            quoted_byte(c);
+            quoted_run(c);
             continue;
         }
         if (before == d->quote && ch != d->quote)
@@ -162,9 +176,12 @@ static int read_fields(struct cursor *c, struct err *err)
 
 static const char *find_line_end(const struct csv_dialect *d, const char *p, const char *end, size_t *bytes)
 {
-    for (; p < end; p++)
-        if ((*bytes = line_end_at(d, p, end)) > 0)
+    for (; p < end; p++) {
+        while (!d->line_end.len && p < end && *p != '\n' && *p != '\r')
+            p++;
+        if (p < end && (*bytes = line_end_at(d, p, end)) > 0)
             return p;
+    }
     *bytes = 0;
     return end;
 }
@@ -200,7 +217,7 @@ int csv_next(const struct csv_dialect *d, struct str in, bool all, struct csv_re
         stop = find_line_end(d, p, end, &bytes);
         if (may_go_on(d, in, all, stop, bytes))
             return 2;
-        if (is_record(d, p, stop))
+        if (d->blank_rows || is_record(d, p, stop))
             break;
         out->lines += bytes > 0;
         p = stop + bytes;

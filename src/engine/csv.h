@@ -20,6 +20,7 @@ struct csv_dialect {
     int quote, escape, comment; /* a byte; -1: none */
     bool trim_front, trim_back; /* blanks around unquoted fields */
     bool multi_line;
+    bool blank_rows;           /* a line without text is a row, as the text format has it */
 };
 
 /* A record's fields; offsets lie in `text`. Kept from record to record. */

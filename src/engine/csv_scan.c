@@ -41,7 +41,7 @@ struct flag { const char *key; size_t at; };
 #define FLAG(name) {#name, offsetof(struct csv_spec, name)}
 #define DIALECT(name) {#name, offsetof(struct csv_spec, dialect.name)}
 static const struct flag FLAGS[] = {FLAG(header), FLAG(by_name), FLAG(check_header), FLAG(case_sensitive), FLAG(latin1),
-                                    DIALECT(trim_front), DIALECT(trim_back), DIALECT(multi_line)};
+                                    DIALECT(trim_front), DIALECT(trim_back), DIALECT(multi_line), DIALECT(blank_rows)};
 static const struct flag BYTES[] = {DIALECT(quote), DIALECT(escape), DIALECT(comment)};
 
 void csv_scan_print(const struct csv_spec *spec, struct buf *out)
@@ -130,29 +130,45 @@ static void file_release(struct csv_file *f)
     csv_record_release(&f->row);
 }
 
-static int more(struct csv_file *f, struct err *err)
+/* Java's decoder of ISO-8859-1. */
+static void add_latin1(struct buf *out, const uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (bytes[i] >= 0x80)
+            buf_char(out, (char)(0xc0 | bytes[i] >> 6));
+        buf_char(out, (char)(bytes[i] < 0x80 ? bytes[i] : 0x80 | (bytes[i] & 0x3f)));
+    }
+}
+
+/* At most STEP_BYTES more of the file. */
+static int more_bytes(struct csv_file *f, struct err *err)
 {
     uint8_t step[STEP_BYTES / 4];
+    void *room = f->spec->latin1 ? step : buf_room(&f->window, STEP_BYTES);
+    CHECK(room);
+    int64_t n = file_bytes_read(f->bytes, room, f->spec->latin1 ? sizeof step : STEP_BYTES, err);
+    f->all = n == 0;
+    if (n > 0 && f->spec->latin1)
+        add_latin1(&f->window, step, (size_t)n);
+    else if (n > 0)
+        buf_took(&f->window, (size_t)n);
+    return n < 0 ? -1 : 0;
+}
+
+/* The row at the window's front is not whole. It is taken apart anew when there is more, so the window
+ * at least doubles: a row costs what is twice as long. */
+static int more(struct csv_file *f, struct err *err)
+{
     buf_drop_front(&f->window, f->at);
     f->at = 0;
-    if (f->window.len > CSV_MAX_RECORD)
-        return err_at(err, ERR_LIMIT, f->path.ptr, (int)f->line, 1, "a row of more than CSV_MAX_RECORD bytes");
-    if (!f->spec->latin1) {
-        void *room = buf_room(&f->window, STEP_BYTES);
-        CHECK(room);
-        int64_t n = file_bytes_read(f->bytes, room, STEP_BYTES, err);
-        f->all = n == 0;
-        buf_took(&f->window, n > 0 ? (size_t)n : 0);
-        return n < 0 ? -1 : 0;
-    }
-    int64_t n = file_bytes_read(f->bytes, step, sizeof step, err);
-    f->all = n == 0;
-    for (int64_t i = 0; i < n; i++) {
-        if (step[i] >= 0x80)
-            buf_char(&f->window, (char)(0xc0 | step[i] >> 6));
-        buf_char(&f->window, (char)(step[i] < 0x80 ? step[i] : 0x80 | (step[i] & 0x3f)));
-    }
-    return n < 0 ? -1 : 0;
+    size_t want = f->window.len * 2 < CSV_MAX_RECORD ? f->window.len * 2 : CSV_MAX_RECORD;
+    do {
+        if (f->window.len > CSV_MAX_RECORD)
+            return err_at(err, ERR_LIMIT, f->path.ptr, (int)f->line, 1, "a row of more than CSV_MAX_RECORD bytes");
+        if (more_bytes(f, err))
+            return -1;
+    } while (!f->all && f->window.len < want);
+    return 0;
 }
 
 /* 1 a row in f->row, 0 the file's end, -1. */
@@ -327,23 +343,21 @@ static int hex(char ch)
 /* The value of `k=v` in a path, %41 read back; Hive's word for NULL is NULL. */
 static struct str partition_value(struct arena *a, struct str path, struct str key)
 {
-    struct str part;
-    while (str_split(&path, '/', &part)) {
-        if (!str_starts(part, key) || part.len <= key.len || part.ptr[key.len] != '=')
-            continue;
-        struct str v = str_from(part, key.len + 1);
-        if (str_eqz(v, "__HIVE_DEFAULT_PARTITION__"))
-            return STR_NONE;
-        char *out = arena_alloc(a, v.len + 1);
-        size_t n = 0;
-        for (size_t i = 0; i < v.len; i++) {
-            bool packed = v.ptr[i] == '%' && i + 2 < v.len && hex(v.ptr[i + 1]) >= 0 && hex(v.ptr[i + 2]) >= 0;
-            out[n++] = packed ? (char)(hex(v.ptr[i + 1]) << 4 | hex(v.ptr[i + 2])) : v.ptr[i];
-            i += packed ? 2 : 0;
-        }
-        return str_of(out, n);
+    struct str part, v = STR_NONE;
+    path = path_dir(path);
+    while (str_split(&path, '/', &part))
+        if (str_starts(part, key) && part.len > key.len && part.ptr[key.len] == '=')
+            v = str_from(part, key.len + 1); /* the last: those before it may be above the source's folder */
+    if (!v.ptr || str_eqz(v, "__HIVE_DEFAULT_PARTITION__"))
+        return STR_NONE;
+    char *out = arena_alloc(a, v.len + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < v.len; i++) {
+        bool packed = v.ptr[i] == '%' && i + 2 < v.len && hex(v.ptr[i + 1]) >= 0 && hex(v.ptr[i + 2]) >= 0;
+        out[n++] = packed ? (char)(hex(v.ptr[i + 1]) << 4 | hex(v.ptr[i + 2])) : v.ptr[i];
+        i += packed ? 2 : 0;
     }
-    return STR_NONE;
+    return str_of(out, n);
 }
 
 static void tell_wide(struct scan *c)

@@ -1,6 +1,5 @@
 /* exec -- statements that read or change data: queries, tables, views, schemas, inserts. */
-#include "engine/session_int.h"
-#include "lake/dml.h"
+#include "engine/where.h"
 
 int exec_query(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook,
                struct session_result *out, struct err *err)
@@ -360,19 +359,10 @@ static struct rel *assigned(struct session *s, struct arena *a, const struct stm
 static int64_t replace_rows(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct lake_txn *x,
                             struct str sql, struct session_plan *where_plan, struct err *err)
 {
-    struct lake_replace r = {.mode = LAKE_REPLACE_ALL, .where_text = session_expr_text(a, st->where)};
+    struct lake_replace r = {.mode = LAKE_REPLACE_ALL};
     if (st->where) {
-        struct rel *project = rel_new(a, REL_PROJECT, st->at), *table = rel_new(a, REL_TABLE, st->at);
-        struct expr *named = expr_new(a, EXPR_ALIAS, st->where->at);
-        bool condition = true;
         r.mode = LAKE_REPLACE_WHERE;
-        table->name = st->name;
-        project->input = table;
-        exprs_push(a, &named->args, st->where);
-        named->name = (struct names){ARENA_NEW(a, struct str), 1};
-        named->name.parts[0] = STR("condition");
-        exprs_push(a, &project->exprs, named);
-        if (session_plan_exprs(s, a, project, hook, lake_txn_schema(x)->field_count, &condition, where_plan, &r.where, err))
+        if (where_over_table(s, a, st->target, st->where, hook, lake_txn_schema(x)->field_count, where_plan, &r.where, err))
             return -1;
     } else if (str_ieqz(session_get(s, STR("spark.sql.sources.partitionOverwriteMode")), "dynamic") && lake_txn_snapshot(x)->partition_count) {
         r.mode = LAKE_REPLACE_PARTITIONS;

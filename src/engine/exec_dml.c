@@ -8,8 +8,7 @@
  *
  * A commit that loses to another writer is begun anew on what that one left, EXEC_DML_TRIES times.
  * The result is one row, as Delta gives it: num_affected_rows, for MERGE also what they were. */
-#include "engine/session_int.h"
-#include "lake/dml.h"
+#include "engine/where.h"
 
 enum { EXEC_DML_TRIES = 10 };
 
@@ -18,6 +17,7 @@ struct scope {
     struct rel *project;               /* over what they see */
     size_t targets;                    /* of its input's columns, those of the target */
     struct str **to; size_t count, cap; /* where each expression's text goes */
+    const struct lake_predicate ***files; size_t files_cap; /* and what files a condition chooses; NULL: not asked */
     bool *conditions; size_t condition_cap; /* which of them decide, and give no value */
 };
 
@@ -27,15 +27,9 @@ static void scope_open(struct scope *sc, struct arena *a, struct place at, struc
     sc->project->input = input;
 }
 
-static void scope_put(struct scope *sc, struct arena *a, struct expr *e, bool condition, const struct type *type, struct str *to)
+static void scope_put(struct scope *sc, struct arena *a, struct expr *e, bool condition, struct str *to, const struct lake_predicate **files)
 {
     struct expr *alias = expr_new(a, EXPR_ALIAS, e->at);
-    if (type) {
-        struct expr *cast = expr_new(a, EXPR_CAST, e->at);
-        cast->type = type;
-        exprs_push(a, &cast->args, e);
-        e = cast;
-    }
     exprs_push(a, &alias->args, e);
     alias->name.parts = ARENA_NEW(a, struct str);
     alias->name.parts[0] = str_fmt(a, "_%zu", sc->count);
@@ -43,13 +37,31 @@ static void scope_put(struct scope *sc, struct arena *a, struct expr *e, bool co
     exprs_push(a, &sc->project->exprs, alias);
     sc->to = arena_grow(a, sc->to, &sc->cap, sc->count + 1, sizeof *sc->to);
     sc->conditions = arena_grow(a, sc->conditions, &sc->condition_cap, sc->count + 1, sizeof *sc->conditions);
+    sc->files = arena_grow(a, sc->files, &sc->files_cap, sc->count + 1, sizeof *sc->files);
     sc->conditions[sc->count] = condition;
+    sc->files[sc->count] = files;
     sc->to[sc->count++] = to;
 }
 
-/* `to` gets the text of `e`: a condition, or a value, cast to `type` unless that is NULL. */
-static void scope_condition(struct scope *sc, struct arena *a, struct expr *e, struct str *to) { scope_put(sc, a, e, true, NULL, to); }
-static void scope_value(struct scope *sc, struct arena *a, struct expr *e, const struct type *type, struct str *to) { scope_put(sc, a, e, false, type, to); }
+static void scope_condition(struct scope *sc, struct arena *a, struct expr *e, struct str *to) { scope_put(sc, a, e, true, to, NULL); }
+
+/* A condition by which files are chosen too. */
+static void scope_where(struct scope *sc, struct arena *a, struct expr *e, struct lake_where *to)
+{
+    to->text = where_text(a, e);
+    scope_put(sc, a, e, true, &to->duck, &to->files);
+}
+
+/* A value, cast to `type` unless that is NULL. */
+static void scope_value(struct scope *sc, struct arena *a, struct expr *e, const struct type *type, struct str *to)
+{
+    struct expr *cast = type ? expr_new(a, EXPR_CAST, e->at) : e;
+    if (type) {
+        cast->type = type;
+        exprs_push(a, &cast->args, e);
+    }
+    scope_put(sc, a, cast, false, to, NULL);
+}
 
 /* Prints them all; the snapshots that subqueries read are held by *plan. */
 static int scope_print(struct scope *sc, struct session *s, struct arena *a, const struct session_hook *hook, struct session_plan *plan, struct err *err)
@@ -59,8 +71,11 @@ static int scope_print(struct scope *sc, struct session *s, struct arena *a, con
         return 0;
     if (session_plan_exprs(s, a, sc->project, hook, sc->targets, sc->conditions, plan, texts, err))
         return -1;
-    for (size_t i = 0; i < sc->count; i++)
+    for (size_t i = 0; i < sc->count; i++) {
         *sc->to[i] = texts[i];
+        if (sc->files[i])
+            *sc->files[i] = where_predicate(a, plan->resolved->exprs.items[i], plan->resolved->input->output, sc->targets);
+    }
     return 0;
 }
 
@@ -119,18 +134,6 @@ static struct lake_set *read_sets(struct arena *a, const struct stmt *st, const 
     return sets;
 }
 
-struct str session_expr_text(struct arena *a, const struct expr *e)
-{
-    struct buf b;
-    if (!e)
-        return STR("");
-    buf_init(&b);
-    expr_dump(&b, e);
-    struct str out = str_copy(a, buf_view(&b));
-    buf_release(&b);
-    return out;
-}
-
 /* ---------------------------------------------------------------- one attempt, and again */
 
 struct work {
@@ -145,30 +148,30 @@ struct work {
 
 static int one_delete(struct work *w, struct err *err)
 {
-    struct str where = STR_NONE;
+    struct lake_where where = {0};
     struct scope sc;
     scope_open(&sc, w->a, w->st->at, w->st->target, lake_txn_schema(w->x)->field_count);
     if (w->st->where)
-        scope_condition(&sc, w->a, w->st->where, &where);
+        scope_where(&sc, w->a, w->st->where, &where);
     if (scope_print(&sc, w->s, w->a, w->hook, &w->plans[0], err))
         return -1;
-    return lake_txn_delete(w->x, where, session_expr_text(w->a, w->st->where), &w->m, err);
+    return lake_txn_delete(w->x, w->st->where ? &where : NULL, &w->m, err);
 }
 
 static int one_update(struct work *w, struct err *err)
 {
     const struct type *target = lake_txn_schema(w->x);
-    struct str where = STR_NONE;
+    struct lake_where where = {0};
     struct scope sc;
     scope_open(&sc, w->a, w->st->at, w->st->target, target->field_count);
     struct lake_set *sets = read_sets(w->a, w->st, &w->st->assignments_to, &w->st->assignments_value, target, false, &sc, err);
     if (!sets)
         return -1;
     if (w->st->where)
-        scope_condition(&sc, w->a, w->st->where, &where);
+        scope_where(&sc, w->a, w->st->where, &where);
     if (scope_print(&sc, w->s, w->a, w->hook, &w->plans[0], err))
         return -1;
-    return lake_txn_update(w->x, sets, w->st->assignments_to.count, where, session_expr_text(w->a, w->st->where), &w->m, err);
+    return lake_txn_update(w->x, sets, w->st->assignments_to.count, w->st->where ? &where : NULL, &w->m, err);
 }
 
 static int one_truncate(struct work *w, struct err *err) { return lake_txn_truncate(w->x, &w->m, err); }
@@ -178,7 +181,7 @@ static int one_merge(struct work *w, struct err *err)
     const struct stmt *st = w->st;
     const struct type *target = lake_txn_schema(w->x);
     struct lake_clause *clauses = ARENA_ARRAY(w->a, struct lake_clause, st->action_count + 1);
-    struct lake_merge merge = {.clauses = clauses, .clause_count = st->action_count, .schema_evolution = st->schema_evolution, .on_text = session_expr_text(w->a, st->on)};
+    struct lake_merge merge = {.clauses = clauses, .clause_count = st->action_count, .schema_evolution = st->schema_evolution};
     struct rel *both = rel_new(w->a, REL_JOIN, st->at);
     struct scope scopes[3]; /* by lake_when */
     both->join = JOIN_CROSS;
@@ -187,12 +190,12 @@ static int one_merge(struct work *w, struct err *err)
     scope_open(&scopes[LAKE_MATCHED], w->a, st->at, both, target->field_count);
     scope_open(&scopes[LAKE_NOT_MATCHED], w->a, st->at, st->source, 0);
     scope_open(&scopes[LAKE_NOT_MATCHED_BY_SOURCE], w->a, st->at, st->target, target->field_count);
-    scope_condition(&scopes[LAKE_MATCHED], w->a, st->on, &merge.on);
+    scope_where(&scopes[LAKE_MATCHED], w->a, st->on, &merge.on);
     for (size_t i = 0; i < st->action_count; i++) {
         const struct merge_action *m = &st->actions[i];
         static const enum lake_then thens[] = {LAKE_THEN_UPDATE, LAKE_THEN_DELETE, LAKE_THEN_INSERT};
         struct scope *sc = &scopes[m->when];
-        clauses[i] = (struct lake_clause){.when = (enum lake_when)m->when, .then = thens[m->op], .star = m->star, .condition_text = session_expr_text(w->a, m->cond)};
+        clauses[i] = (struct lake_clause){.when = (enum lake_when)m->when, .then = thens[m->op], .star = m->star, .condition_text = where_text(w->a, m->cond)};
         if (m->cond)
             scope_condition(sc, w->a, m->cond, &clauses[i].condition);
         if (m->star || clauses[i].then == LAKE_THEN_DELETE)

@@ -1,6 +1,6 @@
 /* exec_lake -- statements about a Delta table as a whole: OPTIMIZE, VACUUM, RESTORE. Their rows are Delta's. */
-#include "engine/session_int.h"
 #include "engine/travel.h"
+#include "engine/where.h"
 #include "lake/maintain.h"
 #include "lake/optimize.h"
 #include "lake/restore.h"
@@ -17,63 +17,35 @@ static struct lake_table *table_of(struct session *s, struct arena *a, const str
 
 /* ---------------------------------------------------------------- OPTIMIZE */
 
-/* A constant as partition values are written; ptr NULL: no constant. */
-static struct str constant_text(struct arena *a, const struct expr *e)
+static int zorder_names(struct arena *a, const struct stmt *st, struct lake_optimize_opts *o, struct err *err)
 {
-    char text[40];
-    if (e->kind == EXPR_CAST)
-        e = e->args.items[0];
-    if (e->kind != EXPR_LITERAL)
-        return STR_NONE;
-    switch (e->lit.kind) {
-    case LIT_INT:
-        return str_fmt(a, "%jd", (intmax_t)e->lit.i64);
-    case LIT_STRING:
-    case LIT_DECIMAL:
-        return e->lit.text;
-    case LIT_BOOL:
-        return e->lit.i64 ? STR("true") : STR("false");
-    case LIT_DATE:
-        return str_of(arena_strdup(a, time_iso((struct tp){e->lit.i64 * 86400 * 1000000}, 0, text)), 10);
-    default:
-        return STR_NONE;
+    struct str *names = ARENA_ARRAY(a, struct str, st->cluster_by.count + 1);
+    for (size_t i = 0; i < st->cluster_by.count; i++) {
+        const struct expr *e = st->cluster_by.items[i];
+        if (e->kind != EXPR_COLUMN || e->name.count != 1)
+            return stmt_err(st, ERR_UNSUPPORTED, err, "ZORDER BY takes names of columns");
+        names[o->zorder_count++] = e->name.parts[0];
     }
+    o->zorder = names;
+    return 0;
 }
 
-static const struct { const char *func; enum lake_op op, turned; } OPS[] = {
-    {"==", LAKE_EQ, LAKE_EQ}, {"!=", LAKE_NE, LAKE_NE}, {"<", LAKE_LT, LAKE_GT}, {"<=", LAKE_LE, LAKE_GE}, {">", LAKE_GT, LAKE_LT}, {">=", LAKE_GE, LAKE_LE},
-    {"and", LAKE_AND, LAKE_AND}, {"or", LAKE_OR, LAKE_OR}, {"not", LAKE_NOT, LAKE_NOT}, {"in", LAKE_IN, LAKE_IN},
-    {"isnull", LAKE_IS_NULL, LAKE_IS_NULL}, {"isnotnull", LAKE_NOT_NULL, LAKE_NOT_NULL},
-};
-
-/* The condition as files can be chosen by it; NULL: it is none. Depth is the parser's. */
-static const struct lake_predicate *predicate_of(struct arena *a, const struct expr *e)
+/* The partitions that WHERE chooses: each comparison in it has to be told from partition values alone, which lake_optimize() checks. */
+static int optimize_where(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct lake_optimize_opts *o,
+                          struct err *err)
 {
-    size_t row = 0;
-    while (row < COUNT_OF(OPS) && (e->kind != EXPR_CALL || !str_eqz(e->func, OPS[row].func)))
-        row++;
-    if (row == COUNT_OF(OPS))
-        return NULL;
-    struct lake_predicate *p = ARENA_NEW(a, struct lake_predicate);
-    const struct lake_predicate **args = ARENA_ARRAY(a, const struct lake_predicate *, e->args.count + 1);
-    struct str *values = ARENA_ARRAY(a, struct str, e->args.count + 1);
-    bool logical = OPS[row].op == LAKE_AND || OPS[row].op == LAKE_OR || OPS[row].op == LAKE_NOT;
-    *p = (struct lake_predicate){.op = OPS[row].op, .values = values, .args = args};
-    bool turned = !logical && e->args.count == 2 && e->args.items[0]->kind != EXPR_COLUMN;
-    if (turned)
-        p->op = OPS[row].turned;
-    for (size_t i = 0; i < e->args.count; i++) {
-        const struct expr *x = e->args.items[turned ? e->args.count - 1 - i : i];
-        if (logical && !(args[p->arg_count++] = predicate_of(a, x)))
-            return NULL;
-        if (!logical && i == 0 && (x->kind != EXPR_COLUMN || x->name.count != 1))
-            return NULL;
-        if (!logical && i == 0)
-            p->column = x->name.parts[0];
-        else if (!logical && !(values[p->value_count++] = constant_text(a, x)).ptr)
-            return NULL;
-    }
-    return p;
+    struct session_plan plan = {0};
+    struct lake_where where;
+    struct rel *table = rel_new(a, REL_TABLE, st->at);
+    table->name = st->name;
+    if (!st->where)
+        return 0;
+    if (where_over_table(s, a, table, st->where, hook, SIZE_MAX, &plan, &where, err))
+        return -1;
+    session_plan_release(&plan);
+    o->where = where.files;
+    o->where_text = where.text;
+    return 0;
 }
 
 int exec_optimize(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err)
@@ -83,28 +55,8 @@ int exec_optimize(struct session *s, struct arena *a, const struct stmt *st, con
     struct lake_optimized r;
     struct cells c;
     char *dir;
-    (void)hook;
     struct lake_table *t = table_of(s, a, st, &dir, err);
-    struct lake_snapshot *snap = t ? lake_table_latest(t, s->conn, err) : NULL;
-    if (!snap)
-        return -1;
-    struct str *zorder = ARENA_ARRAY(a, struct str, st->cluster_by.count + 1);
-    int rc = 0;
-    if (st->where && !(o.where = predicate_of(a, st->where)))
-        rc = stmt_err(st, ERR_UNSUPPORTED, err, "OPTIMIZE … WHERE compares partition columns with constants");
-    for (size_t i = 0; i < st->cluster_by.count && rc == 0; i++) {
-        const struct expr *e = st->cluster_by.items[i];
-        if (e->kind != EXPR_COLUMN || e->name.count != 1)
-            rc = stmt_err(st, ERR_UNSUPPORTED, err, "ZORDER BY takes names of columns");
-        else
-            zorder[o.zorder_count++] = e->name.parts[0];
-    }
-    o.zorder = zorder;
-    o.where_text = session_expr_text(a, st->where);
-    if (rc == 0)
-        rc = lake_optimize(t, s->conn, &o, &r, err);
-    lake_snapshot_unref(snap);
-    if (rc)
+    if (!t || zorder_names(a, st, &o, err) || optimize_where(s, a, st, hook, &o, err) || lake_optimize(t, s->conn, &o, &r, err))
         return -1;
     if (r.removed)
         session_committed(s, dir, r.version);

@@ -36,6 +36,7 @@ int json_value(const struct file_source *f, const struct type_field *field, stru
 
 /* files_lines.c */
 int csv_raw(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out, struct err *err);
+int text_lines(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out, struct err *err);
 int json_lines(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out, struct err *err);
 /* Sets f->schema from the files' first rows; `typed`: and from all values. */
 int csv_infer(struct file_source *f, struct arena *a, struct duck_conn *c, const struct data_file *files, size_t count,

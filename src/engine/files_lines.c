@@ -1,7 +1,7 @@
-/* files_lines -- csv and JSON-lines files through the reader of csv_scan.h: options to a dialect,
+/* files_lines -- csv, text and JSON-lines files through the reader of csv_scan.h: options to a dialect,
  * raw relations, and what Spark infers of CSV.
  *
- * A JSON-lines file is read as lines. A line that holds an array is as many rows. What is no object
+ * A text file's rows are its lines, blank ones too. A JSON-lines file is read as lines. A line that holds an array is as many rows. What is no object
  * is a row without values whose COL_WIDTH is -1. Keys without a column are COL_SURPLUS. */
 #include "base/doc.h"
 #include "engine/files_int.h"
@@ -117,10 +117,12 @@ int csv_raw(const struct file_source *f, const struct data_file *files, size_t c
 
 /* ---------------------------------------------------------------- JSON lines */
 
-static int lines_of(const struct file_source *f, struct arena *a, const struct data_file *files, size_t count,
+/* The files' lines as COL_RECORD; `blank`: also those without text. */
+static int lines_of(const struct file_source *f, struct arena *a, const struct data_file *files, size_t count, bool blank,
                     struct buf *out, struct err *err)
 {
-    struct csv_spec s = {.dialect = {STR("\x1e\x1f\x1e\x1f"), unescaped(file_source_option(f, "lineSep")), -1, -1, -1, false, false, false},
+    struct csv_spec s = {.dialect = {.delimiter = STR("\x1e\x1f\x1e\x1f"), .line_end = unescaped(file_source_option(f, "lineSep")),
+                                     .quote = -1, .escape = -1, .comment = -1, .blank_rows = blank},
                          .null_value = STR_NONE, .empty_value = STR_NONE};
     if (read_encoding(f, &s.latin1, err))
         return -1;
@@ -136,6 +138,15 @@ static int lines_of(const struct file_source *f, struct arena *a, const struct d
 #define DOCUMENTS \
     "unnest(CASE WHEN NOT json_valid(" COL_RECORD ") THEN [CAST(NULL AS JSON)] WHEN json_type(" COL_RECORD ") = 'ARRAY' " \
     "THEN json_extract(" COL_RECORD ", '$[*]') ELSE [CAST(" COL_RECORD " AS JSON)] END) AS d FROM "
+
+int text_lines(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out, struct err *err)
+{
+    struct arena *a = arena_new();
+    buf_z(out, "SELECT *, " COL_RECORD " AS \"value\" FROM ");
+    int rc = lines_of(f, a, files, count, true, out, err);
+    arena_free(a);
+    return rc;
+}
 
 int json_lines(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out, struct err *err)
 {
@@ -173,7 +184,7 @@ int json_lines(const struct file_source *f, const struct data_file *files, size_
         buf_z(out, "struct_pack(x := 1)");
     }
     buf_z(out, " END AS s FROM (SELECT *, " DOCUMENTS);
-    int rc = lines_of(f, a, files, count, out, err);
+    int rc = lines_of(f, a, files, count, false, out, err);
     buf_z(out, "))");
     buf_release(&keys);
     buf_release(&shape);
@@ -322,7 +333,7 @@ int json_infer(struct file_source *f, struct arena *a, struct duck_conn *c, cons
     buf_init(&sql);
     buf_z(&sql, "SELECT json_group_structure(CASE WHEN json_type(d) = 'OBJECT' THEN d END), "
                 "count(*) FILTER (d IS NULL OR json_type(d) <> 'OBJECT') FROM (SELECT " DOCUMENTS);
-    int rc = lines_of(f, a, files, count, &sql, err);
+    int rc = lines_of(f, a, files, count, false, &sql, err);
     buf_char(&sql, ')');
     struct duck_result *r = rc == 0 ? duck_query(c, buf_view(&sql), err) : NULL;
     buf_release(&sql);

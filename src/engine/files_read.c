@@ -73,17 +73,11 @@ static int parquet_raw(const struct file_source *f, const struct data_file *file
 static int text_raw(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out,
                     struct err *err)
 {
-    (void)err;
-    if (file_source_flag(f, "wholetext", false)) {
-        buf_z(out, "SELECT content AS \"value\", filename AS " COL_FILE " FROM read_text(");
-        file_list(out, files, count);
-        buf_char(out, ')');
-        return 0;
-    }
-    buf_z(out, "SELECT * FROM read_csv(");
+    if (!file_source_flag(f, "wholetext", false))
+        return text_lines(f, files, count, out, err);
+    buf_z(out, "SELECT content AS \"value\", filename AS " COL_FILE " FROM read_text(");
     file_list(out, files, count);
-    buf_z(out, ", columns = {'value': 'VARCHAR'}, auto_detect = false, header = false, delim = '\\x1f', quote = '', "
-               "escape = '', filename = '" COL_FILE "')");
+    buf_char(out, ')');
     return 0;
 }
 

@@ -63,8 +63,6 @@ int exec_comment(struct session *s, struct arena *a, const struct stmt *st, cons
 int exec_optimize(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
 int exec_vacuum(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
 int exec_restore(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
-/* An expression for a commit's parameters; NULL: "". */
-struct str session_expr_text(struct arena *a, const struct expr *e);
 /* One row of BIGINT columns as the statement's result; `affected` is the first. */
 int session_count_row(struct session *s, struct arena *a, const char *const *names, const int64_t *values, size_t n, struct session_result *out, struct err *err);
 /* The columns that a statement declares, defaults, generation and identity in their metadata; its TBLPROPERTIES. */

@@ -5,7 +5,6 @@
  * from the remove itself, but once a commit has one change file all its changes must be in such files. */
 #include "lake/dml_int.h"
 #include "lake/schema.h"
-#include "lake/skip.h"
 #include <string.h>
 
 enum { MAX_DEPTH = 100 };
@@ -180,31 +179,17 @@ int dml_put_set(struct lake_txn *x, const struct type_field *f, const struct lak
 
 /* ---- finding */
 
-/* What partition values and statistics say without a look at the files. Spark's text is read only where it means the
- * same here: no escapes in strings, no times of day, which depend on the session's zone. */
-static void prune(struct rewrite *w, struct str where_text)
-{
-    struct err ignored;
-    if (!where_text.len || str_chr(where_text, '\\') >= 0 || str_chr(where_text, ':') >= 0)
-        return;
-    const struct lake_predicate *p = lake_predicate_parse(w->x->arena, w->x->snap, where_text, &ignored);
-    if (p)
-        w->candidate_count = lake_prune(w->x->arena, w->x->snap, p, &w->candidates);
-    if (p && !w->candidates)
-        w->candidates = ARENA_ARRAY(w->x->arena, const struct lake_file *, 1); /* none of them */
-}
-
 /* Fills w->files with those that hold rows which meet `where`; the read is remembered. */
-static int find(struct rewrite *w, struct str where, struct str where_text, struct err *err)
+static int find(struct rewrite *w, const struct lake_where *where, struct err *err)
 {
     struct buf sql;
     int64_t from = time_mono_us();
     buf_init(&sql);
-    dml_read(w->x, where);
-    prune(w, where_text);
+    dml_read(w->x, where->duck);
+    dml_prune(w, where->files);
     buf_z(&sql, "SELECT t._file, count(*) FROM ");
     int rc = dml_put_target(w, false, &sql, err);
-    buf_printf(&sql, " WHERE (%.*s\n) GROUP BY ALL", STR_ARGS(where));
+    buf_printf(&sql, " WHERE (%.*s\n) GROUP BY ALL", STR_ARGS(where->duck));
     if (rc == 0)
         rc = dml_touch(w, buf_view(&sql), err);
     buf_release(&sql);
@@ -311,30 +296,30 @@ static int delete_rows(struct rewrite *w, struct str where, struct err *err)
     return rc;
 }
 
-int lake_txn_delete(struct lake_txn *x, struct str where, struct str where_text, struct lake_dml_metrics *m, struct err *err)
+int lake_txn_delete(struct lake_txn *x, const struct lake_where *where, struct lake_dml_metrics *m, struct err *err)
 {
     struct rewrite w;
     if (dml_begin(x, &w, m, err))
         return -1;
-    if (!where.ptr)
+    if (!where)
         find_all(&w);
-    else if (find(&w, where, where_text, err))
+    else if (find(&w, where, err))
         return -1;
     int64_t from = time_mono_us();
     for (size_t i = 0; i < w.count; i++)
         m->deleted = m->deleted < 0 || w.files[i].rows < 0 ? -1 : m->deleted + w.files[i].rows;
-    if (!where.ptr)
+    if (!where)
         dml_remove_touched(&w);
-    else if (w.count && delete_rows(&w, where, err))
+    else if (w.count && delete_rows(&w, where->duck, err))
         return -1;
     m->rewrite_ms = (time_mono_us() - from) / 1000;
-    file_info(x, "DELETE", m, where_text);
+    file_info(x, "DELETE", m, where ? where->text : STR_NONE);
     return 0;
 }
 
 int lake_txn_truncate(struct lake_txn *x, struct lake_dml_metrics *m, struct err *err)
 {
-    if (lake_txn_delete(x, STR_NONE, STR_NONE, m, err))
+    if (lake_txn_delete(x, NULL, m, err))
         return -1;
     file_info(x, "TRUNCATE", m, STR_NONE);
     return 0;
@@ -414,20 +399,21 @@ static int update_rows(struct rewrite *w, struct update *u, struct str where, st
     return rc;
 }
 
-int lake_txn_update(struct lake_txn *x, const struct lake_set *sets, size_t count, struct str where, struct str where_text,
-                    struct lake_dml_metrics *m, struct err *err)
+int lake_txn_update(struct lake_txn *x, const struct lake_set *sets, size_t count, const struct lake_where *where, struct lake_dml_metrics *m,
+                    struct err *err)
 {
+    static const struct lake_where all = {.duck = STR("true")};
     struct rewrite w;
     struct update u = {x, sets, count, false};
-    struct str condition = where.ptr ? where : STR("true");
-    if (dml_begin(x, &w, m, err) || dml_check_sets(x, sets, count, false, err) || find(&w, condition, where_text, err))
+    where = where ? where : &all;
+    if (dml_begin(x, &w, m, err) || dml_check_sets(x, sets, count, false, err) || find(&w, where, err))
         return -1;
     int64_t from = time_mono_us();
     for (size_t i = 0; i < w.count; i++)
         m->updated += w.files[i].rows;
-    if (w.count && update_rows(&w, &u, condition, err))
+    if (w.count && update_rows(&w, &u, where->duck, err))
         return -1;
     m->rewrite_ms = (time_mono_us() - from) / 1000;
-    file_info(x, "UPDATE", m, where_text);
+    file_info(x, "UPDATE", m, where->text);
     return 0;
 }

@@ -10,14 +10,14 @@
  * `s`. Subqueries are allowed; a text must not be random, it may be evaluated twice. A condition that
  * is NULL is not met. The alias names t and s are the callers' to use alone: _lake_ names are ours.
  *
- * Files are found first (a scan of the columns that conditions name; DuckDB prunes by partition values
- * and row-group statistics), then rewritten (copy on write) or, with delta.enableDeletionVectors =
+ * Files are found first (those that a lake_where's `files` leaves, by a scan of the columns that its condition names;
+ * DuckDB prunes row groups by statistics), then rewritten (copy on write) or, with delta.enableDeletionVectors =
  * true, marked by deletion vectors, new versions of rows going to new files. With
  * delta.enableChangeDataFeed = true change files are written too. Generated columns are computed
  * anew, NOT NULL and CHECK hold for every row written (ERR_USER names the column or constraint).
  *
  * Each sets the commit's operation ("DELETE", "UPDATE", "MERGE", "WRITE"), its operationParameters in
- * Spark's form from the `*_text` members (Spark SQL text for history, may be empty) and
+ * Spark's form from the texts in Spark SQL (may be empty) and
  * operationMetrics under Spark's names: call lake_txn_info() afterwards only to replace them. The
  * commit then is one that read the table: it fails with ERR_CONFLICT (retriable: begin again, print
  * anew) as Delta's rules say. Nothing to do is no commit.
@@ -25,6 +25,7 @@
  * Calls block; a transaction belongs to one thread. Errors leave only lake_txn_end() to do. */
 #ifndef PAYSTREAK_LAKE_DML_H
 #define PAYSTREAK_LAKE_DML_H
+#include "lake/skip.h"
 #include "lake/write.h"
 
 #define LAKE_TARGET_ALIAS "t"
@@ -37,6 +38,13 @@ struct lake_dml_metrics {             /* rows, but for files */
     int64_t scan_ms, rewrite_ms;
 };
 
+/* A condition, three times: what is run, what is told of it, and which files it can be met in. */
+struct lake_where {
+    struct str duck;                  /* DuckDB text over t (and s in MERGE) */
+    struct str text;                  /* Spark SQL */
+    const struct lake_predicate *files; /* true of every file with a row that meets it; NULL: any file */
+};
+
 /* SET column[.field…] = value. */
 struct lake_set {
     struct str column;                /* logical name */
@@ -45,11 +53,11 @@ struct lake_set {
     struct str value;                 /* DuckDB text over t (and s); ptr NULL: the column's DEFAULT */
 };
 
-/* DELETE FROM t WHERE `where`; ptr NULL: all rows (files are removed without a look). */
-int lake_txn_delete(struct lake_txn *x, struct str where, struct str where_text, struct lake_dml_metrics *m, struct err *err) MUST_CHECK;
-/* UPDATE t SET … WHERE `where`; ptr NULL: all rows. */
-int lake_txn_update(struct lake_txn *x, const struct lake_set *sets, size_t count, struct str where, struct str where_text,
-                    struct lake_dml_metrics *m, struct err *err) MUST_CHECK;
+/* DELETE FROM t WHERE `where`; NULL: all rows (files are removed without a look). */
+int lake_txn_delete(struct lake_txn *x, const struct lake_where *where, struct lake_dml_metrics *m, struct err *err) MUST_CHECK;
+/* UPDATE t SET … WHERE `where`; NULL: all rows. */
+int lake_txn_update(struct lake_txn *x, const struct lake_set *sets, size_t count, const struct lake_where *where, struct lake_dml_metrics *m,
+                    struct err *err) MUST_CHECK;
 
 enum lake_when { LAKE_MATCHED, LAKE_NOT_MATCHED, LAKE_NOT_MATCHED_BY_SOURCE };
 enum lake_then { LAKE_THEN_UPDATE, LAKE_THEN_DELETE, LAKE_THEN_INSERT };
@@ -64,7 +72,7 @@ struct lake_clause {                  /* MATCHED: update or delete; NOT_MATCHED:
 };
 struct lake_merge {
     struct str source_sql;            /* a SELECT; its rows are read once */
-    struct str on, on_text;           /* over t and s */
+    struct lake_where on;             /* over t and s */
     const struct lake_clause *clauses; /* in the statement's order: the first whose condition holds applies */
     size_t clause_count;
     bool schema_evolution;            /* star clauses and sets add the source's columns (and nested fields) that the
@@ -83,8 +91,7 @@ enum lake_replace_mode {
 };
 struct lake_replace {
     enum lake_replace_mode mode;
-    struct str where;                 /* REPLACE_WHERE: DuckDB text over t */
-    struct str where_text;            /* Spark text for history and the error */
+    struct lake_where where;          /* REPLACE_WHERE; the error shows its text too */
     bool overwrite_schema;            /* REPLACE_ALL: the SELECT's schema replaces the table's, columns gone too */
     const struct str *partition_columns; /* with overwrite_schema: the new ones; NULL: keep */
     size_t partition_count;

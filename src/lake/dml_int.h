@@ -20,6 +20,8 @@ bool dml_uses_feed(const struct lake_txn *x);
 int dml_begin(struct lake_txn *x, struct rewrite *w, struct lake_dml_metrics *m, struct err *err) MUST_CHECK;
 /* Remembers a condition over t that the transaction read by; ptr NULL: all rows. */
 void dml_read(struct lake_txn *x, struct str where);
+/* From now on only the files that `p` can be true in are looked at; NULL: all. */
+void dml_prune(struct rewrite *w, const struct lake_predicate *p);
 /* Runs a SELECT of (file path, chosen rows) and fills w->files. */
 int dml_touch(struct rewrite *w, struct str sql, struct err *err) MUST_CHECK;
 /* "(SELECT …) AS t" over the snapshot's rows, or those of the touched files, in the form that the commit leaves. Beside the

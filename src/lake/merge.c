@@ -144,7 +144,7 @@ static int find_pairs(struct merge *m, struct err *err)
     buf_z(&sql, " ELSE ");
     put_which(m, LAKE_MATCHED, &sql);
     buf_printf(&sql, " END AS c FROM %s %s JOIN %.*s s ON (%.*s\n)) WHERE sid IS NOT NULL OR c >= 0", target.ptr,
-               m->has_by_source ? "LEFT" : "INNER", STR_ARGS(m->src), STR_ARGS(m->def->on));
+               m->has_by_source ? "LEFT" : "INNER", STR_ARGS(m->src), STR_ARGS(m->def->on.duck));
     if (rc == 0)
         rc = duck_exec(m->x->conn, buf_view(&sql), err);
     buf_release(&sql);
@@ -442,7 +442,7 @@ static void put_info(struct merge *m)
     struct arena *a = m->x->arena;
     const struct lake_dml_metrics *k = m->w.m;
     struct doc *parameters = doc_new_object(a);
-    doc_set(a, parameters, STR("predicate"), doc_new_str(a, dml_predicates(a, m->def->on_text)));
+    doc_set(a, parameters, STR("predicate"), doc_new_str(a, dml_predicates(a, m->def->on.text)));
     for (size_t w = 0; w < COUNT_OF(when_names); w++) {
         struct doc *list = doc_new_array(a);
         struct buf text;
@@ -495,7 +495,9 @@ int lake_txn_merge(struct lake_txn *x, const struct lake_merge *def, struct lake
     if (m.has_by_source)
         dml_read(x, STR_NONE);
     else
-        dml_read(x, str_fmt(x->arena, "EXISTS (SELECT 1 FROM %.*s s WHERE (%.*s\n))", STR_ARGS(m.src), STR_ARGS(def->on)));
+        dml_prune(&m.w, def->on.files);
+    if (!m.has_by_source)
+        dml_read(x, str_fmt(x->arena, "EXISTS (SELECT 1 FROM %.*s s WHERE (%.*s\n))", STR_ARGS(m.src), STR_ARGS(def->on.duck)));
     if (find_pairs(&m, err) || check_pairs(&m, err))
         return -1;
     buf_init(&sql);

@@ -13,8 +13,8 @@ static void put_checked(struct buf *sql, struct str select_sql, const struct lak
 {
     struct buf message;
     buf_init(&message);
-    buf_printf(&message, "[DELTA_REPLACE_WHERE_MISMATCH] a row to be written is not one that replaceWhere names (%.*s)", STR_ARGS(r->where_text));
-    buf_printf(sql, "SELECT t.* FROM (%.*s\n) t WHERE CASE WHEN (%.*s\n) THEN true ELSE error(", STR_ARGS(select_sql), STR_ARGS(r->where));
+    buf_printf(&message, "[DELTA_REPLACE_WHERE_MISMATCH] a row to be written is not one that replaceWhere names (%.*s)", STR_ARGS(r->where.text));
+    buf_printf(sql, "SELECT t.* FROM (%.*s\n) t WHERE CASE WHEN (%.*s\n) THEN true ELSE error(", STR_ARGS(select_sql), STR_ARGS(r->where.duck));
     duck_quote_text(sql, buf_view(&message));
     buf_z(sql, ") END");
     buf_release(&message);
@@ -24,7 +24,7 @@ static int64_t replace_where(struct lake_txn *x, struct str select_sql, const st
 {
     struct lake_dml_metrics m;
     struct buf sql;
-    if (lake_txn_delete(x, r->where, r->where_text, &m, err))
+    if (lake_txn_delete(x, &r->where, &m, err))
         return -1;
     bool feed = dml_uses_feed(x) && x->changes.count;
     if (feed) { /* the rows are written twice, and must be the same both times */
@@ -164,7 +164,7 @@ int64_t lake_txn_replace(struct lake_txn *x, struct str select_sql, const struct
         return err_set(err, ERR_INPUT, "overwriteSchema goes with an overwrite of the whole table only");
     if (r->mode == LAKE_REPLACE_WHERE) {
         rows = replace_where(x, select_sql, r, err);
-        doc_set(x->arena, parameters, STR("predicate"), doc_new_str(x->arena, dml_predicates(x->arena, r->where_text)));
+        doc_set(x->arena, parameters, STR("predicate"), doc_new_str(x->arena, dml_predicates(x->arena, r->where.text)));
     } else if (r->mode == LAKE_REPLACE_PARTITIONS) {
         rows = replace_partitions(x, select_sql, r, err);
         doc_set(x->arena, parameters, STR("partitionOverwriteMode"), doc_new_str(x->arena, STR("dynamic")));

@@ -48,6 +48,12 @@ void dml_read(struct lake_txn *x, struct str where)
 
 /* ---- which files */
 
+void dml_prune(struct rewrite *w, const struct lake_predicate *p)
+{
+    if (p)
+        w->candidate_count = lake_prune(w->x->arena, w->x->snap, p, &w->candidates);
+}
+
 int dml_touch(struct rewrite *w, struct str sql, struct err *err)
 {
     struct lake_txn *x = w->x;

@@ -163,5 +163,7 @@ bool expr_equal(const struct expr *x, const struct expr *y);
 uint16_t expr_measure(const struct expr *e);
 uint16_t rel_measure(const struct rel *r);
 void expr_dump(struct buf *out, const struct expr *e); /* one line; subqueries as {…} */
+/* An unresolved expression as Spark SQL that reads back as the same: (t.id = 5), (v LIKE 'a%'); subqueries as listquery(). */
+void expr_sql(struct buf *out, const struct expr *e);
 void plan_dump(struct buf *out, const struct rel *r);   /* indented text, for tests */
 #endif

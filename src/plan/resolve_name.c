@@ -1,19 +1,23 @@
-/* resolve_name.c -- the name Spark gives to a column without an alias: the expression's own text in
- * a normal form, e.g. "sum(x)", "(a + 1)", "CAST(a AS INT)". Written from the unresolved tree, so
- * that implicit casts do not show. */
+/* resolve_name.c -- an unresolved expression's own text in a normal form, so that implicit casts do not show:
+ *
+ *   expr_title   the name Spark gives to a column without an alias: "sum(x)", "(a + 1)", "CAST(a AS INT)", texts without
+ *                quotes, columns without qualifiers, a function's defaults filled in
+ *   expr_sql     Spark SQL that reads back as the same: "(t.id = 5)", "(NOT (v = 'it\'s'))" */
 #include "plan/resolve_int.h"
 #include <stdio.h>
 
 enum { TITLE_MAX = 4096 };
 
-static void put(struct buf *b, const struct expr *e);
+struct text { struct buf *out; bool sql; };
 
-static void put_list(struct buf *b, const struct exprs *list, size_t from, const char *sep)
+static void put(struct text *x, const struct expr *e);
+
+static void put_list(struct text *x, const struct exprs *list, size_t from, const char *sep)
 {
     for (size_t i = from; i < list->count; i++) {
         if (i > from)
-            buf_z(b, sep);
-        put(b, list->items[i]);
+            buf_z(x->out, sep);
+        put(x, list->items[i]);
     }
 }
 
@@ -86,9 +90,46 @@ static void put_interval(struct buf *b, const struct lit *l)
         buf_printf(b, "INTERVAL '%02jd' SECOND", (intmax_t)(us / 1000000LL));
 }
 
-static void put_literal(struct buf *b, const struct expr *e)
+/* A name as SQL takes it, in backquotes if need be. */
+static void put_name(struct buf *b, struct str name)
+{
+    static const char word[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789";
+    bool plain = name.len && (name.ptr[0] < '0' || name.ptr[0] > '9');
+    for (size_t i = 0; i < name.len && plain; i++)
+        plain = name.ptr[i] && strchr(word, name.ptr[i]);
+    buf_z(b, plain ? "" : "`");
+    for (size_t i = 0; i < name.len; i++)
+        buf_printf(b, name.ptr[i] == '`' ? "``" : "%c", name.ptr[i]);
+    buf_z(b, plain ? "" : "`");
+}
+
+/* Literals that need more in SQL than in a title. */
+static bool put_sql_literal(struct buf *b, const struct expr *e)
 {
     const struct lit *l = &e->lit;
+    enum type_kind kind = e->type ? e->type->kind : TYPE_NULL;
+    if (l->kind == LIT_STRING) {
+        buf_char(b, '\'');
+        for (size_t i = 0; i < l->text.len; i++)
+            buf_printf(b, l->text.ptr[i] == '\'' || l->text.ptr[i] == '\\' ? "\\%c" : "%c", l->text.ptr[i]);
+        buf_char(b, '\'');
+    } else if (l->kind == LIT_INT && (kind == TYPE_LONG || kind == TYPE_SHORT || kind == TYPE_BYTE)) {
+        buf_printf(b, "%jd%c", (intmax_t)l->i64, kind == TYPE_LONG ? 'L' : kind == TYPE_SHORT ? 'S' : 'Y');
+    } else if (l->kind == LIT_FLOAT) {
+        put_double(b, l->f64);
+        buf_char(b, kind == TYPE_FLOAT ? 'F' : 'D');
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void put_literal(struct text *x, const struct expr *e)
+{
+    struct buf *b = x->out;
+    const struct lit *l = &e->lit;
+    if (x->sql && put_sql_literal(b, e))
+        return;
     switch (l->kind) {
     case LIT_NULL:
         buf_z(b, "NULL");
@@ -124,60 +165,60 @@ static void put_literal(struct buf *b, const struct expr *e)
     }
 }
 
-static void put_edge(struct buf *b, enum frame_edge edge, const struct expr *value)
+static void put_edge(struct text *x, enum frame_edge edge, const struct expr *value)
 {
     static const char *const names[] = {"UNBOUNDED", "CURRENT ROW", "PRECEDING", "FOLLOWING"};
     if (value) {
-        put(b, value);
-        buf_char(b, ' ');
+        put(x, value);
+        buf_char(x->out, ' ');
     }
-    buf_z(b, names[edge]);
+    buf_z(x->out, names[edge]);
 }
 
-static void put_window(struct buf *b, const struct expr *e)
+static void put_window(struct text *x, const struct expr *e)
 {
-    put(b, e->args.items[0]);
-    buf_z(b, " OVER (");
+    put(x, e->args.items[0]);
+    buf_z(x->out, " OVER (");
     if (e->partition.count) {
-        buf_z(b, "PARTITION BY ");
-        put_list(b, &e->partition, 0, ", ");
+        buf_z(x->out, "PARTITION BY ");
+        put_list(x, &e->partition, 0, ", ");
     }
     if (e->order.count) {
-        buf_z(b, e->partition.count ? " ORDER BY " : "ORDER BY ");
-        put_list(b, &e->order, 0, ", ");
+        buf_z(x->out, e->partition.count ? " ORDER BY " : "ORDER BY ");
+        put_list(x, &e->order, 0, ", ");
     }
     if (e->frame.type != FRAME_NONE) {
-        buf_printf(b, "%s%s BETWEEN ", e->partition.count || e->order.count ? " " : "",
+        buf_printf(x->out, "%s%s BETWEEN ", e->partition.count || e->order.count ? " " : "",
                    e->frame.type == FRAME_ROWS ? "ROWS" : "RANGE");
-        put_edge(b, e->frame.from, e->frame.from_value);
+        put_edge(x, e->frame.from, e->frame.from_value);
         if (e->frame.from == EDGE_UNBOUNDED)
-            buf_z(b, " PRECEDING");
-        buf_z(b, " AND ");
-        put_edge(b, e->frame.to, e->frame.to_value);
+            buf_z(x->out, " PRECEDING");
+        buf_z(x->out, " AND ");
+        put_edge(x, e->frame.to, e->frame.to_value);
         if (e->frame.to == EDGE_UNBOUNDED)
-            buf_z(b, " FOLLOWING");
+            buf_z(x->out, " FOLLOWING");
     } else if (e->order.count) {
-        buf_z(b, " RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW");
+        buf_z(x->out, " RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW");
     } else {
-        buf_printf(b, "%sROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING", e->partition.count ? " " : "");
+        buf_printf(x->out, "%sROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING", e->partition.count ? " " : "");
     }
-    buf_char(b, ')');
+    buf_char(x->out, ')');
 }
 
-static void put_case(struct buf *b, const struct expr *e)
+static void put_case(struct text *x, const struct expr *e)
 {
-    buf_z(b, "CASE");
+    buf_z(x->out, "CASE");
     for (size_t i = 0; i + 1 < e->args.count; i += 2) {
-        buf_z(b, " WHEN ");
-        put(b, e->args.items[i]);
-        buf_z(b, " THEN ");
-        put(b, e->args.items[i + 1]);
+        buf_z(x->out, " WHEN ");
+        put(x, e->args.items[i]);
+        buf_z(x->out, " THEN ");
+        put(x, e->args.items[i + 1]);
     }
     if (e->args.count % 2) {
-        buf_z(b, " ELSE ");
-        put(b, e->args.items[e->args.count - 1]);
+        buf_z(x->out, " ELSE ");
+        put(x, e->args.items[e->args.count - 1]);
     }
-    buf_z(b, " END");
+    buf_z(x->out, " END");
 }
 
 static const struct { const char *func, *shown; } infix[] = {
@@ -211,7 +252,7 @@ static const struct { const char *func, *shown; size_t args; const char *rest; }
     {"regexp_extract", "regexp_extract", 2, ", 1"}, {"regexp_extract_all", "regexp_extract_all", 2, ", 1"},
 };
 
-static bool put_shape(struct buf *b, const struct expr *e)
+static bool put_shape(struct text *x, const struct expr *e)
 {
     size_t found = COUNT_OF(shapes); /* a function's row for this count, else its first */
     for (size_t i = 0; i < COUNT_OF(shapes); i++)
@@ -219,193 +260,249 @@ static bool put_shape(struct buf *b, const struct expr *e)
             found = i;
     if (found == COUNT_OF(shapes) || e->distinct)
         return false;
-    buf_printf(b, "%s(", shapes[found].shown);
-    put_list(b, &e->args, 0, ", ");
-    buf_printf(b, "%s)", shapes[found].args == e->args.count ? shapes[found].rest : "");
+    buf_printf(x->out, "%s(", shapes[found].shown);
+    put_list(x, &e->args, 0, ", ");
+    buf_printf(x->out, "%s)", shapes[found].args == e->args.count ? shapes[found].rest : "");
     return true;
 }
 
-static void put_call(struct buf *b, const struct expr *e)
+/* Calls that a title shows in another form than SQL takes. */
+static bool put_sql_call(struct text *x, const struct expr *e)
+{
+    const struct exprs *a = &e->args;
+    if ((str_eqz(e->func, "like") || str_eqz(e->func, "ilike") || str_eqz(e->func, "rlike")) && a->count == 2) {
+        buf_char(x->out, '(');
+        put(x, a->items[0]);
+        buf_printf(x->out, " %s ", e->func.ptr[0] == 'i' ? "ILIKE" : e->func.ptr[0] == 'r' ? "RLIKE" : "LIKE");
+        put(x, a->items[1]);
+        buf_char(x->out, ')');
+    } else if (str_eqz(e->func, "between") && a->count == 3) {
+        buf_char(x->out, '(');
+        put(x, a->items[0]);
+        buf_z(x->out, " BETWEEN ");
+        put_list(x, a, 1, " AND ");
+        buf_char(x->out, ')');
+    } else if (str_eqz(e->func, "extract") || str_eqz(e->func, "from_json")) {
+        buf_z(x->out, str_eqz(e->func, "extract") ? "date_part(" : "from_json(");
+        put_list(x, a, 0, ", ");
+        buf_char(x->out, ')');
+    } else if (e->star_arg) {
+        buf_printf(x->out, "%.*s(*)", STR_ARGS(e->func));
+    } else {
+        return false;
+    }
+    return true;
+}
+
+static void put_call(struct text *x, const struct expr *e)
 {
     const struct exprs *a = &e->args;
     static const char *const casts[] = {"int", "bigint", "string", "double", "float", "date", "timestamp", "boolean", "decimal",
                                         "smallint", "tinyint", "binary"};
-    for (size_t i = 0; i < COUNT_OF(casts) && a->count == 1; i++)
+    if (x->sql && put_sql_call(x, e))
+        return;
+    for (size_t i = 0; i < COUNT_OF(casts) && a->count == 1 && !x->sql; i++)
         if (str_eqz(e->func, casts[i])) {
-            put(b, a->items[0]);
+            put(x, a->items[0]);
             return;
         }
-    if (put_shape(b, e))
+    if (!x->sql && put_shape(x, e))
         return;
     if (str_eqz(e->func, "if") && a->count == 3) {
-        buf_z(b, "(IF(");
-        put_list(b, a, 0, ", ");
-        buf_z(b, "))");
+        buf_z(x->out, "(IF(");
+        put_list(x, a, 0, ", ");
+        buf_z(x->out, "))");
         return;
     }
     if ((str_eqz(e->func, "like") || str_eqz(e->func, "ilike")) && a->count == 2) {
-        put(b, a->items[0]);
-        buf_z(b, e->func.ptr[0] == 'i' ? " ILIKE " : " LIKE ");
-        put(b, a->items[1]);
+        put(x, a->items[0]);
+        buf_z(x->out, e->func.ptr[0] == 'i' ? " ILIKE " : " LIKE ");
+        put(x, a->items[1]);
         return;
     }
     if (str_eqz(e->func, "extract") && a->count == 2) {
-        buf_z(b, "extract(");
-        put_list(b, a, 0, " FROM ");
-        buf_char(b, ')');
+        buf_z(x->out, "extract(");
+        put_list(x, a, 0, " FROM ");
+        buf_char(x->out, ')');
         return;
     }
     if (str_eqz(e->func, "from_json") && a->count > 1) {
-        buf_z(b, "from_json(");
-        put(b, a->items[0]);
-        buf_char(b, ')');
+        buf_z(x->out, "from_json(");
+        put(x, a->items[0]);
+        buf_char(x->out, ')');
         return;
     }
     for (size_t i = 0; i < COUNT_OF(infix) && a->count == 2; i++)
         if (str_eqz(e->func, infix[i].func)) {
-            buf_char(b, '(');
-            put(b, a->items[0]);
-            buf_printf(b, " %s ", infix[i].shown);
-            put(b, a->items[1]);
-            buf_char(b, ')');
+            buf_char(x->out, '(');
+            put(x, a->items[0]);
+            buf_printf(x->out, " %s ", infix[i].shown);
+            put(x, a->items[1]);
+            buf_char(x->out, ')');
             return;
         }
     if ((str_eqz(e->func, "!=") || str_eqz(e->func, "<>")) && a->count == 2) {
-        buf_z(b, "(NOT (");
-        put_list(b, a, 0, " = ");
-        buf_z(b, "))");
+        buf_z(x->out, "(NOT (");
+        put_list(x, a, 0, " = ");
+        buf_z(x->out, "))");
     } else if (str_eqz(e->func, "not") && a->count == 1) {
-        buf_z(b, "(NOT ");
-        put_list(b, a, 0, "");
-        buf_char(b, ')');
+        buf_z(x->out, "(NOT ");
+        put_list(x, a, 0, "");
+        buf_char(x->out, ')');
     } else if ((str_eqz(e->func, "isnull") || str_eqz(e->func, "isnotnull")) && a->count == 1) {
-        buf_char(b, '(');
-        put(b, a->items[0]);
-        buf_z(b, str_eqz(e->func, "isnull") ? " IS NULL)" : " IS NOT NULL)");
+        buf_char(x->out, '(');
+        put(x, a->items[0]);
+        buf_z(x->out, str_eqz(e->func, "isnull") ? " IS NULL)" : " IS NOT NULL)");
     } else if (str_eqz(e->func, "in") && a->count) {
-        buf_char(b, '(');
-        put(b, a->items[0]);
-        buf_z(b, " IN (");
-        put_list(b, a, 1, ", ");
-        buf_z(b, "))");
+        buf_char(x->out, '(');
+        put(x, a->items[0]);
+        buf_z(x->out, " IN (");
+        put_list(x, a, 1, ", ");
+        buf_z(x->out, "))");
     } else if (str_eqz(e->func, "negative") && a->count == 1) {
         bool literal = a->items[0]->kind == EXPR_LITERAL; /* -1 is a literal of its own */
-        buf_z(b, literal ? "-" : "(- ");
-        put(b, a->items[0]);
+        buf_z(x->out, literal ? "-" : "(- ");
+        put(x, a->items[0]);
         if (!literal)
-            buf_char(b, ')');
+            buf_char(x->out, ')');
     } else if (str_eqz(e->func, "when")) {
-        put_case(b, e);
+        put_case(x, e);
     } else if (e->star_arg) {
-        buf_printf(b, "%.*s(1)", STR_ARGS(e->func));
+        buf_printf(x->out, "%.*s(1)", STR_ARGS(e->func));
     } else {
-        buf_str(b, e->func);
-        buf_char(b, '(');
+        buf_str(x->out, e->func);
+        buf_char(x->out, '(');
         if (e->distinct)
-            buf_z(b, "DISTINCT ");
-        put_list(b, a, 0, ", ");
-        buf_char(b, ')');
+            buf_z(x->out, "DISTINCT ");
+        put_list(x, a, 0, ", ");
+        buf_char(x->out, ')');
     }
     if (e->filter) {
-        buf_z(b, " FILTER (WHERE ");
-        put(b, e->filter);
-        buf_char(b, ')');
+        buf_z(x->out, " FILTER (WHERE ");
+        put(x, e->filter);
+        buf_char(x->out, ')');
     }
 }
 
-static void put_cast(struct buf *b, const struct expr *e)
+static void put_cast(struct text *x, const struct expr *e)
 {
     struct buf t;
-    if (e->type->kind == TYPE_ARRAY || e->type->kind == TYPE_MAP || e->type->kind == TYPE_STRUCT) {
-        put(b, e->args.items[0]); /* such casts do not show */
+    if (!x->sql && (e->type->kind == TYPE_ARRAY || e->type->kind == TYPE_MAP || e->type->kind == TYPE_STRUCT)) {
+        put(x, e->args.items[0]); /* such casts do not show */
         return;
     }
     buf_init(&t);
-    buf_z(b, e->try_cast ? "TRY_CAST(" : "CAST(");
-    put(b, e->args.items[0]);
-    buf_z(b, " AS ");
+    buf_z(x->out, e->try_cast ? "TRY_CAST(" : "CAST(");
+    put(x, e->args.items[0]);
+    buf_z(x->out, " AS ");
     type_write_ddl(&t, e->type);
     for (size_t i = 0; i < t.len; i++)
-        buf_char(b, (char)(t.ptr[i] >= 'a' && t.ptr[i] <= 'z' ? t.ptr[i] - 32 : t.ptr[i]));
+        buf_char(x->out, (char)(t.ptr[i] >= 'a' && t.ptr[i] <= 'z' ? t.ptr[i] - 32 : t.ptr[i]));
     buf_release(&t);
-    buf_char(b, ')');
+    buf_char(x->out, ')');
 }
 
-static void put(struct buf *b, const struct expr *e)
+/* (a, b) -> body */
+static void put_params(struct text *x, const struct expr *e)
+{
+    buf_char(x->out, '(');
+    for (size_t i = 0; i < e->param_count; i++) {
+        buf_z(x->out, i ? ", " : "");
+        put_name(x->out, e->params[i]);
+    }
+    buf_z(x->out, ") -> ");
+    put(x, e->args.items[0]);
+}
+
+static void put(struct text *x, const struct expr *e)
 {
     switch (e->kind) {
     case EXPR_LITERAL:
     case EXPR_INTERVAL:
-        put_literal(b, e);
+        put_literal(x, e);
         break;
     case EXPR_LAMBDA_VAR:
-        buf_z(b, "namedlambdavariable()");
-        break;
     case EXPR_COLUMN:
-        buf_str(b, e->name.parts[e->name.count - 1]);
+        for (size_t i = 0; x->sql && i < e->name.count; i++) {
+            buf_z(x->out, i ? "." : "");
+            put_name(x->out, e->name.parts[i]);
+        }
+        if (!x->sql && e->kind == EXPR_COLUMN)
+            buf_str(x->out, e->name.parts[e->name.count - 1]);
+        else if (!x->sql)
+            buf_z(x->out, "namedlambdavariable()");
         break;
     case EXPR_CALL:
-        put_call(b, e);
+        put_call(x, e);
         break;
     case EXPR_CAST:
-        put_cast(b, e);
+        put_cast(x, e);
         break;
     case EXPR_ALIAS:
-        put(b, e->args.items[0]);
+        put(x, e->args.items[0]);
         if (e->name.count)
-            buf_printf(b, " AS %.*s", STR_ARGS(e->name.parts[0]));
+            buf_printf(x->out, " AS %.*s", STR_ARGS(e->name.parts[0]));
         break;
     case EXPR_CASE:
-        put_case(b, e);
+        put_case(x, e);
         break;
     case EXPR_WINDOW:
-        put_window(b, e);
+        put_window(x, e);
         break;
     case EXPR_SORT:
-        put(b, e->args.items[0]);
-        buf_printf(b, " %s NULLS %s", e->descending ? "DESC" : "ASC", e->nulls_first ? "FIRST" : "LAST");
+        put(x, e->args.items[0]);
+        buf_printf(x->out, " %s NULLS %s", e->descending ? "DESC" : "ASC", e->nulls_first ? "FIRST" : "LAST");
         break;
     case EXPR_LAMBDA:
-        buf_z(b, "lambdafunction(");
-        put(b, e->args.items[0]);
+        if (x->sql) {
+            put_params(x, e);
+            break;
+        }
+        buf_z(x->out, "lambdafunction(");
+        put(x, e->args.items[0]);
         for (size_t i = 0; i < e->param_count; i++)
-            buf_z(b, ", namedlambdavariable()");
-        buf_char(b, ')');
+            buf_z(x->out, ", namedlambdavariable()");
+        buf_char(x->out, ')');
         break;
     case EXPR_FIELD:
-        put(b, e->args.items[0]);
-        buf_printf(b, ".%.*s", STR_ARGS(e->field_name));
+        put(x, e->args.items[0]);
+        buf_char(x->out, '.');
+        if (x->sql)
+            put_name(x->out, e->field_name);
+        else
+            buf_str(x->out, e->field_name);
         break;
     case EXPR_ELEMENT:
-        put(b, e->args.items[0]);
-        buf_char(b, '[');
-        put(b, e->args.items[1]);
-        buf_char(b, ']');
+        put(x, e->args.items[0]);
+        buf_char(x->out, '[');
+        put(x, e->args.items[1]);
+        buf_char(x->out, ']');
         break;
     case EXPR_PATH:
-        put(b, e->args.items[0]);
-        buf_printf(b, ":%.*s", STR_ARGS(e->field_name));
+        put(x, e->args.items[0]);
+        buf_printf(x->out, ":%.*s", STR_ARGS(e->field_name));
         break;
     case EXPR_NAMED_ARG:
-        buf_printf(b, "%.*s => ", STR_ARGS(e->field_name));
-        put(b, e->args.items[0]);
+        buf_printf(x->out, "%.*s => ", STR_ARGS(e->field_name));
+        put(x, e->args.items[0]);
         break;
     case EXPR_SUBQUERY:
-        buf_z(b, "scalarsubquery()");
+        buf_z(x->out, "scalarsubquery()");
         break;
     case EXPR_EXISTS:
-        buf_z(b, "exists()");
+        buf_z(x->out, "exists()");
         break;
     case EXPR_IN_SUBQUERY:
-        buf_char(b, '(');
-        put_list(b, &e->args, 0, ", ");
-        buf_z(b, " IN (listquery()))");
+        buf_char(x->out, '(');
+        put_list(x, &e->args, 0, ", ");
+        buf_z(x->out, " IN (listquery()))");
         break;
     case EXPR_STAR:
-        buf_char(b, '*');
+        buf_char(x->out, '*');
         break;
     case EXPR_PARAM:
-        buf_str(b, e->name.count ? e->name.parts[0] : e->field_name);
+        buf_z(x->out, x->sql && (e->name.count || e->field_name.len) ? ":" : x->sql ? "?" : "");
+        buf_str(x->out, e->name.count ? e->name.parts[0] : e->field_name);
         break;
     }
 }
@@ -430,9 +527,14 @@ struct str expr_title(struct rs *rs, const struct expr *e)
         int64_t end = str_chr(p, '[');
         buf_str(&b, end > 0 ? str_sub(p, 0, (size_t)end) : p);
     } else {
-        put(&b, e);
+        put(&(struct text){&b, false}, e);
     }
     struct str s = str_copy(rs->a, buf_view(&b));
     buf_release(&b);
     return s;
+}
+
+void expr_sql(struct buf *out, const struct expr *e)
+{
+    put(&(struct text){out, true}, e);
 }

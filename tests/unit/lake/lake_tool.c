@@ -141,10 +141,19 @@ static int on_compact(struct tool *t, struct str arg, struct err *err)
     return rc ? -1 : on_commit(t, arg, err);
 }
 
+/* A condition that the lake's own small parser understands, too, chooses files. */
+static struct lake_where *where_of(struct tool *t, struct str text)
+{
+    struct err ignored;
+    struct lake_where *w = ARENA_NEW(t->arena, struct lake_where);
+    *w = (struct lake_where){text, text, lake_predicate_parse(t->arena, lake_txn_snapshot(t->txn), text, &ignored)};
+    return text.ptr ? w : NULL;
+}
+
 static int on_delete(struct tool *t, struct str arg, struct err *err)
 {
     struct lake_dml_metrics m;
-    return lake_txn_delete(t->txn, arg, arg, &m, err);
+    return lake_txn_delete(t->txn, where_of(t, arg), &m, err);
 }
 
 /* Takes the text before `mark` off the front. */
@@ -161,7 +170,7 @@ static int on_update(struct tool *t, struct str arg, struct err *err)
     struct lake_dml_metrics m;
     struct str column = before(&arg, " = "), value = before(&arg, " WHERE ");
     struct lake_set set = {.column = column, .value = value};
-    return lake_txn_update(t->txn, &set, 1, arg, arg, &m, err);
+    return lake_txn_update(t->txn, &set, 1, where_of(t, arg), &m, err);
 }
 
 static int merge(struct tool *t, struct str arg, bool by_source, struct err *err)
@@ -175,7 +184,7 @@ static int merge(struct tool *t, struct str arg, bool by_source, struct err *err
         {.when = LAKE_NOT_MATCHED, .then = LAKE_THEN_INSERT, .star = true},
         {.when = LAKE_NOT_MATCHED_BY_SOURCE, .then = LAKE_THEN_DELETE},
     };
-    struct lake_merge d = {.source_sql = source, .on = on, .on_text = on, .clauses = clauses, .clause_count = by_source ? 4 : 3,
+    struct lake_merge d = {.source_sql = source, .on = {.duck = on, .text = on}, .clauses = clauses, .clause_count = by_source ? 4 : 3,
                            .schema_evolution = str_eqz(str_trim(arg), "evolve")};
     return lake_txn_merge(t->txn, &d, &m, err);
 }
@@ -191,7 +200,7 @@ static int on_partitions(struct tool *t, struct str arg, struct err *err)
 static int on_where(struct tool *t, struct str arg, struct err *err)
 {
     struct str where = before(&arg, " ; ");
-    return lake_txn_replace(t->txn, arg, &(struct lake_replace){.mode = LAKE_REPLACE_WHERE, .where = where, .where_text = where}, err) < 0 ? -1 : 0;
+    return lake_txn_replace(t->txn, arg, &(struct lake_replace){.mode = LAKE_REPLACE_WHERE, .where = *where_of(t, where)}, err) < 0 ? -1 : 0;
 }
 
 static int on_schema(struct tool *t, struct str arg, struct err *err)

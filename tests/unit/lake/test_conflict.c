@@ -14,11 +14,11 @@ static int begin_act(struct lake_txn *x, enum act act, struct err *err)
     switch (act) {
     case APPEND_A: return lake_txn_write(x, STR("SELECT 'a' AS p, 100 AS v"), NULL, err) < 0;
     case APPEND_B: return lake_txn_write(x, STR("SELECT 'b' AS p, 100 AS v"), NULL, err) < 0;
-    case DELETE_A: return lake_txn_delete(x, STR("t.p = 'a'"), STR_NONE, &m, err);
-    case DELETE_B: return lake_txn_delete(x, STR("t.p = 'b' AND t.v < 1000"), STR_NONE, &m, err);
-    case UPDATE_B: return lake_txn_update(x, &set, 1, STR("t.p = 'b'"), STR_NONE, &m, err);
+    case DELETE_A: return lake_txn_delete(x, &(struct lake_where){.duck = STR("t.p = 'a'")}, &m, err);
+    case DELETE_B: return lake_txn_delete(x, &(struct lake_where){.duck = STR("t.p = 'b' AND t.v < 1000")}, &m, err);
+    case UPDATE_B: return lake_txn_update(x, &set, 1, &(struct lake_where){.duck = STR("t.p = 'b'")}, &m, err);
     case MERGE_B:
-        return lake_txn_merge(x, &(struct lake_merge){.source_sql = STR("SELECT 'b' AS p, 7 AS v"), .on = STR("t.p = s.p AND t.v = 1"), .clauses = clauses, .clause_count = 2}, &m, err);
+        return lake_txn_merge(x, &(struct lake_merge){.source_sql = STR("SELECT 'b' AS p, 7 AS v"), .on = {.duck = STR("t.p = s.p AND t.v = 1")}, .clauses = clauses, .clause_count = 2}, &m, err);
     case REPLACE_A:
         return lake_txn_replace(x, STR("SELECT 'a' AS p, 9 AS v"), &(struct lake_replace){.mode = LAKE_REPLACE_PARTITIONS}, err) < 0;
     case OVERWRITE: return lake_txn_replace(x, STR("SELECT 'c' AS p, 9 AS v"), &(struct lake_replace){.mode = LAKE_REPLACE_ALL}, err) < 0;

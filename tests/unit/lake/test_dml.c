@@ -47,7 +47,7 @@ static void test_delete(void **state)
         int64_t version;
         struct lake_table *t = two_files(modes[i]);
         struct lake_txn *x = lake_txn_begin(t, conn, &err);
-        OK(lake_txn_delete(x, STR("t.id = 1 OR t.\"s\".a = 3 OR t.id >= 10"), STR("id = 1 OR s.a = 3 OR id >= 10"), &m, &err));
+        OK(lake_txn_delete(x, &(struct lake_where){.duck = STR("t.id = 1 OR t.\"s\".a = 3 OR t.id >= 10"), .text = STR("id = 1 OR s.a = 3 OR id >= 10")}, &m, &err));
         OK(lake_txn_commit(x, &version, &err));
         lake_txn_end(x);
         assert_int_equal(version, 2);
@@ -64,13 +64,13 @@ static void test_delete(void **state)
         assert_string_equal(changes_of(t, "id, _change_type"), has(modes[i], "DataFeed") ? "1|\"delete\";3|\"delete\";10|\"delete\";11|\"delete\"" : "none");
         /* Once more: the vector grows. */
         x = lake_txn_begin(t, conn, &err);
-        OK(lake_txn_delete(x, STR("t.id = 2"), STR("id = 2"), &m, &err));
+        OK(lake_txn_delete(x, &(struct lake_where){.duck = STR("t.id = 2"), .text = STR("id = 2")}, &m, &err));
         OK(lake_txn_commit(x, &version, &err));
         lake_txn_end(x);
         assert_string_equal(rows_of(t, "id"), "0");
         /* Nothing to do is no commit; all without a look. */
         x = lake_txn_begin(t, conn, &err);
-        OK(lake_txn_delete(x, STR("t.id = 77"), STR("id = 77"), &m, &err));
+        OK(lake_txn_delete(x, &(struct lake_where){.duck = STR("t.id = 77"), .text = STR("id = 77")}, &m, &err));
         OK(lake_txn_commit(x, &version, &err));
         lake_txn_end(x);
         assert_int_equal(version, 3);
@@ -81,6 +81,35 @@ static void test_delete(void **state)
         assert_string_equal(rows_of(t, "count(*)"), "0");
         lake_table_close(t);
     }
+}
+
+/* Files that `files` leaves out are not looked at, whatever is in them. */
+static void test_files_are_chosen(void **state)
+{
+    (void)state;
+    const struct lake_predicate low = {.op = LAKE_LT, .column = STR("id"), .values = (const struct str[]){STR("5")}, .value_count = 1};
+    const struct lake_where where = {.duck = STR("t.id IN (1, 11)"), .files = &low};
+    static const struct lake_clause clauses[] = {{.when = LAKE_MATCHED, .then = LAKE_THEN_DELETE}, {.when = LAKE_NOT_MATCHED_BY_SOURCE, .then = LAKE_THEN_DELETE}};
+    struct lake_set set = {.column = STR("p"), .value = STR("'n'")};
+    struct lake_table *t = two_files(modes[0]);
+    struct lake_dml_metrics m;
+    struct err err = {};
+    struct lake_txn *x = lake_txn_begin(t, conn, &err);
+    OK(lake_txn_delete(x, &where, &m, &err));
+    assert_int_equal(m.deleted, 1);
+    lake_txn_end(x);
+    x = lake_txn_begin(t, conn, &err);
+    OK(lake_txn_update(x, &set, 1, &where, &m, &err));
+    assert_int_equal(m.updated, 1);
+    lake_txn_end(x);
+    for (size_t n = 1; n <= COUNT_OF(clauses); n++) { /* rows without a source are everywhere */
+        struct lake_merge merge = {.source_sql = STR("SELECT 1 AS one"), .on = where, .clauses = clauses, .clause_count = n};
+        x = lake_txn_begin(t, conn, &err);
+        OK(lake_txn_merge(x, &merge, &m, &err));
+        assert_int_equal(m.deleted, n == 1 ? 1 : 6);
+        lake_txn_end(x);
+    }
+    lake_table_close(t);
 }
 
 static void test_update(void **state)
@@ -94,7 +123,7 @@ static void test_update(void **state)
         struct lake_txn *x = lake_txn_begin(t, conn, &err);
         struct str below[] = {STR("A")};
         struct lake_set sets[] = {{.column = STR("P"), .value = STR("t.p || t.id")}, {.column = STR("s"), .fields = below, .field_count = 1, .value = STR("t.s.a + 100")}};
-        OK(lake_txn_update(x, sets, 2, STR("t.id IN (1, 11)"), STR("id IN (1, 11)"), &m, &err));
+        OK(lake_txn_update(x, sets, 2, &(struct lake_where){.duck = STR("t.id IN (1, 11)"), .text = STR("id IN (1, 11)")}, &m, &err));
         OK(lake_txn_commit(x, &version, &err));
         lake_txn_end(x);
         assert_int_equal(m.updated, 2);
@@ -105,7 +134,7 @@ static void test_update(void **state)
                                 "11|\"y\"|\"update_preimage\";11|\"y11\"|\"update_postimage\"");
         x = lake_txn_begin(t, conn, &err);
         struct lake_set bad = {.column = STR("nope"), .value = STR("1")};
-        assert_int_equal(lake_txn_update(x, &bad, 1, STR_NONE, STR_NONE, &m, &err), -1);
+        assert_int_equal(lake_txn_update(x, &bad, 1, NULL, &m, &err), -1);
         assert_int_equal(err.code, ERR_INPUT);
         lake_txn_end(x);
         lake_table_close(t);
@@ -131,7 +160,7 @@ static void test_merge(void **state)
         struct lake_txn *x = lake_txn_begin(t, conn, &err);
         struct lake_merge merge = {
             .source_sql = STR("SELECT * FROM (VALUES (1, 'one', {'a': -1, 'b': 'n'}), (2, 'kill', NULL), (3, 'no', NULL), (50, 'new', NULL), (500, 'far', NULL)) v(ID, p, s)"),
-            .on = STR("t.id = s.id"), .on_text = STR("t.id = s.id"), .clauses = clauses, .clause_count = COUNT_OF(clauses)};
+            .on = {.duck = STR("t.id = s.id"), .text = STR("t.id = s.id")}, .clauses = clauses, .clause_count = COUNT_OF(clauses)};
         OK(lake_txn_merge(x, &merge, &m, &err));
         OK(lake_txn_commit(x, &version, &err));
         lake_txn_end(x);
@@ -163,7 +192,7 @@ static void test_merge_matches(void **state)
     int64_t version;
     struct lake_table *t = two_files("");
     const struct lake_clause update = {.when = LAKE_MATCHED, .then = LAKE_THEN_UPDATE, .star = true}, del = {.when = LAKE_MATCHED, .then = LAKE_THEN_DELETE};
-    struct lake_merge merge = {.source_sql = STR("SELECT 1 AS id, 'a' AS p, NULL AS s UNION ALL SELECT 1, 'b', NULL"), .on = STR("t.id = s.id"),
+    struct lake_merge merge = {.source_sql = STR("SELECT 1 AS id, 'a' AS p, NULL AS s UNION ALL SELECT 1, 'b', NULL"), .on = {.duck = STR("t.id = s.id")},
                                .clauses = &update, .clause_count = 1};
     struct lake_txn *x = lake_txn_begin(t, conn, &err);
     assert_int_equal(lake_txn_merge(x, &merge, &m, &err), -1);
@@ -179,7 +208,7 @@ static void test_merge_matches(void **state)
     assert_string_equal(rows_of(t, "id"), "0;2;3;10;11");
     /* A star without evolution needs all columns; with it new ones come in, nested ones too. */
     const struct lake_clause star[] = {update, {.when = LAKE_NOT_MATCHED, .then = LAKE_THEN_INSERT, .star = true}};
-    merge = (struct lake_merge){.source_sql = STR("SELECT * FROM (VALUES (2, {'a': 9, 'b': 'n', 'c': 7}, 'extra'), (99, NULL, 'e2')) v(id, s, more)"), .on = STR("t.id = s.id"),
+    merge = (struct lake_merge){.source_sql = STR("SELECT * FROM (VALUES (2, {'a': 9, 'b': 'n', 'c': 7}, 'extra'), (99, NULL, 'e2')) v(id, s, more)"), .on = {.duck = STR("t.id = s.id")},
                                 .clauses = star, .clause_count = 2};
     x = lake_txn_begin(t, conn, &err);
     assert_int_equal(lake_txn_merge(x, &merge, &m, &err), -1);
@@ -206,7 +235,7 @@ static void test_replace(void **state)
     lake_txn_end(x);
     assert_string_equal(rows_of(t, "p, id"), "null|101;\"p0\"|0;\"p0\"|3;\"p1\"|100;\"p2\"|2;\"p2\"|5");
     x = lake_txn_begin(t, conn, &err);
-    struct lake_replace where = {.mode = LAKE_REPLACE_WHERE, .where = STR("t.id < 3"), .where_text = STR("id < 3")};
+    struct lake_replace where = {.mode = LAKE_REPLACE_WHERE, .where = {.duck = STR("t.id < 3"), .text = STR("id < 3")}};
     assert_int_equal(lake_txn_replace(x, STR("SELECT 3 AS id, 'p0' AS p"), &where, &err), -1);
     assert_int_equal(err.code, ERR_USER);
     assert_non_null(strstr(err.msg, "DELTA_REPLACE_WHERE_MISMATCH"));
@@ -237,7 +266,7 @@ static void test_row_ids(void **state)
         struct lake_table *t = two_files(dv ? "delta.enableRowTracking=true,delta.enableDeletionVectors=true" : "delta.enableRowTracking=true");
         struct lake_set set = {.column = STR("p"), .value = STR("'new'")};
         struct lake_txn *x = lake_txn_begin(t, conn, &err);
-        OK(lake_txn_update(x, &set, 1, STR("t.id = 2"), STR_NONE, &m, &err));
+        OK(lake_txn_update(x, &set, 1, &(struct lake_where){.duck = STR("t.id = 2")}, &m, &err));
         OK(lake_txn_commit(x, &version, &err));
         lake_txn_end(x);
         struct lake_snapshot *s = lake_table_latest(t, conn, &err);
@@ -283,7 +312,7 @@ static void test_faults(void **state)
             struct fs_fault f = {FS_FAULT_FAIL, n, 0, NULL};
             struct lake_txn *x = lake_txn_begin(t, conn, &err);
             fs_fault_set(&f);
-            int rc = lake_txn_delete(x, STR("t.id IN (1, 11)"), STR_NONE, &m, &err);
+            int rc = lake_txn_delete(x, &(struct lake_where){.duck = STR("t.id IN (1, 11)")}, &m, &err);
             if (rc == 0)
                 rc = lake_txn_commit(x, &version, &err);
             bool over = fs_fault_calls() < n;
@@ -315,7 +344,7 @@ static void test_large_vector(void **state)
     const char *const steps[] = {"t.id % 1000 = 7", "t.id < 140000 AND t.id % 2 = 0"};
     for (size_t i = 0; i < COUNT_OF(steps); i++) {
         struct lake_txn *x = lake_txn_begin(t, conn, &err);
-        OK(lake_txn_delete(x, str_z(steps[i]), STR_NONE, &m, &err));
+        OK(lake_txn_delete(x, &(struct lake_where){.duck = str_z(steps[i])}, &m, &err));
         OK(lake_txn_commit(x, &version, &err));
         lake_txn_end(x);
     }
@@ -326,7 +355,7 @@ static void test_large_vector(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_delete), cmocka_unit_test(test_update),  cmocka_unit_test(test_merge),        cmocka_unit_test(test_merge_matches),
+        cmocka_unit_test(test_delete), cmocka_unit_test(test_files_are_chosen), cmocka_unit_test(test_update),  cmocka_unit_test(test_merge),        cmocka_unit_test(test_merge_matches),
         cmocka_unit_test(test_replace), cmocka_unit_test(test_row_ids), cmocka_unit_test(test_large_vector), cmocka_unit_test(test_faults),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

@@ -67,7 +67,7 @@ static void test_not_null_and_check(void **state)
     assert_non_null(strstr(err.msg, "DELTA_VIOLATE_CONSTRAINT_WITH_VALUES] CHECK constraint positive (id > 0)"));
     struct lake_dml_metrics m;
     x = lake_txn_begin(t, conn, &err);
-    assert_int_equal(lake_txn_update(x, &(struct lake_set){.column = STR("id"), .value = STR("-t.id")}, 1, STR_NONE, STR_NONE, &m, &err), -1);
+    assert_int_equal(lake_txn_update(x, &(struct lake_set){.column = STR("id"), .value = STR("-t.id")}, 1, NULL, &m, &err), -1);
     assert_int_equal(err.code, ERR_USER);
     lake_txn_end(x);
     /* Who cannot read Spark's text does not write. */
@@ -125,7 +125,7 @@ static void test_computed(void **state)
     assert_int_equal(append(t, "SELECT 5 AS twice, 2 AS a", &err), -1);
     assert_non_null(strstr(err.msg, "Generated Column (twice <=> a * 2)"));
     struct lake_txn *x = lake_txn_begin(t, conn, &err);
-    OK(lake_txn_update(x, &(struct lake_set){.column = STR("a"), .value = STR("t.a + 10")}, 1, STR("t.a = 1"), STR_NONE, &m, &err));
+    OK(lake_txn_update(x, &(struct lake_set){.column = STR("a"), .value = STR("t.a + 10")}, 1, &(struct lake_where){.duck = STR("t.a = 1")}, &m, &err));
     OK(lake_txn_commit(x, &version, &err));
     lake_txn_end(x);
     assert_string_equal(rows_of(t, "a, twice"), "2|4;11|22");
@@ -134,7 +134,7 @@ static void test_computed(void **state)
     const struct lake_clause mixed[] = {{.when = LAKE_MATCHED, .then = LAKE_THEN_UPDATE, .sets = &update, .set_count = 1},
                                         {.when = LAKE_NOT_MATCHED, .then = LAKE_THEN_INSERT, .sets = insert, .set_count = 2}};
     x = lake_txn_begin(t, conn, &err);
-    OK(lake_txn_merge(x, &(struct lake_merge){.source_sql = STR("SELECT 5 AS k, 2 AS old UNION ALL SELECT 6, 99"), .on = STR("t.a = s.old"), .clauses = mixed, .clause_count = 2}, &m, &err));
+    OK(lake_txn_merge(x, &(struct lake_merge){.source_sql = STR("SELECT 5 AS k, 2 AS old UNION ALL SELECT 6, 99"), .on = {.duck = STR("t.a = s.old")}, .clauses = mixed, .clause_count = 2}, &m, &err));
     OK(lake_txn_commit(x, &version, &err));
     lake_txn_end(x);
     assert_string_equal(rows_of(t, "a, twice"), "5|10;6|12;11|22");
@@ -149,7 +149,7 @@ static void test_computed(void **state)
     assert_string_equal(rows_of(t, "id"), "10;15;20;25");
     const struct lake_clause clauses[] = {{.when = LAKE_MATCHED, .then = LAKE_THEN_UPDATE, .star = true}, {.when = LAKE_NOT_MATCHED, .then = LAKE_THEN_INSERT, .star = true}};
     x = lake_txn_begin(t, conn, &err);
-    OK(lake_txn_merge(x, &(struct lake_merge){.source_sql = STR("SELECT 'last' AS v UNION ALL SELECT 'more'"), .on = STR("t.v = s.v"), .clauses = clauses, .clause_count = 2}, &m, &err));
+    OK(lake_txn_merge(x, &(struct lake_merge){.source_sql = STR("SELECT 'last' AS v UNION ALL SELECT 'more'"), .on = {.duck = STR("t.v = s.v")}, .clauses = clauses, .clause_count = 2}, &m, &err));
     OK(lake_txn_commit(x, &version, &err));
     lake_txn_end(x);
     assert_string_equal(rows_of(t, "id, v"), "10|\"x0\";15|\"x1\";20|\"x2\";25|\"last\";30|\"more\"");
@@ -161,7 +161,7 @@ static void test_computed(void **state)
     OK(append(t, "SELECT 2 AS a, NULL AS d", &err));
     assert_string_equal(rows_of(t, "a, d"), "1|8;2|null");
     x = lake_txn_begin(t, conn, &err);
-    OK(lake_txn_update(x, &(struct lake_set){.column = STR("d")}, 1, STR("t.a = 2"), STR_NONE, &m, &err));
+    OK(lake_txn_update(x, &(struct lake_set){.column = STR("d")}, 1, &(struct lake_where){.duck = STR("t.a = 2")}, &m, &err));
     OK(lake_txn_commit(x, &version, &err));
     lake_txn_end(x);
     assert_string_equal(rows_of(t, "a, d"), "1|8;2|8");
