@@ -33,6 +33,7 @@ static int read_text(const struct doc *d, const char *key, struct str *out, stru
 int spec_configuration(struct arena *a, const struct doc *conf, struct options *out, struct err *err)
 {
     int rc = 0;
+    conf = doc_is(conf, DOC_NULL) ? NULL : conf;
     size_t n = conf ? conf->count : 0;
     *out = (struct options){0};
     if (conf && conf->kind != DOC_OBJECT)
