@@ -4,7 +4,7 @@
 enum { COPY_BYTES = 16 << 10, FRAME_HEADER = 4, REQUEST_MIN = 8, POOL_MAX = 64, ARENA_KEEP = 64 << 10 };
 
 const struct kafka_api KAFKA_API_TABLE[] = {
-#define X(key, name, min, max, flex, fn) {key, min, max, flex, #name, fn},
+#define X(key, name, min, max, flex, rights, fn) {key, min, max, flex, rights, #name, fn},
     KAFKA_APIS(X)
 #undef X
 };
@@ -148,10 +148,61 @@ bool kreq_read_all(struct kreq *r)
     return false;
 }
 
-struct topic *kreq_topic(struct kreq *r, struct str name)
+bool kreq_allowed(const struct kreq *r, struct str hub)
+{
+    const struct sas_claim *c = &r->conn->claim;
+    return hub.ptr ? sas_allows(c, r->api->rights, r->conn->ns->name, hub) : (c->rights & r->api->rights) != 0;
+}
+
+enum kerr kreq_group_error(const struct kreq *r)
+{
+    return kreq_allowed(r, STR_NONE) ? KERR_NONE : KERR_GROUP_AUTHORIZATION_FAILED;
+}
+
+enum kerr kreq_topic(struct kreq *r, struct str name, struct topic **out)
 {
     struct topic *t = topic_find(r->conn->ns, name);
-    return t && !t->internal ? t : NULL;
+    *out = NULL;
+    if (!kreq_allowed(r, name.ptr ? name : STR("")))
+        return KERR_TOPIC_AUTHORIZATION_FAILED;
+    if (!t || t->internal)
+        return KERR_UNKNOWN_TOPIC_OR_PARTITION;
+    *out = t;
+    return KERR_NONE;
+}
+
+enum kerr kreq_topic_id(struct kreq *r, const uint8_t id[16], struct topic **out)
+{
+    struct topic *t = topic_find_id(r->conn->ns, id);
+    enum kerr error = t ? kreq_topic(r, str_z(t->name), out) : KERR_UNKNOWN_TOPIC_ID;
+    if (error)
+        *out = NULL;
+    return error == KERR_UNKNOWN_TOPIC_OR_PARTITION ? KERR_UNKNOWN_TOPIC_ID : error;
+}
+
+void kreq_each_partition(struct kreq *r, void (*one)(struct kreq *r, struct topic *t, enum kerr error))
+{
+    struct kin *in = &r->in;
+    struct kout *o = &r->out;
+    struct topic *t;
+    int32_t n = kin_count(in);
+    kout_count(o, n > 0 ? n : 0);
+    for (int32_t i = 0; i < n && !in->bad; i++) {
+        struct str name = kin_str(in);
+        enum kerr error = kreq_topic(r, name, &t);
+        kout_str(o, name);
+        int32_t parts = kin_count(in);
+        kout_count(o, parts > 0 ? parts : 0);
+        for (int32_t j = 0; j < parts && !in->bad; j++)
+            one(r, t, error);
+        kin_tags(in);
+        kout_tags(o);
+    }
+}
+
+enum kerr kreq_epoch_error(const struct plog *log, int32_t epoch)
+{
+    return epoch > log->epoch ? KERR_UNKNOWN_LEADER_EPOCH : epoch >= 0 && epoch < log->epoch ? KERR_FENCED_LEADER_EPOCH : KERR_NONE;
 }
 
 /* ------------------------------------------------------------------ frames */
@@ -254,6 +305,7 @@ static void on_open(struct tcp_conn *tcp)
     c->tcp = tcp;
     c->ns = k->hub->default_ns;
     c->authenticated = k->hub->opts.insecure_local;
+    c->claim = (struct sas_claim){.rights = c->authenticated ? KAFKA_ANY : 0, .path = STR("")};
     tcp_conn_set_user(tcp, c);
     if (!c->authenticated)
         tcp_deadline(tcp, KAFKA_AUTH_MS);

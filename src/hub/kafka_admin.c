@@ -119,13 +119,21 @@ static bool wanted(const struct describe *d, const char *name)
     return d->count < 0;
 }
 
+/* Settings are of hubs, other resources have none. */
+static enum kerr resource(struct kreq *r, int8_t type, struct str name, struct topic **out)
+{
+    *out = NULL;
+    return type == RESOURCE_TOPIC ? kreq_topic(r, name, out) : KERR_INVALID_REQUEST;
+}
+
 static void put_described(struct kreq *r, const struct describe *d, bool synonyms)
 {
     struct kout *o = &r->out;
     struct plog_config defaults = topic_default_config(r->hub->store);
-    struct topic *t = d->type == RESOURCE_TOPIC ? kreq_topic(r, d->name) : NULL;
-    bool broker = d->type == RESOURCE_BROKER;
-    enum kerr error = broker || t ? KERR_NONE : d->type == RESOURCE_TOPIC ? KERR_UNKNOWN_TOPIC_OR_PARTITION : KERR_INVALID_REQUEST;
+    struct topic *t;
+    enum kerr error = resource(r, d->type, d->name, &t);
+    if (d->type == RESOURCE_BROKER)
+        error = KERR_NONE;
     int32_t n = 0;
     for (size_t i = 0; error == KERR_NONE && i < COUNT_OF(CONFIGS); i++)
         n += wanted(d, CONFIGS[i].name);
@@ -198,9 +206,8 @@ void kafka_incremental_alter_configs(struct kreq *r)
     for (int32_t i = 0; i < n && !in->bad; i++) {
         a[i].type = kin_i8(in);
         a[i].name = kin_str(in);
-        a[i].t = a[i].type == RESOURCE_TOPIC ? kreq_topic(r, a[i].name) : NULL;
+        a[i].error = resource(r, a[i].type, a[i].name, &a[i].t);
         a[i].cfg = a[i].t ? a[i].t->cfg : topic_default_config(r->hub->store);
-        a[i].error = a[i].t ? KERR_NONE : a[i].type == RESOURCE_TOPIC ? KERR_UNKNOWN_TOPIC_OR_PARTITION : KERR_INVALID_REQUEST;
         int32_t parts = kin_count(in);
         for (int32_t j = 0; j < parts && !in->bad; j++) {
             enum kerr k = alter_one(r, &a[i].cfg, &a[i].message);
@@ -265,6 +272,8 @@ static void read_create(struct kreq *r, struct create *c)
 static void create_one(struct kreq *r, struct create *c, bool only_check)
 {
     struct err err;
+    if (!kreq_allowed(r, c->name))
+        c->error = KERR_TOPIC_AUTHORIZATION_FAILED;
     if (c->partitions == -1)
         c->partitions = 0; /* the default */
     else if (!c->error && (c->partitions < 1 || c->partitions > TOPIC_MAX_PARTITIONS))
@@ -389,11 +398,10 @@ static void destroy(void *arg)
 
 static void drop_one(struct kreq *r, struct drop *x)
 {
-    struct topic *t = x->name.ptr ? kreq_topic(r, x->name) : topic_find_id(r->conn->ns, x->id);
+    struct topic *t;
     x->r = r;
-    if (!t || t->internal)
-        x->error = x->name.ptr ? KERR_UNKNOWN_TOPIC_OR_PARTITION : KERR_UNKNOWN_TOPIC_ID;
-    else if (t->readers) {
+    x->error = x->name.ptr ? kreq_topic(r, x->name, &t) : kreq_topic_id(r, x->id, &t);
+    if (t && t->readers) {
         x->error = KERR_POLICY_VIOLATION;
         x->message = "the hub is being captured or read by this process";
     }
@@ -465,8 +473,8 @@ void kafka_create_partitions(struct kreq *r)
     kout_count(o, n > 0 ? n : 0);
     for (int32_t i = 0; i < n; i++) {
         struct err err;
-        struct topic *t = kreq_topic(r, m[i].name);
-        enum kerr error = t ? KERR_NONE : KERR_UNKNOWN_TOPIC_OR_PARTITION;
+        struct topic *t;
+        enum kerr error = kreq_topic(r, m[i].name, &t);
         const char *message = NULL;
         if (t && (m[i].count <= t->part_count || m[i].count > TOPIC_MAX_PARTITIONS)) {
             error = KERR_INVALID_PARTITIONS;
@@ -484,7 +492,7 @@ void kafka_create_partitions(struct kreq *r)
     kreq_done(r);
 }
 
-static void delete_records_one(struct kreq *r, struct topic *t)
+static void delete_records_one(struct kreq *r, struct topic *t, enum kerr error)
 {
     struct kin *in = &r->in;
     struct kout *o = &r->out;
@@ -493,7 +501,7 @@ static void delete_records_one(struct kreq *r, struct topic *t)
     int64_t offset = kin_i64(in);
     kin_tags(in);
     struct partition *p = t ? topic_partition(t, index) : NULL;
-    enum kerr error = p ? KERR_NONE : KERR_UNKNOWN_TOPIC_OR_PARTITION;
+    error = p || error ? error : KERR_UNKNOWN_TOPIC_OR_PARTITION;
     if (p && offset == -1)
         offset = p->log->high_watermark;
     if (p && (offset < 0 || offset > p->log->high_watermark))
@@ -511,19 +519,7 @@ void kafka_delete_records(struct kreq *r)
     struct kin *in = &r->in;
     struct kout *o = &r->out;
     kout_i32(o, 0);
-    int32_t n = kin_count(in);
-    kout_count(o, n > 0 ? n : 0);
-    for (int32_t i = 0; i < n && !in->bad; i++) {
-        struct str name = kin_str(in);
-        struct topic *t = kreq_topic(r, name);
-        int32_t parts = kin_count(in);
-        kout_str(o, name);
-        kout_count(o, parts > 0 ? parts : 0);
-        for (int32_t j = 0; j < parts && !in->bad; j++)
-            delete_records_one(r, t);
-        kin_tags(in);
-        kout_tags(o);
-    }
+    kreq_each_partition(r, delete_records_one);
     kin_i32(in); /* timeout */
     if (!kreq_read_all(r))
         return;

@@ -1,11 +1,10 @@
 /* kafka_auth.c -- SASL PLAIN, as Event Hubs has it: the user name is `$ConnectionString`, the
  * password a whole connection string
  *     Endpoint=sb://<namespace>.servicebus.windows.net/;SharedAccessKeyName=…;SharedAccessKey=…[;EntityPath=…]
- * whose host names the client's namespace. Its policy (sas.h) must have the rights to send and to listen on
- * the whole namespace; EntityPath only says which hub its owner means. With insecure_local any
- * credentials are taken, but the namespace is still read. */
+ * whose host names the client's namespace, or else its policy's name does (sas.h). The policy must be good for
+ * something there; what it may do is asked again for each request and hub. EntityPath only says which hub its
+ * owner means. With insecure_local any credentials are taken, but the namespace is still read. */
 #include "hub/kafka_int.h"
-#include "hub/sas.h"
 #include <string.h>
 
 void kafka_sasl_handshake(struct kreq *r)
@@ -22,14 +21,10 @@ void kafka_sasl_handshake(struct kreq *r)
     kreq_done(r);
 }
 
-/* A Kafka connection may both send and listen, to all hubs of its namespace: its policy must allow that. */
-static bool key_ok(const struct hub *h, const struct sas_string *cs, const char *ns)
+static bool key_ok(const struct hub *h, const struct sas_string *cs, const char *ns, struct sas_claim *out)
 {
-    struct sas_claim claim;
     struct err err;
-    if (sas_check_key(h->sas, cs->policy, cs->key, &claim, &err))
-        return false;
-    return sas_allows(&claim, SAS_SEND, ns, STR_NONE) && sas_allows(&claim, SAS_LISTEN, ns, STR_NONE);
+    return !sas_check_key(h->sas, cs->policy, cs->key, out, &err) && sas_allows(out, KAFKA_ANY, ns, out->policy_hub);
 }
 
 static bool check(struct kreq *r, struct str message)
@@ -37,18 +32,24 @@ static bool check(struct kreq *r, struct str message)
     struct str who, user;
     struct err err;
     struct sas_string cs = {0};
+    struct sas_claim claim = r->conn->claim;
     if (!str_split(&message, '\0', &who) || !str_split(&message, '\0', &user))
         return false;
     bool string = str_eqz(user, "$ConnectionString");
     if (string)
         sas_string_read(message, &cs);
-    struct str host_ns = sas_namespace_of(cs.host); /* none: an address or localhost is the default one */
-    const char *name = host_ns.ptr ? str_cz(r->arena, host_ns) : r->conn->ns->name;
-    if (!r->hub->opts.insecure_local && (!string || !key_ok(r->hub, &cs, name)))
+    struct str said = sas_split_policy(&cs.policy), host_ns = sas_namespace_of(cs.host);
+    if (host_ns.ptr) /* neither: an address or localhost is the default one */
+        said = host_ns;
+    const char *name = said.ptr ? str_cz(r->arena, said) : r->conn->ns->name;
+    if (!r->hub->opts.insecure_local && (!string || !key_ok(r->hub, &cs, name, &claim)))
         return false;
     struct hub_ns *ns = hub_namespace(r->hub, name, &err);
-    r->conn->ns = ns ? ns : r->conn->ns;
-    return ns != NULL;
+    if (!ns)
+        return false;
+    r->conn->ns = ns;
+    r->conn->claim = claim;
+    return true;
 }
 
 void kafka_sasl_authenticate(struct kreq *r)

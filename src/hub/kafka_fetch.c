@@ -48,14 +48,11 @@ static void read_topic(struct kreq *r, struct fetch_topic *t)
     struct topic *topic;
     if (r->version >= 13) {
         kin_uuid(in, t->id);
-        topic = topic_find_id(r->conn->ns, t->id);
-        t->error = topic ? KERR_NONE : KERR_UNKNOWN_TOPIC_ID;
+        t->error = kreq_topic_id(r, t->id, &topic);
     } else {
         t->name = str_copy(r->arena, kin_str(in));
-        topic = topic_find(r->conn->ns, t->name);
+        t->error = kreq_topic(r, t->name, &topic);
     }
-    if (topic && topic->internal)
-        topic = NULL;
     int32_t n = kin_count(in);
     t->count = n > 0 && n <= FETCH_MAX_PARTITIONS ? n : 0;
     in->bad = in->bad || n > FETCH_MAX_PARTITIONS;
@@ -116,11 +113,8 @@ static void check_part(struct fetch_part *p)
     if (p->error)
         return;
     const struct plog *log = p->part->log;
-    if (p->epoch >= 0 && p->epoch < log->epoch && p->epoch != -1)
-        p->error = KERR_FENCED_LEADER_EPOCH;
-    else if (p->epoch > log->epoch)
-        p->error = KERR_UNKNOWN_LEADER_EPOCH;
-    else if (p->offset < log->start_offset || p->offset > log->high_watermark)
+    p->error = kreq_epoch_error(log, p->epoch);
+    if (p->error == KERR_NONE && (p->offset < log->start_offset || p->offset > log->high_watermark))
         p->error = KERR_OFFSET_OUT_OF_RANGE;
 }
 

@@ -98,6 +98,10 @@ void kafka_join_group(struct kreq *r)
     struct groups *g;
     if (!kreq_read_all(r) || !(g = groups_for(r)))
         return;
+    if (kreq_group_error(r)) {
+        joined(r, &(struct join_result){.error = kreq_group_error(r), .member_id = "", .leader_id = ""});
+        return;
+    }
     struct join_wait *w = ARENA_NEW(r->arena, struct join_wait);
     *w = (struct join_wait){.fn = joined, .arg = r};
     r->state = w;
@@ -150,6 +154,10 @@ void kafka_sync_group(struct kreq *r)
     struct groups *g;
     if (!kreq_read_all(r) || !(g = groups_for(r)))
         return;
+    if (kreq_group_error(r)) {
+        synced(r, kreq_group_error(r), NULL);
+        return;
+    }
     struct sync_wait *w = ARENA_NEW(r->arena, struct sync_wait);
     *w = (struct sync_wait){.fn = synced, .arg = r};
     r->state = w;
@@ -170,7 +178,8 @@ void kafka_heartbeat(struct kreq *r)
     if (!kreq_read_all(r) || !(g = groups_for(r)))
         return;
     throttle(r, 1);
-    kout_i16(&r->out, (int16_t)group_heartbeat(g, group, generation, member, instance));
+    enum kerr refused = kreq_group_error(r);
+    kout_i16(&r->out, (int16_t)(refused ? refused : group_heartbeat(g, group, generation, member, instance)));
     finish(r);
 }
 
@@ -193,14 +202,16 @@ void kafka_leave_group(struct kreq *r)
     if (!kreq_read_all(r) || !(g = groups_for(r)))
         return;
     struct kout *o = &r->out;
+    enum kerr refused = kreq_group_error(r);
     throttle(r, 1);
     if (!many) {
-        kout_i16(o, (int16_t)group_leave(g, group, m[0].id, none));
+        kout_i16(o, (int16_t)(refused ? refused : group_leave(g, group, m[0].id, none)));
         finish(r);
         return;
     }
-    kout_i16(o, KERR_NONE);
-    kout_count(o, n > 0 ? n : 0);
+    n = refused || n < 0 ? 0 : n;
+    kout_i16(o, (int16_t)refused);
+    kout_count(o, n);
     for (int32_t i = 0; i < n; i++) {
         enum kerr error = group_leave(g, group, m[i].id, m[i].instance);
         kout_str(o, m[i].id);
@@ -246,7 +257,8 @@ static void read_commit_topic(struct kreq *r, struct commit_topic *t)
 {
     struct kin *in = &r->in;
     t->name = str_copy(r->arena, kin_str(in));
-    struct topic *topic = kreq_topic(r, t->name);
+    struct topic *topic;
+    enum kerr error = kreq_topic(r, t->name, &topic);
     int32_t n = kin_count(in);
     t->count = n > 0 ? n : 0;
     t->parts = KREQ_ARRAY(r, struct commit_part, t->count);
@@ -259,7 +271,9 @@ static void read_commit_topic(struct kreq *r, struct commit_topic *t)
         struct str metadata = kin_nstr(in);
         p->in.metadata = metadata.ptr ? str_copy(r->arena, metadata) : STR("");
         kin_tags(in);
-        if (!topic || !topic_partition(topic, p->in.partition))
+        if (error)
+            p->error = error;
+        else if (!topic_partition(topic, p->in.partition))
             p->error = KERR_UNKNOWN_TOPIC_OR_PARTITION;
         else if (metadata.len > GROUP_MAX_METADATA)
             p->error = KERR_OFFSET_METADATA_TOO_LARGE;
@@ -302,7 +316,8 @@ void kafka_offset_commit(struct kreq *r)
         read_commit_topic(r, &c->topics[i]);
     if (!kreq_read_all(r) || !(c->groups = groups_for(r)))
         return;
-    choose_good(r, c, group_may_commit(c->groups, c->group, generation, member, instance));
+    enum kerr refused = kreq_group_error(r);
+    choose_good(r, c, refused ? refused : group_may_commit(c->groups, c->group, generation, member, instance));
     enum kerr k = group_log_commit(c->groups, c->group, c->good, c->good_count);
     if (k != KERR_NONE) {
         c->good_count = 0;
@@ -334,7 +349,7 @@ static void read_fetch_topics(struct kreq *r, struct fetch_offsets *f)
     }
 }
 
-static void put_offset(struct kreq *r, int32_t partition, const struct committed *c)
+static void put_offset(struct kreq *r, int32_t partition, const struct committed *c, enum kerr error)
 {
     struct kout *o = &r->out;
     kout_i32(o, partition);
@@ -342,7 +357,7 @@ static void put_offset(struct kreq *r, int32_t partition, const struct committed
     if (r->version >= 5)
         kout_i32(o, c ? c->epoch : -1);
     kout_nstr(o, c ? str_z(c->metadata) : STR(""));
-    kout_i16(o, KERR_NONE);
+    kout_i16(o, (int16_t)error);
     kout_tags(o);
 }
 
@@ -353,12 +368,18 @@ static void put_all_offsets(struct kreq *r, const struct group *g)
     size_t at = 0;
     struct str key;
     void *v;
-    kout_count(o, g ? (int32_t)map_count(g->offsets) : 0);
-    while (g && map_next(g->offsets, &at, &key, &v)) {
+    int32_t n = 0;
+    while (g && map_next(g->offsets, &at, &key, &v))
+        n += kreq_allowed(r, str_z(((struct committed *)v)->topic));
+    kout_count(o, n);
+    at = 0;
+    while (n && map_next(g->offsets, &at, &key, &v)) {
         const struct committed *c = v;
+        if (!kreq_allowed(r, str_z(c->topic)))
+            continue;
         kout_str(o, str_z(c->topic));
         kout_count(o, 1);
-        put_offset(r, c->partition, c);
+        put_offset(r, c->partition, c, KERR_NONE);
         kout_tags(o);
     }
 }
@@ -373,10 +394,12 @@ static void put_fetch_topics(struct kreq *r, const struct fetch_offsets *f, cons
     kout_count(o, f->count);
     for (int32_t i = 0; i < f->count; i++) {
         const struct fetch_topic *t = &f->topics[i];
+        bool allowed = kreq_allowed(r, t->name);
         kout_str(o, t->name);
         kout_count(o, t->count);
         for (int32_t j = 0; j < t->count; j++)
-            put_offset(r, t->parts[j], g ? group_offset(g, t->name, t->parts[j]) : NULL);
+            put_offset(r, t->parts[j], g && allowed ? group_offset(g, t->name, t->parts[j]) : NULL,
+                       allowed ? KERR_NONE : KERR_TOPIC_AUTHORIZATION_FAILED);
         kout_tags(o);
     }
 }
@@ -405,7 +428,7 @@ static void fetch_groups(struct kreq *r)
     for (int32_t i = 0; i < n; i++) {
         kout_str(o, f[i].group);
         put_fetch_topics(r, &f[i], group_find(gs, f[i].group));
-        kout_i16(o, KERR_NONE);
+        kout_i16(o, (int16_t)kreq_group_error(r));
         kout_tags(o);
     }
     finish(r);
@@ -429,7 +452,7 @@ void kafka_offset_fetch(struct kreq *r)
     throttle(r, 3);
     put_fetch_topics(r, &f, group_find(gs, f.group));
     if (r->version >= 2)
-        kout_i16(&r->out, KERR_NONE);
+        kout_i16(&r->out, (int16_t)kreq_group_error(r));
     finish(r);
 }
 
@@ -438,7 +461,9 @@ void kafka_offset_fetch(struct kreq *r)
 static void put_group(struct kreq *r, struct str name, const struct group *g)
 {
     struct kout *o = &r->out;
-    kout_i16(o, KERR_NONE);
+    enum kerr refused = kreq_group_error(r);
+    g = refused ? NULL : g;
+    kout_i16(o, (int16_t)refused);
     kout_str(o, name);
     kout_str(o, g ? str_z(group_state_name(g)) : STR("Dead"));
     kout_str(o, g ? str_z(g->protocol_type) : STR(""));
@@ -492,11 +517,12 @@ void kafka_list_groups(struct kreq *r)
     struct groups *gs;
     if (!kreq_read_all(r) || !(gs = groups_for(r)))
         return;
+    enum kerr refused = kreq_group_error(r);
     struct group **found = ARENA_ARRAY(r->arena, struct group *, map_count(gs->by_name));
     size_t at = 0, count = 0;
     struct str key;
     void *v;
-    while (map_next(gs->by_name, &at, &key, &v)) {
+    while (!refused && map_next(gs->by_name, &at, &key, &v)) {
         bool wanted = n <= 0;
         for (int32_t i = 0; i < n && !wanted; i++)
             wanted = str_ieqz(states[i], group_state_name(v));
@@ -504,7 +530,7 @@ void kafka_list_groups(struct kreq *r)
             found[count++] = v;
     }
     throttle(r, 1);
-    kout_i16(o, KERR_NONE);
+    kout_i16(o, (int16_t)refused);
     kout_count(o, (int32_t)count);
     for (size_t i = 0; i < count; i++) {
         kout_str(o, str_z(found[i]->name));
@@ -532,11 +558,12 @@ void kafka_delete_groups(struct kreq *r)
     struct groups *gs;
     if (!kreq_read_all(r) || !(gs = groups_for(r)))
         return;
+    enum kerr refused = kreq_group_error(r);
     throttle(r, 0);
     kout_count(o, n > 0 ? n : 0);
     for (int32_t i = 0; i < n; i++) {
         kout_str(o, names[i]);
-        kout_i16(o, (int16_t)group_delete(gs, names[i]));
+        kout_i16(o, (int16_t)(refused ? refused : group_delete(gs, names[i])));
         kout_tags(o);
     }
     r->wait = (struct hub_wait){.done = deleted, .arg = r};

@@ -2,45 +2,48 @@
 #ifndef PAYSTREAK_HUB_KAFKA_INT_H
 #define PAYSTREAK_HUB_KAFKA_INT_H
 #include "hub/kafka.h"
+#include "hub/sas.h"
 #include "net/tcp.h"
 
-/* X(key, NAME, min, max, first flexible version, handler) */
+enum { KAFKA_ANY = SAS_SEND | SAS_LISTEN | SAS_MANAGE };
+
+/* X(key, NAME, min, max, first flexible version, rights: one of them is needed, handler) */
 #define KAFKA_APIS(X)                                                                              \
-    X(0, PRODUCE, 0, 11, 9, kafka_produce)                                                         \
-    X(1, FETCH, 4, 17, 12, kafka_fetch)                                                            \
-    X(2, LIST_OFFSETS, 1, 10, 6, kafka_list_offsets)                                               \
-    X(3, METADATA, 0, 13, 9, kafka_metadata)                                                       \
-    X(8, OFFSET_COMMIT, 2, 9, 8, kafka_offset_commit)                                              \
-    X(9, OFFSET_FETCH, 1, 9, 6, kafka_offset_fetch)                                                \
-    X(10, FIND_COORDINATOR, 0, 4, 3, kafka_find_coordinator)                                       \
-    X(11, JOIN_GROUP, 0, 9, 6, kafka_join_group)                                                   \
-    X(12, HEARTBEAT, 0, 4, 4, kafka_heartbeat)                                                     \
-    X(13, LEAVE_GROUP, 0, 5, 4, kafka_leave_group)                                                 \
-    X(14, SYNC_GROUP, 0, 5, 4, kafka_sync_group)                                                   \
-    X(15, DESCRIBE_GROUPS, 0, 5, 5, kafka_describe_groups)                                         \
-    X(16, LIST_GROUPS, 0, 4, 3, kafka_list_groups)                                                 \
-    X(17, SASL_HANDSHAKE, 0, 1, 99, kafka_sasl_handshake)                                          \
-    X(18, API_VERSIONS, 0, 4, 3, kafka_api_versions)                                               \
-    X(19, CREATE_TOPICS, 2, 7, 5, kafka_create_topics)                                             \
-    X(20, DELETE_TOPICS, 1, 6, 4, kafka_delete_topics)                                             \
-    X(21, DELETE_RECORDS, 0, 2, 2, kafka_delete_records)                                           \
-    X(22, INIT_PRODUCER_ID, 0, 4, 2, kafka_init_producer_id)                                       \
-    X(23, OFFSET_FOR_LEADER_EPOCH, 2, 4, 4, kafka_offset_for_leader_epoch)                         \
-    X(32, DESCRIBE_CONFIGS, 1, 4, 4, kafka_describe_configs)                                       \
-    X(36, SASL_AUTHENTICATE, 0, 2, 2, kafka_sasl_authenticate)                                     \
-    X(37, CREATE_PARTITIONS, 0, 3, 2, kafka_create_partitions)                                     \
-    X(42, DELETE_GROUPS, 0, 2, 2, kafka_delete_groups)                                             \
-    X(44, INCREMENTAL_ALTER_CONFIGS, 0, 1, 1, kafka_incremental_alter_configs)                     \
-    X(60, DESCRIBE_CLUSTER, 0, 1, 0, kafka_describe_cluster)
+    X(0, PRODUCE, 0, 11, 9, SAS_SEND, kafka_produce)                                               \
+    X(1, FETCH, 4, 17, 12, SAS_LISTEN, kafka_fetch)                                                \
+    X(2, LIST_OFFSETS, 1, 10, 6, SAS_LISTEN, kafka_list_offsets)                                   \
+    X(3, METADATA, 0, 13, 9, KAFKA_ANY, kafka_metadata)                                            \
+    X(8, OFFSET_COMMIT, 2, 9, 8, SAS_LISTEN, kafka_offset_commit)                                  \
+    X(9, OFFSET_FETCH, 1, 9, 6, SAS_LISTEN, kafka_offset_fetch)                                    \
+    X(10, FIND_COORDINATOR, 0, 4, 3, KAFKA_ANY, kafka_find_coordinator)                            \
+    X(11, JOIN_GROUP, 0, 9, 6, SAS_LISTEN, kafka_join_group)                                       \
+    X(12, HEARTBEAT, 0, 4, 4, SAS_LISTEN, kafka_heartbeat)                                         \
+    X(13, LEAVE_GROUP, 0, 5, 4, SAS_LISTEN, kafka_leave_group)                                     \
+    X(14, SYNC_GROUP, 0, 5, 4, SAS_LISTEN, kafka_sync_group)                                       \
+    X(15, DESCRIBE_GROUPS, 0, 5, 5, SAS_LISTEN, kafka_describe_groups)                             \
+    X(16, LIST_GROUPS, 0, 4, 3, SAS_LISTEN, kafka_list_groups)                                     \
+    X(17, SASL_HANDSHAKE, 0, 1, 99, KAFKA_ANY, kafka_sasl_handshake)                               \
+    X(18, API_VERSIONS, 0, 4, 3, KAFKA_ANY, kafka_api_versions)                                    \
+    X(19, CREATE_TOPICS, 2, 7, 5, SAS_MANAGE, kafka_create_topics)                                 \
+    X(20, DELETE_TOPICS, 1, 6, 4, SAS_MANAGE, kafka_delete_topics)                                 \
+    X(21, DELETE_RECORDS, 0, 2, 2, SAS_MANAGE, kafka_delete_records)                               \
+    X(22, INIT_PRODUCER_ID, 0, 4, 2, SAS_SEND, kafka_init_producer_id)                             \
+    X(23, OFFSET_FOR_LEADER_EPOCH, 2, 4, 4, SAS_LISTEN, kafka_offset_for_leader_epoch)             \
+    X(32, DESCRIBE_CONFIGS, 1, 4, 4, KAFKA_ANY, kafka_describe_configs)                            \
+    X(36, SASL_AUTHENTICATE, 0, 2, 2, KAFKA_ANY, kafka_sasl_authenticate)                          \
+    X(37, CREATE_PARTITIONS, 0, 3, 2, SAS_MANAGE, kafka_create_partitions)                         \
+    X(42, DELETE_GROUPS, 0, 2, 2, SAS_MANAGE, kafka_delete_groups)                                 \
+    X(44, INCREMENTAL_ALTER_CONFIGS, 0, 1, 1, SAS_MANAGE, kafka_incremental_alter_configs)         \
+    X(60, DESCRIBE_CLUSTER, 0, 1, 0, KAFKA_ANY, kafka_describe_cluster)
 
 enum kafka_api_key {
-#define X(key, name, min, max, flex, fn) KAFKA_##name = key,
+#define X(key, name, min, max, flex, rights, fn) KAFKA_##name = key,
     KAFKA_APIS(X)
 #undef X
 };
 
 struct kreq;
-struct kafka_api { int16_t key, min, max, flex_from; const char *name; void (*handle)(struct kreq *r); };
+struct kafka_api { int16_t key, min, max, flex_from; unsigned rights; const char *name; void (*handle)(struct kreq *r); };
 extern const struct kafka_api KAFKA_API_TABLE[];
 extern const size_t KAFKA_API_COUNT;
 
@@ -48,6 +51,7 @@ struct kafka_conn {
     struct kafka *kafka;
     struct tcp_conn *tcp;
     struct hub_ns *ns;               /* the client's namespace */
+    struct sas_claim claim;          /* what it may do there; authenticated only */
     struct kreq *first, **end;       /* requests without an answer, in order */
     int queued;
     size_t queued_bytes;
@@ -85,10 +89,22 @@ void *kreq_array(struct kreq *r, int32_t n, size_t item_bytes);
 #define KREQ_ARRAY(r, type, n) ((type *)kreq_array(r, n, sizeof(type)))
 /* The usual front of a handler: after the last field was read. False: kreq_bad() was called. */
 bool kreq_read_all(struct kreq *r);
-/* The topic of that name in the client's namespace; internal ones are not for clients. */
-struct topic *kreq_topic(struct kreq *r, struct str name);
+/* May the client do what this request asks, to that hub? hub ptr NULL: to anything at all, as groups and
+ * producer ids belong to no hub. */
+bool kreq_allowed(const struct kreq *r, struct str hub);
+/* The hub of that name, or id, in the client's namespace. Internal ones are not for clients. Otherwise *out is NULL:
+ * KERR_TOPIC_AUTHORIZATION_FAILED, also for what is not there; KERR_UNKNOWN_TOPIC_OR_PARTITION, KERR_UNKNOWN_TOPIC_ID. */
+enum kerr kreq_topic(struct kreq *r, struct str name, struct topic **out);
+enum kerr kreq_topic_id(struct kreq *r, const uint8_t id[16], struct topic **out);
+/* Reads topics and their partitions, and answers each as it is read: `one` reads and answers a partition of `t`, which
+ * is NULL if `error` says so. */
+void kreq_each_partition(struct kreq *r, void (*one)(struct kreq *r, struct topic *t, enum kerr error));
+/* What a client's leader epoch is in a log: of before, unknown, or (also -1) none of both. */
+enum kerr kreq_epoch_error(const struct plog *log, int32_t epoch);
+/* KERR_GROUP_AUTHORIZATION_FAILED or none. */
+enum kerr kreq_group_error(const struct kreq *r);
 
-#define X(key, name, min, max, flex, fn) void fn(struct kreq *r);
+#define X(key, name, min, max, flex, rights, fn) void fn(struct kreq *r);
 KAFKA_APIS(X)
 #undef X
 #endif

@@ -90,15 +90,20 @@ struct wanted { struct str name; uint8_t id[16]; bool by_id; };
 static void put_wanted(struct kreq *r, const struct wanted *w, bool may_create)
 {
     struct err err;
-    struct topic *t = w->by_id ? topic_find_id(r->conn->ns, w->id) : kreq_topic(r, w->name);
-    enum kerr error = KERR_NONE;
-    if (!t && w->by_id)
-        error = KERR_UNKNOWN_TOPIC_ID;
-    else if (!t && !topic_name_ok(w->name))
+    struct topic *t;
+    enum kerr error = w->by_id ? kreq_topic_id(r, w->id, &t) : kreq_topic(r, w->name, &t);
+    if (error == KERR_UNKNOWN_TOPIC_OR_PARTITION && !topic_name_ok(w->name))
         error = KERR_INVALID_TOPIC_EXCEPTION;
-    else if (!t && !(t = hub_topic(r->hub, r->conn->ns, w->name, may_create, &err)))
-        error = err.code == ERR_NOT_FOUND || err.code == ERR_EXISTS ? KERR_UNKNOWN_TOPIC_OR_PARTITION : kerr_of(&err);
+    else if (error == KERR_UNKNOWN_TOPIC_OR_PARTITION && (t = hub_topic(r->hub, r->conn->ns, w->name, may_create, &err)))
+        error = KERR_NONE;
+    else if (error == KERR_UNKNOWN_TOPIC_OR_PARTITION && err.code != ERR_NOT_FOUND && err.code != ERR_EXISTS)
+        error = kerr_of(&err);
     put_topic(r, error, t ? str_z(t->name) : w->name, w->id, t);
+}
+
+static bool is_listed(const struct kreq *r, const struct topic *t)
+{
+    return !t->internal && kreq_allowed(r, str_z(t->name));
 }
 
 static void put_all_topics(struct kreq *r)
@@ -108,11 +113,11 @@ static void put_all_topics(struct kreq *r)
     void *v;
     int32_t n = 0;
     while (map_next(r->conn->ns->topics, &at, &key, &v))
-        n += !((struct topic *)v)->internal;
+        n += is_listed(r, v);
     kout_count(&r->out, n);
     at = 0;
     while (map_next(r->conn->ns->topics, &at, &key, &v))
-        if (!((struct topic *)v)->internal)
+        if (is_listed(r, v))
             put_topic(r, KERR_NONE, key, NULL, v);
 }
 
@@ -250,7 +255,7 @@ static struct found find_offset(struct plog *log, int64_t ts, struct err *err)
     return f;
 }
 
-static void list_one(struct kreq *r, struct topic *t)
+static void list_one(struct kreq *r, struct topic *t, enum kerr error)
 {
     struct kin *in = &r->in;
     struct kout *o = &r->out;
@@ -260,12 +265,8 @@ static void list_one(struct kreq *r, struct topic *t)
     int64_t ts = kin_i64(in);
     kin_tags(in);
     struct partition *p = t ? topic_partition(t, index) : NULL;
-    struct found f = {KERR_UNKNOWN_TOPIC_OR_PARTITION, -1, -1};
-    if (p && epoch > p->log->epoch)
-        f.error = KERR_UNKNOWN_LEADER_EPOCH;
-    else if (p && epoch >= 0 && epoch < p->log->epoch)
-        f.error = KERR_FENCED_LEADER_EPOCH;
-    else if (p)
+    struct found f = {p ? kreq_epoch_error(p->log, epoch) : error ? error : KERR_UNKNOWN_TOPIC_OR_PARTITION, -1, -1};
+    if (f.error == KERR_NONE)
         f = find_offset(p->log, ts, &err);
     kout_i32(o, index);
     kout_i16(o, (int16_t)f.error);
@@ -285,19 +286,7 @@ void kafka_list_offsets(struct kreq *r)
         kin_i8(in); /* isolation level */
         kout_i32(o, 0);
     }
-    int32_t n = kin_count(in);
-    kout_count(o, n > 0 ? n : 0);
-    for (int32_t i = 0; i < n && !in->bad; i++) {
-        struct str name = kin_str(in);
-        struct topic *t = kreq_topic(r, name);
-        kout_str(o, name);
-        int32_t parts = kin_count(in);
-        kout_count(o, parts > 0 ? parts : 0);
-        for (int32_t j = 0; j < parts && !in->bad; j++)
-            list_one(r, t);
-        kin_tags(in);
-        kout_tags(o);
-    }
+    kreq_each_partition(r, list_one);
     if (r->version >= 10)
         kin_i32(in); /* timeout */
     if (!kreq_read_all(r))
@@ -306,7 +295,7 @@ void kafka_list_offsets(struct kreq *r)
     kreq_done(r);
 }
 
-static void epoch_one(struct kreq *r, struct topic *t)
+static void epoch_one(struct kreq *r, struct topic *t, enum kerr error)
 {
     struct kin *in = &r->in;
     struct kout *o = &r->out;
@@ -314,12 +303,8 @@ static void epoch_one(struct kreq *r, struct topic *t)
     int64_t end = -1;
     kin_tags(in);
     struct partition *p = t ? topic_partition(t, index) : NULL;
-    enum kerr error = p ? KERR_NONE : KERR_UNKNOWN_TOPIC_OR_PARTITION;
-    if (p && current > p->log->epoch)
-        error = KERR_UNKNOWN_LEADER_EPOCH;
-    else if (p && current >= 0 && current < p->log->epoch)
-        error = KERR_FENCED_LEADER_EPOCH;
-    else if (p)
+    error = p ? kreq_epoch_error(p->log, current) : error ? error : KERR_UNKNOWN_TOPIC_OR_PARTITION;
+    if (error == KERR_NONE)
         plog_epoch_end(p->log, epoch, &found, &end);
     kout_i16(o, (int16_t)error);
     kout_i32(o, index);
@@ -335,19 +320,7 @@ void kafka_offset_for_leader_epoch(struct kreq *r)
     if (r->version >= 3)
         kin_i32(in); /* replica id */
     kout_i32(o, 0);
-    int32_t n = kin_count(in);
-    kout_count(o, n > 0 ? n : 0);
-    for (int32_t i = 0; i < n && !in->bad; i++) {
-        struct str name = kin_str(in);
-        struct topic *t = kreq_topic(r, name);
-        kout_str(o, name);
-        int32_t parts = kin_count(in);
-        kout_count(o, parts > 0 ? parts : 0);
-        for (int32_t j = 0; j < parts && !in->bad; j++)
-            epoch_one(r, t);
-        kin_tags(in);
-        kout_tags(o);
-    }
+    kreq_each_partition(r, epoch_one);
     if (!kreq_read_all(r))
         return;
     kout_tags(o);

@@ -44,9 +44,8 @@ static enum kerr check_batch(struct hub *h, struct str bytes, struct batch *b, c
 
 static void produce_one(struct kreq *r, struct topic *t, struct part_result *p, struct str bytes)
 {
-    struct partition *part = t ? topic_partition(t, p->index) : NULL;
+    struct partition *part = topic_partition(t, p->index);
     struct batch b;
-    p->base_offset = p->append_ms = -1;
     if (!part) {
         p->error = KERR_UNKNOWN_TOPIC_OR_PARTITION;
         return;
@@ -107,15 +106,16 @@ static void read_topic(struct kreq *r, struct topic_result *t, enum kerr refuse)
 {
     struct kin *in = &r->in;
     t->name = str_copy(r->arena, kin_str(in));
-    struct topic *topic = kreq_topic(r, t->name);
+    struct topic *topic;
+    enum kerr error = kreq_topic(r, t->name, &topic);
     int32_t n = kin_count(in);
     t->count = n > 0 ? n : 0;
     t->parts = KREQ_ARRAY(r, struct part_result, t->count);
     for (int32_t i = 0; i < t->count && !in->bad; i++) {
-        t->parts[i].index = kin_i32(in);
+        t->parts[i] = (struct part_result){.index = kin_i32(in), .error = error, .base_offset = -1, .append_ms = -1};
         struct str bytes = kin_nbytes(in);
         kin_tags(in);
-        if (!in->bad && refuse == KERR_NONE)
+        if (!in->bad && refuse == KERR_NONE && error == KERR_NONE)
             produce_one(r, topic, &t->parts[i], bytes);
     }
     kin_tags(in);
@@ -164,10 +164,12 @@ void kafka_init_producer_id(struct kreq *r)
     } else {
         epoch++; /* the client starts again after an error it could not place */
     }
+    enum kerr error = transactional ? KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED
+                      : kreq_allowed(r, STR_NONE) ? KERR_NONE : KERR_CLUSTER_AUTHORIZATION_FAILED;
     kout_i32(&r->out, 0);
-    kout_i16(&r->out, transactional ? KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED : KERR_NONE);
-    kout_i64(&r->out, transactional ? -1 : id);
-    kout_i16(&r->out, transactional ? -1 : epoch);
+    kout_i16(&r->out, (int16_t)error);
+    kout_i64(&r->out, error ? -1 : id);
+    kout_i16(&r->out, error ? -1 : epoch);
     kout_tags(&r->out);
     kreq_done(r);
 }

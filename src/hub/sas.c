@@ -205,7 +205,7 @@ static void split_uri(struct str uri, struct str *host, struct str *path)
 }
 
 /* "<namespace>~<policy>" or "<policy>": clients do not agree on how to quote other signs. */
-static struct str split_policy(struct str *name)
+struct str sas_split_policy(struct str *name)
 {
     int64_t at = str_chr(*name, '~');
     struct str ns = at > 0 ? str_sub(*name, 0, (size_t)at) : STR_NONE;
@@ -220,7 +220,7 @@ struct str sas_token_namespace(struct arena *a, struct str token)
     if (!token_parts(token, &t))
         return STR_NONE;
     struct str name = decoded(a, t.policy);
-    return split_policy(&name);
+    return sas_split_policy(&name);
 }
 
 int sas_check_token(const struct sas *s, struct arena *a, struct str token, int64_t now_ms, struct sas_claim *out, struct err *err)
@@ -230,7 +230,7 @@ int sas_check_token(const struct sas *s, struct arena *a, struct str token, int6
     if (!token_parts(token, &t) || !str_i64(t.expiry, &expires) || expires < 0 || expires > INT64_MAX / 1000)
         return err_set(err, ERR_AUTH, "the token is malformed: SharedAccessSignature sr=…&sig=…&se=…&skn=…");
     struct str name = decoded(a, t.policy), signature = decoded(a, t.signature), uri = decoded(a, t.resource), host;
-    struct str said = split_policy(&name);
+    struct str said = sas_split_policy(&name);
     for (size_t i = 0; i < s->count; i++) {
         const struct policy *p = &s->policies[i];
         if (!str_eq(p->name, name) || !signature_ok(p->key, &t, signature))

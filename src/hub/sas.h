@@ -43,6 +43,8 @@ struct sas_claim {
     struct str policy_hub;         /* of the policy, which limits it too; ptr NULL: any */
 };
 
+/* "<namespace>~<policy>": takes the namespace off the name and returns it; ptr NULL: it says none. */
+struct str sas_split_policy(struct str *name);
 /* Policy and key, as a connection string or a password has them. ERR_AUTH. */
 int sas_check_key(const struct sas *s, struct str policy, struct str key, struct sas_claim *out, struct err *err) MUST_CHECK;
 /* A token, at a time. Strings of *out live in `a`. ERR_AUTH: not ours, expired, malformed. */

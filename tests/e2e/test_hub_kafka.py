@@ -1,5 +1,8 @@
 """The hub's Kafka side, driven by unmodified clients: kcat, librdkafka (confluent-kafka) and kafkajs."""
 
+import base64
+import hashlib
+import hmac
 import json
 import shutil
 import subprocess
@@ -379,6 +382,114 @@ def test_connection_strings_are_checked_and_name_the_namespace(tmp_path):
     with pytest.raises(KafkaException):  # no credentials at all
         AdminClient({"bootstrap.servers": h.address}).list_topics(timeout=3)
     h.stop()
+
+
+def connection(policy, key, endpoint="sb://localhost"):
+    return {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "PLAIN", "sasl.username": "$ConnectionString",
+            "sasl.password": f"Endpoint={endpoint};SharedAccessKeyName={policy};SharedAccessKey={key}"}
+
+
+@pytest.fixture(scope="module")
+def guarded(tmp_path_factory):
+    """A hub with keys and two hubs, and what its policies are to a Kafka client."""
+    state = tmp_path_factory.mktemp("hub") / "guarded"
+    state.mkdir()
+    (state / "hub-policies.json").write_text(json.dumps([
+        {"name": "one-hub", "key": "b25l", "rights": ["Send", "Listen"], "hub": "orders"},
+        {"name": "shop-only", "key": "c2hvcA==", "rights": ["Send", "Listen"], "namespace": "shop"}]))
+    h = Hub(state, sas="c2VjcmV0a2V5")
+    h.root = connection("RootManageSharedAccessKey", "c2VjcmV0a2V5")
+    for policy in ("SendOnly", "ListenOnly"):
+        key = base64.b64encode(hmac.new(b"c2VjcmV0a2V5", policy.encode(), hashlib.sha256).digest()).decode()
+        setattr(h, policy, connection(policy, key))
+    a = AdminClient({"bootstrap.servers": h.address, **h.root})
+    for f in a.create_topics([NewTopic("orders", 2, 1), NewTopic("other", 1, 1)]).values():
+        f.result()
+    yield h
+    h.stop()
+
+
+def delivery_error(hub, topic, **conf):
+    seen = []
+    p = Producer({"bootstrap.servers": hub.address, **conf})
+    p.produce(topic, b"x", on_delivery=lambda e, m: seen.append(e))
+    p.flush(20)
+    return seen[0].code() if seen and seen[0] else None
+
+
+def refusal(fn):
+    with pytest.raises(KafkaException) as e:
+        fn()
+    return e.value.args[0].code()
+
+
+def poll_error(hub, topic, **conf):
+    c = Consumer({"bootstrap.servers": hub.address, "group.id": "no", "auto.offset.reset": "earliest", **conf})
+    try:
+        c.subscribe([topic])
+        return until(lambda: (m := c.poll(0.2)) and m.error(), "an error", 30, 0).code()
+    finally:
+        c.close()
+
+
+def test_a_policy_that_sends_does_not_listen_and_the_other_way_round(guarded):
+    h = guarded
+    produce(h, "orders", [b"a"], **h.SendOnly)
+    produce(h, "orders", [b"b"], **h.SendOnly, **{"enable.idempotence": True})
+    assert sorted(m.value() for m in consume(h, "orders", 2, group="readers", **h.ListenOnly)) == [b"a", b"b"]
+    assert delivery_error(h, "orders", **h.ListenOnly) == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    assert poll_error(h, "orders", **h.SendOnly) == KafkaError.GROUP_AUTHORIZATION_FAILED
+    sender = Consumer({"bootstrap.servers": h.address, "group.id": "readers", **h.SendOnly})
+    assert refusal(lambda: sender.get_watermark_offsets(TopicPartition("orders", 0), timeout=10)) == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    assert refusal(lambda: sender.committed([TopicPartition("orders", 0)], timeout=10)) == KafkaError.GROUP_AUTHORIZATION_FAILED
+    sender.assign([TopicPartition("orders", 0, 0)])  # no group asked, no offset looked up: a plain fetch
+    assert until(lambda: (m := sender.poll(0.2)) and m.error(), "an error", 30, 0).code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    sender.close()
+    listener = Producer({"bootstrap.servers": h.address, "enable.idempotence": True, **h.ListenOnly})
+    listener.produce("orders", b"x")
+    assert refusal(lambda: until(lambda: listener.poll(0.1) is None, "a producer id is refused", 30, 0)) == KafkaError.CLUSTER_AUTHORIZATION_FAILED
+    ends = Consumer({"bootstrap.servers": h.address, "group.id": "root", **h.root})
+    assert sum(ends.get_watermark_offsets(TopicPartition("orders", p), timeout=10)[1] for p in (0, 1)) == 2
+    ends.close()
+
+
+def test_only_who_manages_changes_hubs(guarded):
+    h = guarded
+    for rights in (h.SendOnly, h.ListenOnly):
+        a = AdminClient({"bootstrap.servers": h.address, **rights})
+        denied = KafkaError.TOPIC_AUTHORIZATION_FAILED
+        assert refusal(a.create_topics([NewTopic("new", 1, 1)])["new"].result) == denied
+        assert refusal(a.delete_topics(["orders"])["orders"].result) == denied
+        assert refusal(a.create_partitions([NewPartitions("orders", 5)])["orders"].result) == denied
+        assert refusal(a.delete_records([TopicPartition("orders", 0, 1)])[TopicPartition("orders", 0)].result) == denied
+        assert refusal(a.delete_consumer_groups(["readers"])["readers"].result) == KafkaError.GROUP_AUTHORIZATION_FAILED
+        change = ConfigResource(ResourceType.TOPIC, "orders", incremental_configs=[
+            ConfigEntry("retention.ms", "1000", incremental_operation=AlterConfigOpType.SET)])
+        assert refusal(a.incremental_alter_configs([change])[change].result) == denied
+    assert set(AdminClient({"bootstrap.servers": h.address, **h.root}).list_topics(timeout=10).topics) == {"orders", "other"}
+
+
+def test_a_policy_of_one_hub_sees_that_hub(guarded):
+    h = guarded
+    one = connection("one-hub", "b25l")
+    assert set(AdminClient({"bootstrap.servers": h.address, **one}).list_topics(timeout=10).topics) == {"orders"}
+    produce(h, "orders", [b"mine"], **one)
+    assert b"mine" in {m.value() for m in consume(h, "orders", 3, group="own", **one)}
+    assert delivery_error(h, "other", **one) == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    assert poll_error(h, "other", **one) == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    assert delivery_error(h, "made-by-none", **one) == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    assert not (h.state / "hub/default/made-by-none").exists()
+
+
+def test_the_policy_name_says_the_namespace_where_the_host_does_not(guarded):
+    h = guarded
+    produce(h, "named", [b"of the shop"], **connection("shop~RootManageSharedAccessKey", "c2VjcmV0a2V5", f"sb://{h.address}"))
+    of_shop = connection("shop~shop-only", "c2hvcA==")
+    assert [m.value() for m in consume(h, "named", 1, **of_shop)] == [b"of the shop"]
+    assert (h.state / "hub/shop/named").exists() and not (h.state / "hub/default/named").exists()
+    for wrong in (connection("shop-only", "c2hvcA=="), connection("else~shop-only", "c2hvcA==")):
+        with pytest.raises(KafkaException):
+            AdminClient({"bootstrap.servers": h.address, **wrong}).list_topics(timeout=3)
 
 
 # ---------------------------------------------------------------- kafkajs
