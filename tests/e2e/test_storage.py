@@ -741,6 +741,22 @@ def test_the_javascript_client(storage):
 
 # ---------------------------------------------------------------- durability, events
 
+def test_what_a_kill_left_is_swept_whoever_comes_first(tmp_path):
+    """The first writer sweeps, also on a worker that a reader came to before."""
+    s = Storage(tmp_path / "state")
+    b = BlobServiceClient.from_connection_string(s.connection, **QUICK).create_container("kept").get_blob_client("b")
+    b.upload_blob(b"data")
+    for n in range(12):
+        s.kill()
+        left = s.state / "storage" / s.account / ".paystreak/staging" / str(uuid.uuid4())
+        left.write_bytes(b"left over")
+        s.start()
+        for _ in range(5):
+            b.get_blob_properties()
+        b.set_blob_metadata({"n": str(n)})
+        assert not left.exists(), n
+
+
 def test_what_was_acknowledged_survives_a_kill(tmp_path):
     s = Storage(tmp_path / "state")
     c = BlobServiceClient.from_connection_string(s.connection, **QUICK).create_container("kept", metadata={"m": "1"})
