@@ -9,19 +9,21 @@
  * Bounds are what the writers make of them, so a maximum may be less exact than it looks:
  *   - timestamps are cut to milliseconds: a maximum stands for up to 1 ms more;
  *   - strings are cut, to 32 characters or 64 bytes, and the maximum made greater by a last
- *     character. Writers that only cut exist: a value that begins with so long a maximum is kept;
+ *     character. Writers that only cut exist: a value that begins with a maximum of 32 bytes is kept;
  *   - a deletion vector makes bounds wider than the rows left, never narrower, and a null count of
  *     neither none nor all rows means nothing (we ask only for none and for all);
  *   - a double's bound may be that of a float column that was widened, in a float's digits: it stands for
  *     the float as well;
- *   - NaN is above all numbers in Spark; files with NaN have no maximum, or "NaN": kept.
- * Numbers are compared as decimals of any length, exactly; doubles as doubles. */
+ *   - NaN is above all numbers in Spark. Some writers (Spark) say that it is there by a maximum of "NaN",
+ *     others (delta-rs) leave it out of the maximum: no file is dropped for being below a number.
+ * Numbers are compared as decimals of any length, exactly; doubles as doubles. A constant beside a float
+ * may be a double or a float's digits: where only that decides, it cannot be told. */
 #include "lake/skip.h"
 #include "lake/log_int.h"
 #include <math.h>
 #include <string.h>
 
-enum { CUT_CHARS = 32 };
+enum { CUT_BYTES = 32 /* the shortest that a writer cuts to: 32 characters are no fewer bytes */ };
 
 /* What a file says of one column. Empty texts: not known. */
 struct column {
@@ -75,16 +77,24 @@ static int compare_decimals(struct str a, struct str b)
     return na ? -c : c;
 }
 
-static int compare_doubles(struct str a, struct str b, bool single)
+static int compare_doubles(struct str a, struct str b)
 {
     double x, y;
     if (!str_f64(a, &x) || !str_f64(b, &y) || isnan(x) || isnan(y))
         return UNKNOWN;
-    if (single) { /* the file's bound is a float, whichever digits it was printed with */
-        x = (float)x;
-        y = (float)y;
-    }
     return x < y ? -1 : x > y;
+}
+
+/* A value against a bound that is a float, whichever digits it was printed with. */
+static int compare_floats(struct str value, struct str bound)
+{
+    double v, b;
+    if (!str_f64(value, &v) || !str_f64(bound, &b) || isnan(v) || isnan(b))
+        return UNKNOWN;
+    b = (float)b;
+    if ((float)v == b && v != b)
+        return UNKNOWN;
+    return v < b ? -1 : v > b;
 }
 
 static bool parse_time(struct str s, int64_t *us)
@@ -106,21 +116,13 @@ static int compare(const struct type *t, struct str a, struct str b)
 {
     switch (t->kind) {
     case TYPE_BYTE: case TYPE_SHORT: case TYPE_INT: case TYPE_LONG: case TYPE_DECIMAL: return compare_decimals(a, b);
-    case TYPE_FLOAT: return compare_doubles(a, b, true);
-    case TYPE_DOUBLE: return compare_doubles(a, b, false);
+    case TYPE_FLOAT: return compare_floats(a, b);
+    case TYPE_DOUBLE: return compare_doubles(a, b);
     case TYPE_STRING: case TYPE_VARCHAR: return sign_of(str_cmp(a, b));
     case TYPE_DATE: case TYPE_TIMESTAMP: case TYPE_TIMESTAMP_NTZ: return compare_times(a, b);
     case TYPE_BOOLEAN: return str_ieq(a, b) ? 0 : str_ieqz(a, "false") ? -1 : 1;
     default: return UNKNOWN;
     }
-}
-
-static size_t characters(struct str s)
-{
-    size_t n = 0;
-    for (size_t i = 0; i < s.len; i++)
-        n += ((unsigned char)s.ptr[i] & 0xC0) != 0x80;
-    return n;
 }
 
 /* A double against a bound that may be a float's: `side` 1 the upper one, -1 the lower. */
@@ -154,7 +156,7 @@ static int compare_high(const struct column *c, struct str value)
         return v < bound ? -1 : v > bound + 1000;
     }
     if (c->type->kind == TYPE_STRING || c->type->kind == TYPE_VARCHAR) {
-        if (str_starts(value, c->hi) && characters(c->hi) >= CUT_CHARS)
+        if (str_starts(value, c->hi) && c->hi.len >= CUT_BYTES)
             return 0;
     }
     return compare(c->type, value, c->hi);
@@ -233,6 +235,8 @@ static bool may_compare(const struct column *c, enum lake_op op, struct str valu
     int high = c->hi.ptr ? compare_high(c, value) : UNKNOWN;
     if (!c->may_value)
         return false;
+    if (!c->exact && (op == LAKE_GT || op == LAKE_GE) && (c->type->kind == TYPE_FLOAT || c->type->kind == TYPE_DOUBLE))
+        return true; /* a NaN is greater */
     switch (op) {
     case LAKE_EQ: return low != -1 && high != 1;
     case LAKE_NE: return !(c->exact && low == 0);
