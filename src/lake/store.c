@@ -5,11 +5,15 @@
  * first one's object. There, after a try whose outcome is not known, the object is read: the same bytes are
  * ours; other bytes are somebody else's, and objects are never overwritten, so ours can never have been
  * there; none means that the next try of the same name is safe, since whichever of our tries arrives
- * first makes the later ones fail. If in the end nobody could say, the outcome is STORE_UNKNOWN, and whoever
- * asked must act as if the object were there and as if it were not.
+ * first makes the later ones fail. "The name is taken" and "what was to be renamed is not there" are looked into as
+ * well: libcurl sends a request again by itself when a connection that it kept dies unanswered, so that such an answer
+ * to our only try may speak of our own object. A try that never left this machine leaves no doubt. If in the end
+ * nobody could say, the outcome is STORE_UNKNOWN, and whoever asked must act as if the object were there and as if it
+ * were not.
  *
  * Large objects go up in blocks, which become the object at once at the end. A file is sent in one piece
- * up to STORE_BLOCK_BYTES. */
+ * up to STORE_BLOCK_BYTES. The upload's id is ours alone and gone once the end has landed: an end that does not find it is
+ * one whose first answer was lost, if the object is there. */
 #include "lake/store_int.h"
 #include <stdlib.h>
 #include <string.h>
@@ -324,8 +328,18 @@ int store_put(struct store *s, const char *name, struct str bytes, struct err *e
         return rc ? -1 : store_file_put(s, name, bytes, err);
     rc = -1;
     for (int i = 0; again(i, rc, err); i++)
-        rc = s->kind->put(s, name, bytes, false, err);
+        rc = s->kind->put(s, name, bytes, NULL, err);
     return rc ? err_wrap(err, "cannot write '%s/%s'", s->root, name) : 0;
+}
+
+bool store_landed(struct store *s, const char *name, int64_t size)
+{
+    struct arena *a = arena_new();
+    struct store_entry e;
+    struct err err;
+    bool there = store_stat(s, name, &e, a, &err) == 0 && e.size == size;
+    arena_free(a);
+    return there;
 }
 
 static int read_block(int fd, struct buf *b, int64_t at, int64_t n, struct err *err)
@@ -366,7 +380,8 @@ static int put_blocks(struct store *s, const char *name, int fd, int64_t size, s
     }
     int ended = rc ? 0 : -1;
     for (int i = 0; rc == 0 && again(i, ended, err); i++)
-        ended = s->kind->end(s, name, id, marks, count, err);
+        if ((ended = s->kind->end(s, name, id, marks, count, err)) && err->code == ERR_NOT_FOUND && store_landed(s, name, size))
+            ended = 0;
     rc = rc ? -1 : ended;
     if (rc && id.len)
         s->kind->abort(s, name, id);
@@ -392,7 +407,7 @@ int store_put_file(struct store *s, const char *name, const char *path, struct e
         buf_init(&b);
         if (st.size == 0 || read_block(fd, &b, 0, st.size, err) == 0)
             for (int i = 0; again(i, rc, err); i++)
-                rc = s->kind->put(s, name, buf_view(&b), false, err);
+                rc = s->kind->put(s, name, buf_view(&b), NULL, err);
         buf_release(&b);
     }
     fs_close(fd);
@@ -461,34 +476,34 @@ static enum store_outcome whose(struct store *s, const char *name, struct str by
     return got;
 }
 
-/* Did the store answer for sure that nothing was written? */
+/* Did the store answer for sure that nothing was written by this request, nor by an earlier sending of it? */
 static bool is_refusal(const struct err *e)
 {
-    return !e->retriable && e->code != ERR_EXISTS && e->code != ERR_TIMEOUT;
+    return !e->retriable && e->code != ERR_EXISTS && e->code != ERR_NOT_FOUND && e->code != ERR_TIMEOUT;
 }
 
 static enum store_outcome publish_remote(struct store *s, const char *name, struct str bytes, struct err *err)
 {
-    bool doubt = false; /* one of our tries may have arrived */
+    bool doubt = false; /* one of our tries may arrive yet */
     for (int i = 0; i < STORE_TRIES; i++) {
+        struct store_new asked = {};
         struct err e;
         if (i)
             wait_before(i);
-        if (s->kind->put(s, name, bytes, true, &e) == 0)
+        if (s->kind->put(s, name, bytes, &asked, err) == 0)
             return STORE_DONE;
-        *err = e;
-        if (e.code == ERR_EXISTS && !doubt)
-            return STORE_EXISTS;
-        if (is_refusal(&e) && !doubt)
-            return STORE_FAILED;
-        doubt = true;
-        enum store_outcome got = whose(s, name, bytes, &e);
-        if (got == STORE_DONE || got == STORE_EXISTS)
-            return got;
-        if (got == STORE_UNKNOWN || is_refusal(err))
+        if (!asked.untouched && (doubt || !is_refusal(err))) {
+            enum store_outcome got = whose(s, name, bytes, &e);
+            if (got != STORE_FAILED)
+                return got;
+            doubt |= err->code == ERR_TIMEOUT || (err->retriable && err->code != ERR_AUTH);
+            if (err->code == ERR_EXISTS) /* and is gone again */
+                return doubt ? STORE_UNKNOWN : STORE_EXISTS;
+        }
+        if (!err->retriable && err->code != ERR_TIMEOUT)
             break;
     }
-    return STORE_UNKNOWN;
+    return doubt ? STORE_UNKNOWN : STORE_FAILED;
 }
 
 enum store_outcome store_publish(struct store *s, struct store_staged *g, const char *name, struct err *err)

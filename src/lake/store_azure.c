@@ -282,6 +282,7 @@ int azure_call_do(struct azure_call *c, const char *name, struct http_client_req
     struct azure *z = c->store->state;
     size_t path_bytes;
     char *url = url_of(c, name, &path_bytes), *path = arena_strndup(c->arena, url + z->path_at, path_bytes);
+    c->unsent = true;
     if (authorize(c, path, q->body.len, err))
         return -1;
     store_header(&c->headers, "Expect", STR_NONE); /* no waiting for a 100 */
@@ -290,6 +291,7 @@ int azure_call_do(struct azure_call *c, const char *name, struct http_client_req
     q->headers = c->headers.list;
     if (store_http(c->what, q, res, err) == 0)
         return 0;
+    c->unsent = res->unsent;
     if (err->code == ERR_AUTH && z->identity)
         err->retriable = azure_identity_forget(z->identity);
     return -1;
@@ -356,15 +358,17 @@ int azure_get(struct store *s, const char *name, int64_t at, int64_t n, struct h
     return rc;
 }
 
-static int put(struct store *s, const char *name, struct str bytes, bool if_absent, struct err *err)
+static int put(struct store *s, const char *name, struct str bytes, struct store_new *asked, struct err *err)
 {
     struct arena *a = arena_new();
     struct azure_call c;
     azure_call_init(&c, s, a, "PUT", "a write");
     store_header(&c.headers, "x-ms-blob-type", STR("BlockBlob"));
-    if (if_absent)
+    if (asked)
         store_header(&c.headers, "If-None-Match", STR("*"));
     int rc = azure_call_send(&c, name, bytes, err);
+    if (rc && asked)
+        asked->untouched = c.unsent;
     arena_free(a);
     return rc;
 }

@@ -25,6 +25,7 @@ struct azure_call {
     struct azure_param params[AZURE_MAX_PARAMS];
     size_t param_count;
     struct store_headers headers;
+    bool unsent;                          /* out, of a call that failed: no byte of it was sent */
 };
 void azure_call_init(struct azure_call *c, struct store *s, struct arena *a, const char *method, const char *what);
 void azure_param(struct azure_call *c, const char *name, struct str value);

@@ -63,7 +63,7 @@ static int append(struct store *s, struct str id, int64_t at, struct str bytes, 
     return rc;
 }
 
-static int finish(struct store *s, const char *name, struct str id, int64_t size, bool if_absent, struct err *err)
+static int finish(struct store *s, const char *name, struct str id, int64_t size, struct store_new *asked, struct err *err)
 {
     struct arena *a = arena_new();
     struct azure *z = s->state;
@@ -81,10 +81,13 @@ static int finish(struct store *s, const char *name, struct str id, int64_t size
         buf_printf(&from, "?%s", z->sas);
     azure_call_init(&c, s, a, "PUT", "a rename");
     store_header(&c.headers, "x-ms-rename-source", str_copy(a, buf_view(&from)));
-    if (if_absent)
+    if (asked)
         store_header(&c.headers, "If-None-Match", STR("*"));
-    if (rc == 0)
+    if (rc == 0) {
         rc = azure_call_send(&c, name, STR_NONE, err);
+        if (rc && asked)
+            asked->untouched = c.unsent;
+    }
     buf_release(&from);
     arena_free(a);
     return rc;
@@ -100,16 +103,20 @@ static void drop(struct store *s, const char *name, struct str id)
     arena_free(a);
 }
 
-static int put(struct store *s, const char *name, struct str bytes, bool if_absent, struct err *err)
+static int put(struct store *s, const char *name, struct str bytes, struct store_new *asked, struct err *err)
 {
     struct arena *a = arena_new();
     struct str id;
+    if (asked)
+        asked->untouched = true; /* up to the rename */
     int rc = create(s, name, a, &id, err);
     if (rc == 0) {
         if (bytes.len)
             rc = append(s, id, 0, bytes, err);
         if (rc == 0)
-            rc = finish(s, name, id, (int64_t)bytes.len, if_absent, err);
+            rc = finish(s, name, id, (int64_t)bytes.len, asked, err);
+        if (rc && !asked && err->code == ERR_NOT_FOUND && store_landed(s, name, (int64_t)bytes.len))
+            rc = 0;
         if (rc && err->code != ERR_TIMEOUT && err->code != ERR_IO)
             drop(s, name, id);
     }
@@ -133,7 +140,7 @@ static int end(struct store *s, const char *name, struct str id, const struct st
 {
     int64_t size = 0;
     CHECK(count > 0 && str_i64(marks[count - 1], &size));
-    return finish(s, name, id, size, false, err);
+    return finish(s, name, id, size, NULL, err);
 }
 
 const struct store_kind store_kind_dfs = {

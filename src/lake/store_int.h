@@ -14,6 +14,8 @@ struct store_page {
     size_t count, cap;
     struct str next;                      /* where the next page begins; empty: none */
 };
+/* Of a put-if-absent that failed: did it fail before the store was asked to make the object? */
+struct store_new { bool untouched; };
 struct store_kind {
     const char *name;
     void (*close)(struct store *s);
@@ -22,7 +24,8 @@ struct store_kind {
     int (*stat)(struct store *s, const char *name, struct store_entry *out, struct arena *a, struct err *err);
     /* at < 0: the whole object; else a range. */
     int (*get)(struct store *s, const char *name, int64_t at, int64_t n, struct http_client_req *q, struct http_client_res *res, struct err *err);
-    int (*put)(struct store *s, const char *name, struct str bytes, bool if_absent, struct err *err);
+    /* `asked`: if it is absent; NULL: replaces. */
+    int (*put)(struct store *s, const char *name, struct str bytes, struct store_new *asked, struct err *err);
     /* A large file: begin (id in the arena), the blocks in any order, end; abort on failure. */
     int (*begin)(struct store *s, const char *name, struct arena *a, struct str *id, struct err *err);
     int (*block)(struct store *s, const char *name, struct str id, int number, struct str bytes, struct arena *a, struct str *mark, struct err *err);
@@ -58,6 +61,11 @@ int store_s3_open(struct store *s, struct str root, const struct store_settings 
 /* By their forms. */
 bool store_azure_is(struct str root);
 bool store_s3_is(struct str root);
+
+/* ---- store.c */
+/* After a last step that did not find what it was to make the object of: is an object of that size there, so that an
+ * earlier sending of the step landed? */
+bool store_landed(struct store *s, const char *name, int64_t size);
 
 /* ---- settings */
 /* The first of the names, ended by NULL, that is set and not empty; NULL: none. */

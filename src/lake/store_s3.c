@@ -138,6 +138,7 @@ struct call {
     size_t param_count;
     bool if_absent;
     struct str range;
+    bool unsent;                          /* out, of a call that failed: no byte of it was sent */
 };
 
 static void param(struct call *c, const char *name, struct str value)
@@ -220,7 +221,11 @@ static int call_do(struct call *c, struct store *s, const char *name, struct htt
     q->url = arena_strdup(c->arena, url.ptr);
     q->headers = h.list;
     buf_release(&url);
-    return rc ? -1 : store_http(c->what, q, res, err);
+    c->unsent = true;
+    if (rc || store_http(c->what, q, res, err) == 0)
+        return rc;
+    c->unsent = res->unsent;
+    return -1;
 }
 
 static int call_send(struct call *c, struct store *s, const char *name, struct str body, struct err *err)
@@ -281,14 +286,16 @@ static int get(struct store *s, const char *name, int64_t at, int64_t n, struct 
     return rc;
 }
 
-static int put(struct store *s, const char *name, struct str bytes, bool if_absent, struct err *err)
+static int put(struct store *s, const char *name, struct str bytes, struct store_new *asked, struct err *err)
 {
     const struct s3 *z = s->state;
     struct arena *a = arena_new();
-    struct call c = {.arena = a, .method = "PUT", .what = "a write", .if_absent = if_absent};
-    int rc = if_absent && z->no_condition
+    struct call c = {.arena = a, .method = "PUT", .what = "a write", .if_absent = asked};
+    int rc = asked && z->no_condition
                  ? err_set(err, ERR_UNSUPPORTED, "committing to '%s': AWS_CONDITIONAL_PUT=false says that the store overwrites", s->root)
                  : call_send(&c, s, name, bytes.ptr ? bytes : STR(""), err);
+    if (rc && asked)
+        asked->untouched = c.unsent;
     arena_free(a);
     return rc;
 }

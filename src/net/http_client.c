@@ -301,7 +301,8 @@ int http_client_do(const struct http_client_req *req, struct http_client_res *re
     CHECK(!ev_on_any_loop());
     *res = (struct http_client_res){0};
     buf_init(&res->body);
-    if (strlen(req->url) > MAX_URL)
+    res->unsent = strlen(req->url) > MAX_URL;
+    if (res->unsent)
         return err_set(err, ERR_LIMIT, "URL of more than %d bytes", MAX_URL);
     t.curl = thread_handle();
     struct curl_slist *headers = configure(&t, text);
@@ -318,8 +319,12 @@ int http_client_do(const struct http_client_req *req, struct http_client_res *re
         res->url = mem_strdup(url ? url : req->url);
     }
     curl_slist_free_all(headers);
-    if (rc != 0)
+    if (rc != 0) {
+        long sent_bytes = 1;
+        curl_easy_getinfo(t.curl, CURLINFO_REQUEST_SIZE, &sent_bytes);
         http_client_res_release(res);
+        res->unsent = sent_bytes == 0;
+    }
     return rc;
 }
 

@@ -42,9 +42,11 @@ struct http_client_res {
     struct http_client_header { char *name, *value; } *headers; /* of the last answer; names in lower case */
     size_t header_count;
     char *url;                       /* after redirects */
+    bool unsent;                     /* of a call that failed: it did so before a byte was sent */
 };
 
-/* Errors: ERR_TIMEOUT and ERR_IO (retriable), ERR_LIMIT, ERR_INPUT (bad URL), ERR_CANCELED; `res` is empty then. */
+/* Errors: ERR_TIMEOUT and ERR_IO (retriable), ERR_LIMIT, ERR_INPUT (bad URL), ERR_CANCELED; `res` is empty then but for `unsent`. A
+ * request that a kept connection leaves unanswered is sent again by curl on a new one, whatever its method. */
 int http_client_do(const struct http_client_req *req, struct http_client_res *res,
                    struct err *err) MUST_CHECK;
 struct str http_client_header(const struct http_client_res *res, const char *name); /* any case; NONE if absent */
