@@ -77,6 +77,13 @@ bool doc_bool(const struct doc *d, bool otherwise)
     return doc_is(d, DOC_BOOL) ? d->boolean : otherwise;
 }
 
+struct str doc_text(const struct doc *d)
+{
+    if (!d || d->kind == DOC_NULL || d->kind == DOC_ARRAY || d->kind == DOC_OBJECT)
+        return STR_NONE;
+    return d->kind == DOC_BOOL ? (d->boolean ? STR("true") : STR("false")) : d->text.ptr ? d->text : STR("");
+}
+
 int doc_err(const struct doc *at, enum err_code code, struct err *err, const char *fmt, ...)
 {
     char msg[sizeof err->msg];

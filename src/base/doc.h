@@ -41,6 +41,7 @@ bool doc_i64(const struct doc *d, int64_t *out);               /* DOC_INT in ran
 bool doc_f64(const struct doc *d, double *out);                /* DOC_INT or DOC_FLOAT */
 struct str doc_str(const struct doc *d, struct str otherwise); /* DOC_STRING's value, else `otherwise` */
 bool doc_bool(const struct doc *d, bool otherwise);
+struct str doc_text(const struct doc *d); /* a scalar as text: 'true' and 'false' too; NONE: null, a list, a mapping, NULL */
 /* Required members: on absence or wrong kind an ERR_INPUT naming key, kind and place. */
 struct doc *doc_need(const struct doc *obj, const char *key, enum doc_kind kind, struct err *err) MUST_CHECK;
 int doc_err(const struct doc *at, enum err_code code, struct err *err, const char *fmt, ...)

@@ -10,7 +10,7 @@ int run_job_check(void *ctx, const struct doc *settings, struct err *err)
 {
     struct jobs *j = ctx;
     struct doc *id = doc_get(settings, "job_id");
-    if (fields_check(settings, &RUN_JOB_TASK_FIELDS, err))
+    if (fields_check(settings, &RUN_JOB_TASK_FIELDS, err) || fields_check_params(doc_get(settings, "job_parameters"), err))
         return -1;
     if (!doc_is(id, DOC_STRING) && !doc_is(id, DOC_INT))
         return doc_err(settings, ERR_INPUT, err, "run_job_task needs a job_id: ${resources.jobs.NAME.id}");
@@ -62,8 +62,8 @@ static const struct { const char *name; enum condition_op op; } CONDITION_OPS[] 
 static int condition_read(const struct doc *settings, enum condition_op *op, struct err *err)
 {
     struct doc *name = doc_need(settings, "op", DOC_STRING, err);
-    if (!name || !doc_get(settings, "left") || !doc_get(settings, "right"))
-        return name ? doc_err(settings, ERR_INPUT, err, "condition_task needs op, left and right") : -1;
+    if (!name || !doc_text(doc_get(settings, "left")).ptr || !doc_text(doc_get(settings, "right")).ptr)
+        return name ? doc_err(settings, ERR_INPUT, err, "condition_task needs op, left and right, which are texts") : -1;
     for (size_t i = 0; i < COUNT_OF(CONDITION_OPS); i++)
         if (str_eqz(name->text, CONDITION_OPS[i].name)) {
             *op = CONDITION_OPS[i].op;
@@ -83,15 +83,16 @@ int condition_check(void *ctx, const struct doc *settings, struct err *err)
 static int condition_holds(const struct doc *settings, enum condition_op op, bool *holds, struct err *err)
 {
     const struct doc *left = doc_get(settings, "left"), *right = doc_get(settings, "right");
+    struct str l = doc_text(left), r = doc_text(right);
     double x = 0, y = 0;
     if (op == OP_EQ || op == OP_NE) {
-        *holds = str_eq(left->text, right->text) == (op == OP_EQ);
+        *holds = str_eq(l, r) == (op == OP_EQ);
         return 0;
     }
-    bool left_is = str_f64(left->text, &x), right_is = str_f64(right->text, &y);
+    bool left_is = str_f64(l, &x), right_is = str_f64(r, &y);
     if (!left_is || !right_is)
         return doc_err(left_is ? right : left, ERR_INPUT, err, "%.*s compares numbers, but this is '%.*s'", STR_ARGS(doc_get(settings, "op")->text),
-                       STR_ARGS((left_is ? right : left)->text));
+                       STR_ARGS(left_is ? r : l));
     *holds = op == OP_GT ? x > y : op == OP_GE ? x >= y : op == OP_LT ? x < y : x <= y;
     return 0;
 }

@@ -181,3 +181,11 @@ int fields_check(const struct doc *d, const struct fields *known, struct err *er
     }
     return 0;
 }
+
+int fields_check_params(const struct doc *params, struct err *err)
+{
+    for (size_t i = 0; doc_is(params, DOC_OBJECT) && i < params->count; i++)
+        if (!doc_text(params->items[i]).ptr && params->items[i]->kind != DOC_NULL)
+            return doc_err(params->items[i], ERR_INPUT, err, "the parameter '%.*s' is a text", STR_ARGS(params->keys[i].name));
+    return 0;
+}

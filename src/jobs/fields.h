@@ -20,6 +20,8 @@ struct fields { const char *what; /* "a task" */ const struct field *rows; size_
 extern const struct fields JOB_FIELDS, TASK_FIELDS, NOTEBOOK_TASK_FIELDS, SQL_TASK_FIELDS, SQL_FILE_FIELDS, RUN_JOB_TASK_FIELDS, CONDITION_TASK_FIELDS,
     FOR_EACH_TASK_FIELDS, SPARK_PYTHON_TASK_FIELDS, PIPELINE_FIELDS;
 
+/* Parameters by name: each is a text. NULL is fine. */
+int fields_check_params(const struct doc *params, struct err *err) MUST_CHECK;
 /* The names of all kinds of tasks that Databricks has, supported or not. */
 extern const char *const TASK_KINDS[];
 extern const size_t TASK_KIND_COUNT;

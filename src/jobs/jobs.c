@@ -258,12 +258,11 @@ static struct doc *run_params(struct arena *a, const struct bundle_resource *job
     struct doc *p = doc_new_object(a);
     const struct doc *declared = doc_get(job->doc, "parameters");
     for (size_t i = 0; doc_is(declared, DOC_ARRAY) && i < declared->count; i++) {
-        const struct doc *d = declared->items[i], *def = doc_get(d, "default");
-        struct str text = def && def->kind == DOC_BOOL ? (def->boolean ? STR("true") : STR("false")) : def ? def->text : STR("");
-        doc_set(a, p, doc_str(doc_get(d, "name"), STR("")), doc_new_str(a, text));
+        const struct doc *d = declared->items[i];
+        doc_set(a, p, doc_str(doc_get(d, "name"), STR("")), doc_new_str(a, jobs_param_text(doc_get(d, "default"))));
     }
     for (size_t i = 0; doc_is(given, DOC_OBJECT) && i < given->count; i++)
-        doc_set(a, p, str_copy(a, given->keys[i].name), doc_new_str(a, doc_str(given->items[i], given->items[i]->text)));
+        doc_set(a, p, str_copy(a, given->keys[i].name), doc_new_str(a, jobs_param_text(given->items[i])));
     return p;
 }
 

@@ -92,6 +92,12 @@ int jobs_task_index(const struct job_task *tasks, size_t count, struct str key, 
 int jobs_read_tasks(struct jobs *j, struct arena *a, const struct bundle_resource *job, struct job_task **out, size_t *count, struct err *err) MUST_CHECK;
 /* schedule.c: what starts a job by itself; *on: it is there and not paused. The timer is not made. */
 int jobs_schedule_read(const struct bundle_resource *job, struct job_schedule *s, bool *on, struct err *err) MUST_CHECK;
+/* A parameter's value: a scalar as text, "" for null. */
+static inline struct str jobs_param_text(const struct doc *d)
+{
+    struct str text = doc_text(d);
+    return text.ptr ? text : STR("");
+}
 /* values.c: ctx is the task; and a task's parameters under those of its job. */
 bool jobs_dynamic_value(void *ctx, struct str path, struct str *value);
 struct doc *jobs_task_params(struct arena *a, const struct doc *job, const struct doc *settings);

@@ -211,7 +211,8 @@ static int check_source(const struct doc *settings, struct err *err)
 
 int notebook_check(void *ctx, const struct doc *settings, struct err *err)
 {
-    if (fields_check(settings, &NOTEBOOK_TASK_FIELDS, err) || check_source(settings, err))
+    if (fields_check(settings, &NOTEBOOK_TASK_FIELDS, err) || check_source(settings, err) ||
+        fields_check_params(doc_get(settings, "base_parameters"), err))
         return -1;
     struct doc *path = doc_need(settings, "notebook_path", DOC_STRING, err);
     return path ? check_file(ctx, path, true, LANG_PYTHON, err) : -1;
@@ -220,7 +221,7 @@ int notebook_check(void *ctx, const struct doc *settings, struct err *err)
 int sql_task_check(void *ctx, const struct doc *settings, struct err *err)
 {
     const struct doc *file = doc_get(settings, "file");
-    if (fields_check(settings, &SQL_TASK_FIELDS, err) || fields_check(file, &SQL_FILE_FIELDS, err) || check_source(file, err))
+    if (fields_check(settings, &SQL_TASK_FIELDS, err) || fields_check_params(doc_get(settings, "parameters"), err) || fields_check(file, &SQL_FILE_FIELDS, err) || check_source(file, err))
         return -1;
     if (!file)
         return doc_err(settings, ERR_UNSUPPORTED, err, "sql_task runs files here: file: {path: …}; a saved query, alert or dashboard has no local form");

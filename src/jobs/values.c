@@ -71,7 +71,7 @@ bool jobs_dynamic_value(void *ctx, struct str path, struct str *value)
     return str_starts_z(path, "tasks.") && other_task(r, str_from(path, 6), value);
 }
 
-/* Those of the task (a notebook's base_parameters), and over them the job's. */
+/* Those of the task (a notebook's base_parameters), and over them the job's: all of them texts. */
 struct doc *jobs_task_params(struct arena *a, const struct doc *job, const struct doc *settings)
 {
     struct doc *p = doc_new_object(a);
@@ -79,6 +79,6 @@ struct doc *jobs_task_params(struct arena *a, const struct doc *job, const struc
     const struct doc *const both[] = {own, job};
     for (size_t k = 0; k < COUNT_OF(both); k++) /* a job's parameter wins over a task's of the same name */
         for (size_t i = 0; doc_is(both[k], DOC_OBJECT) && i < both[k]->count; i++)
-            doc_set(a, p, both[k]->keys[i].name, both[k]->items[i]);
+            doc_set(a, p, both[k]->keys[i].name, doc_new_str(a, jobs_param_text(both[k]->items[i])));
     return p;
 }

@@ -42,12 +42,9 @@ int spec_configuration(struct arena *a, const struct doc *conf, struct options *
     for (size_t i = 0; i < n; i++) {
         const struct doc *v = conf->items[i];
         out->keys[i] = conf->keys[i].name;
-        if (v->kind == DOC_OBJECT || v->kind == DOC_ARRAY || v->kind == DOC_NULL) {
-            out->values[i] = STR("");
-            rc = rc ? rc : doc_err(v, ERR_INPUT, err, "the value of '%.*s' is a text", STR_ARGS(conf->keys[i].name));
-            continue;
-        }
-        out->values[i] = v->kind == DOC_BOOL ? (v->boolean ? STR("true") : STR("false")) : v->text;
+        out->values[i] = doc_text(v);
+        if (!out->values[i].ptr && rc == 0)
+            rc = doc_err(v, ERR_INPUT, err, "the value of '%.*s' is a text", STR_ARGS(conf->keys[i].name));
     }
     return rc;
 }

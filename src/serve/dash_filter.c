@@ -31,7 +31,7 @@ static struct str text_of(const struct doc *v)
 {
     if (doc_is(v, DOC_OBJECT))
         v = doc_get(v, "value");
-    return !v || v->kind == DOC_NULL ? STR_NONE : v->kind == DOC_BOOL ? (v->boolean ? STR("true") : STR("false")) : v->text.ptr ? v->text : STR("");
+    return doc_text(v);
 }
 
 /* {"values": […] or {"values": […]}, "range": {"min", "max"}, "min", "max"} */

@@ -43,6 +43,9 @@ static void accessing(void **state)
     assert_null(doc_get(NULL, "a"));
     assert_true(doc_bool(doc_get(d, "t"), false));
     assert_true(doc_bool(doc_get(d, "x"), true));
+    assert_true(str_eqz(doc_text(doc_get(d, "t")), "true"));
+    assert_null(doc_text(d).ptr);
+    assert_null(doc_text(NULL).ptr);
     assert_true(doc_f64(doc_get(d, "f"), &f) && f == 1.5);
     assert_true(doc_f64(doc_path(d, "a.b.c"), &f) && f == 7);
     assert_false(doc_i64(doc_get(d, "f"), &i));

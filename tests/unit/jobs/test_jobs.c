@@ -285,6 +285,20 @@ static void parameters_reach_the_task(void **state)
 
 static void on_stopped(void *arg) { ((struct scene *)arg)->stopped = true; }
 
+/* YAML's true, 1 and 1.50 are the texts that they are written as, wherever a parameter comes from. */
+static void parameters_are_texts(void **state)
+{
+    struct scene *s = *state;
+    have_jobs(s, "j:\n  parameters: [{name: flag, default: false}, {name: n, default: 1.50}]\n  tasks:\n"
+                 "    - {task_key: if, condition_task: {op: EQUAL_TO, left: true, right: 'true'}}\n"
+                 "    - {task_key: a, depends_on: [{task_key: if, outcome: 'true'}], pipeline_task: {parameters: {own: true}}}\n");
+    start(s, "j");
+    expect(s, RUN_SUCCEEDED, "if Succeeded, a Succeeded");
+    assert_true(str_eqz(doc_str(doc_get(s->params, "flag"), STR("")), "false"));
+    assert_true(str_eqz(doc_str(doc_get(s->params, "n"), STR("")), "1.50"));
+    assert_true(str_eqz(doc_str(doc_get(s->params, "own"), STR("")), "true"));
+}
+
 static void a_job_runs_a_job(void **state)
 {
     struct scene *s = *state;
@@ -550,6 +564,8 @@ static const struct { const char *tasks, *says; int line; } REFUSED[] = {
     {T("a", OK ", retry_on_timeout: 'yes'"), "retry_on_timeout is true or false", 3},
     {T("a", OK ", disabled: true"), "disabled of a task is not supported here: take the task out", 3},
     {T("a", "notebook_task: {notebook_path: x, base_parameters: [1]}"), "base_parameters is a mapping", 3},
+    {T("a", "notebook_task: {notebook_path: x, base_parameters: {p: [1]}}"), "the parameter 'p' is a text", 3},
+    {T("a", "condition_task: {op: EQUAL_TO, left: [1], right: a}"), "which are texts", 3},
     {T("a", "notebook_task: {notebook_path: x, source: GIT}"), "source: GIT is not supported", 3},
     {T("a", "spark_python_task: {python_file: x.py, source: GIT}"), "source: GIT is not supported", 3},
     {T("a", "spark_python_task: {python_file: x.py, parameter: []}"), "did you mean 'parameters'?", 3},
@@ -625,6 +641,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_task_that_runs_too_long_times_out, setup, teardown),
         cmocka_unit_test_setup_teardown(the_first_failure_is_the_jobs, setup, teardown),
         cmocka_unit_test_setup_teardown(parameters_reach_the_task, setup, teardown),
+        cmocka_unit_test_setup_teardown(parameters_are_texts, setup, teardown),
         cmocka_unit_test_setup_teardown(a_job_runs_a_job, setup, teardown),
         cmocka_unit_test_setup_teardown(jobs_that_call_each_other_end, setup, teardown),
         cmocka_unit_test_setup_teardown(a_job_does_not_wait_for_itself, setup, teardown),
