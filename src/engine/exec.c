@@ -112,6 +112,42 @@ struct lake_pairs session_property_pairs(struct arena *a, const struct options *
 
 /* ---------------------------------------------------------------- tables */
 
+/* A query's columns as those of a new table: every one may be NULL, whatever the query's values are. */
+static const struct type *nullable_columns(struct arena *a, const struct type *t)
+{
+    struct type_field *fields = arena_copy(a, t->fields, t->field_count * sizeof *fields);
+    for (size_t i = 0; i < t->field_count; i++)
+        fields[i].nullable = true;
+    return type_struct(a, fields, t->field_count);
+}
+
+int session_cluster_paths(struct arena *a, const struct stmt *st, struct lake_path **paths, struct err *err)
+{
+    *paths = ARENA_ARRAY(a, struct lake_path, st->cluster_by.count + 1);
+    if (st->cluster_auto)
+        return stmt_err(st, ERR_UNSUPPORTED, err, "CLUSTER BY AUTO is not supported: name the columns");
+    for (size_t i = 0; i < st->cluster_by.count; i++) {
+        const struct expr *e = st->cluster_by.items[i];
+        if (e->kind != EXPR_COLUMN)
+            return stmt_err(st, ERR_INPUT, err, "CLUSTER BY takes names of columns");
+        (*paths)[i] = (struct lake_path){e->name.parts, e->name.count};
+    }
+    return 0;
+}
+
+/* A table that is replaced keeps no clustering of its own. */
+static int cluster_table(struct lake_txn *x, struct arena *a, const struct stmt *st, struct err *err)
+{
+    const struct lake_snapshot *s = lake_txn_snapshot(x);
+    struct lake_path *paths;
+    bool had = false;
+    if (session_cluster_paths(a, st, &paths, err))
+        return -1;
+    for (size_t i = 0; s && i < s->domains.count; i++)
+        had = had || str_eqz(s->domains.items[i].key, "delta.clustering");
+    return st->cluster_by.count || had ? lake_txn_cluster_by(x, paths, st->cluster_by.count, err) : 0;
+}
+
 /* Commits the new table's schema and, for CTAS, its rows. */
 static int table_make(struct session *s, struct arena *a, const struct stmt *st, const char *dir,
                       const struct session_hook *hook, bool replace, struct session_result *out, struct err *err)
@@ -122,17 +158,19 @@ static int table_make(struct session *s, struct arena *a, const struct stmt *st,
     if (partition_names(a, st, (struct str **)&spec.partition_columns, &spec.partition_count, err))
         return -1;
     spec.schema = session_columns_type(a, st);
+    if (st->query && st->column_count)
+        return stmt_err(st, ERR_INPUT, err, "CREATE TABLE … AS takes its columns from the query: leave the list of columns out");
     if (st->query) {
         if (session_plan(s, a, st->query, hook, &out->plan, err))
             return -1;
-        spec.schema = out->plan.resolved->output;
+        spec.schema = nullable_columns(a, out->plan.resolved->output);
     } else if (!st->column_count) {
         return stmt_err(st, ERR_INPUT, err, "CREATE TABLE needs columns, a query, or a LOCATION with a table");
     }
     struct lake_txn *x = lake_txn_begin(lake_catalog_table(s->engine->catalog, dir), s->conn, err);
     if (!x)
         return -1;
-    if (lake_txn_create(x, &spec, err))
+    if (lake_txn_create(x, &spec, err) || cluster_table(x, a, st, err))
         goto done;
     if (replace)
         lake_txn_overwrite(x);
@@ -144,6 +182,8 @@ done:
     lake_txn_end(x);
     if (rc == 0)
         session_committed(s, dir, version);
+    else
+        engine_error(err);
     return rc;
 }
 
@@ -345,6 +385,7 @@ static struct rel *assigned(struct session *s, struct arena *a, const struct stm
         renamed->new_columns[i] = f->name;
         struct expr *cast = expr_new(a, EXPR_CAST, st->at), *alias = expr_new(a, EXPR_ALIAS, st->at);
         cast->type = f->type;
+        cast->assigns = true;
         exprs_push(a, &cast->args, expr_column(a, st->at, f->name));
         exprs_push(a, &alias->args, cast);
         alias->name.parts = arena_copy(a, &f->name, sizeof f->name);
@@ -405,5 +446,7 @@ done:
     session_plan_release(&where_plan);
     if (rc == 0)
         session_committed(s, dir, version);
+    else
+        engine_error(err);
     return rc;
 }

@@ -114,13 +114,10 @@ static int unset_properties(struct altering *w, struct err *err)
 
 static int cluster_by(struct altering *w, struct err *err)
 {
-    size_t n = w->st->cluster_by.count;
-    struct lake_path *paths = ARENA_ARRAY(w->a, struct lake_path, n + 1);
-    if (w->st->cluster_auto)
-        return stmt_err(w->st, ERR_UNSUPPORTED, err, "CLUSTER BY AUTO is not supported: name the columns");
-    for (size_t i = 0; i < n; i++)
-        paths[i] = path_of(w->st->cluster_by.items[i]);
-    return lake_txn_cluster_by(w->x, paths, n, err);
+    struct lake_path *paths;
+    if (session_cluster_paths(w->a, w->st, &paths, err))
+        return -1;
+    return lake_txn_cluster_by(w->x, paths, w->st->cluster_by.count, err);
 }
 
 /* DROP FEATURE name [TRUNCATE HISTORY]: the parser keeps its text. */

@@ -4,7 +4,8 @@
  * Which columns an expression sees: DELETE and UPDATE the target's; MERGE's ON and WHEN MATCHED both
  * sides', WHEN NOT MATCHED the source's, WHEN NOT MATCHED BY SOURCE the target's. Each of these scopes is
  * one projection, resolved whole, so that names, subqueries and coercions are the planner's. Values
- * are cast to the column they are for; DEFAULT stands alone.
+ * are cast to the column they are for, with Spark's rules of assignment: what does not fit fails, whatever ANSI mode says. A star
+ * is written out as such assignments. DEFAULT stands alone.
  *
  * A commit that loses to another writer is begun anew on what that one left, EXEC_DML_TRIES times.
  * The result is one row, as Delta gives it: num_affected_rows, for MERGE also what they were. */
@@ -58,6 +59,7 @@ static void scope_value(struct scope *sc, struct arena *a, struct expr *e, const
     struct expr *cast = type ? expr_new(a, EXPR_CAST, e->at) : e;
     if (type) {
         cast->type = type;
+        cast->assigns = true;
         exprs_push(a, &cast->args, e);
     }
     scope_put(sc, a, cast, false, to, NULL);
@@ -79,31 +81,58 @@ static int scope_print(struct scope *sc, struct session *s, struct arena *a, con
     return 0;
 }
 
-/* ---------------------------------------------------------------- SET column = value */
-
 static bool is_default(const struct expr *e)
 {
     return e->kind == EXPR_COLUMN && e->name.count == 1 && str_ieqz(e->name.parts[0], "DEFAULT");
 }
 
-/* Column and nested fields that `e` names, a qualifier (the target's alias or name) left out; the field's type. */
-static const struct type *set_path(struct arena *a, const struct stmt *st, const struct expr *e, const struct type *target, struct lake_set *set,
-                                   struct err *err)
+struct work {
+    struct session *s;
+    struct arena *a;
+    const struct stmt *st;
+    const struct session_hook *hook;
+    struct lake_txn *x;
+    struct session_plan plans[4];      /* scopes and the source: held until the commit */
+    struct lake_dml_metrics m;
+};
+
+/* ---------------------------------------------------------------- SET column = value */
+
+/* Are these the target's alias, or the end of its full name? */
+static bool names_target(const struct work *w, const struct str *parts, size_t n)
+{
+    struct lake_name full;
+    struct err ignored;
+    if (!n)
+        return true;
+    if (w->st->target->kind == REL_ALIAS)
+        return n == 1 && str_ieq(parts[0], w->st->target->alias);
+    if (w->st->target->kind == REL_SOURCE || n > 3 || lake_name_resolve(w->a, w->st->name.parts, w->st->name.count, &w->s->scope, &full, &ignored))
+        return false;
+    const struct str whole[] = {full.catalog, full.schema, full.table};
+    for (size_t i = 0; i < n; i++)
+        if (!str_ieq(parts[i], whole[3 - n + i]))
+            return false;
+    return true;
+}
+
+/* Column and nested fields that `e` names, behind the longest qualifier that fits; the field's type. */
+static const struct type *set_path(struct work *w, const struct expr *e, const struct type *target, struct lake_set *set, struct err *err)
 {
     const struct str *parts = e->name.parts;
-    size_t n = e->kind == EXPR_COLUMN ? e->name.count : 0, at = 0;
-    while (at + 1 < n && !type_field_find(target, parts[at]))
-        at++;
-    const struct type_field *f = n ? type_field_find(target, parts[at]) : NULL;
-    if (!f || at > 3) {
+    size_t n = e->kind == EXPR_COLUMN ? e->name.count : 0, at = n;
+    while (at > 0 && !(names_target(w, parts, at - 1) && type_field_find(target, parts[at - 1])))
+        at--;
+    if (!at) {
         err_at(err, ERR_INPUT, e->at.file, e->at.line, e->at.col, "[UNRESOLVED_COLUMN] the table '%.*s' has no column '%.*s' to set",
-               STR_ARGS(st->name.parts[st->name.count - 1]), n ? (int)parts[n - 1].len : 0, n ? parts[n - 1].ptr : "");
+               STR_ARGS(w->st->name.parts[w->st->name.count - 1]), STR_ARGS(where_text(w->a, e)));
         return NULL;
     }
-    struct str *fields = ARENA_ARRAY(a, struct str, n - at);
+    const struct type_field *f = type_field_find(target, parts[at - 1]);
+    struct str *fields = ARENA_ARRAY(w->a, struct str, n);
     *set = (struct lake_set){.column = f->name, .fields = fields};
     const struct type *t = f->type;
-    for (size_t i = at + 1; i < n; i++) {
+    for (size_t i = at; i < n; i++) {
         const struct type_field *inner = t->kind == TYPE_STRUCT ? type_field_find(t, parts[i]) : NULL;
         if (!inner) {
             err_at(err, ERR_INPUT, e->at.file, e->at.line, e->at.col, "[FIELD_NOT_FOUND] the column '%.*s' has no field '%.*s'", STR_ARGS(f->name),
@@ -117,34 +146,63 @@ static const struct type *set_path(struct arena *a, const struct stmt *st, const
 }
 
 /* The assignments' columns now, their values' texts once the scope is printed. With `evolve` a column may be new. */
-static struct lake_set *read_sets(struct arena *a, const struct stmt *st, const struct exprs *to, const struct exprs *values, const struct type *target,
-                                  bool evolve, struct scope *sc, struct err *err)
+static struct lake_set *read_sets(struct work *w, const struct exprs *to, const struct exprs *values, const struct type *target, bool evolve, struct scope *sc,
+                                  struct err *err)
 {
-    struct lake_set *sets = ARENA_ARRAY(a, struct lake_set, to->count + 1);
+    struct lake_set *sets = ARENA_ARRAY(w->a, struct lake_set, to->count + 1);
     for (size_t i = 0; i < to->count; i++) {
         struct expr *e = to->items[i];
         const struct type *t = NULL;
         if (evolve && e->kind == EXPR_COLUMN && e->name.count == 1 && !type_field_find(target, e->name.parts[0]))
             sets[i].column = e->name.parts[0];
-        else if (!(t = set_path(a, st, e, target, &sets[i], err)))
+        else if (!(t = set_path(w, e, target, &sets[i], err)))
             return NULL;
         if (!is_default(values->items[i]))
-            scope_value(sc, a, values->items[i], t, &sets[i].value);
+            scope_value(sc, w->a, values->items[i], t, &sets[i].value);
     }
     return sets;
 }
 
-/* ---------------------------------------------------------------- one attempt, and again */
+/* May the table's column become one of the source's type when the schema evolves? Then its values come as they are. */
+static bool may_grow(const struct type *column, const struct type *source)
+{
+    static const struct { enum type_kind from, to; } rows[] = {
+        {TYPE_STRUCT, TYPE_STRUCT}, {TYPE_ARRAY, TYPE_ARRAY}, {TYPE_MAP, TYPE_MAP}, {TYPE_DECIMAL, TYPE_DECIMAL}, {TYPE_FLOAT, TYPE_DOUBLE},
+        {TYPE_DATE, TYPE_TIMESTAMP_NTZ},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (column->kind == rows[i].from && source->kind == rows[i].to)
+            return true;
+    return type_is_integral(column) && type_is_integral(source);
+}
 
-struct work {
-    struct session *s;
-    struct arena *a;
-    const struct stmt *st;
-    const struct session_hook *hook;
-    struct lake_txn *x;
-    struct session_plan plans[4];      /* scopes and the source: held until the commit */
-    struct lake_dml_metrics m;
-};
+/* UPDATE SET * and INSERT *: each of the table's columns from the source's of its name, with `evolve` also new ones. What the
+ * source lacks keeps its value, or is computed. `sc`: that of the source alone. */
+static int star_sets(struct work *w, const struct type *target, const struct type *source, bool evolve, struct scope *sc, struct lake_clause *c, struct err *err)
+{
+    struct lake_set *sets = ARENA_ARRAY(w->a, struct lake_set, target->field_count + source->field_count);
+    for (size_t i = 0; i < target->field_count; i++) {
+        const struct type_field *f = &target->fields[i], *s = type_field_find(source, f->name);
+        bool by_itself = f->metadata && (doc_get(f->metadata, "delta.generationExpression") || doc_get(f->metadata, "delta.identity.start") ||
+                                         doc_get(f->metadata, "CURRENT_DEFAULT"));
+        if (!s && !by_itself && !evolve)
+            return stmt_err(w->st, ERR_INPUT, err, "[DELTA_MERGE_UNRESOLVED_EXPRESSION] the source of MERGE has no column '%.*s', which * needs",
+                            STR_ARGS(f->name));
+        if (!s || f->type->kind == TYPE_NULL)
+            continue;
+        sets[c->set_count].column = f->name;
+        scope_value(sc, w->a, expr_column(w->a, w->st->at, s->name), evolve && may_grow(f->type, s->type) ? NULL : f->type, &sets[c->set_count++].value);
+    }
+    for (size_t i = 0; i < source->field_count && evolve; i++)
+        if (!type_field_find(target, source->fields[i].name)) {
+            sets[c->set_count].column = source->fields[i].name;
+            scope_value(sc, w->a, expr_column(w->a, w->st->at, source->fields[i].name), NULL, &sets[c->set_count++].value);
+        }
+    c->sets = sets;
+    return 0;
+}
+
+/* ---------------------------------------------------------------- one attempt, and again */
 
 static int one_delete(struct work *w, struct err *err)
 {
@@ -164,7 +222,7 @@ static int one_update(struct work *w, struct err *err)
     struct lake_where where = {0};
     struct scope sc;
     scope_open(&sc, w->a, w->st->at, w->st->target, target->field_count);
-    struct lake_set *sets = read_sets(w->a, w->st, &w->st->assignments_to, &w->st->assignments_value, target, false, &sc, err);
+    struct lake_set *sets = read_sets(w, &w->st->assignments_to, &w->st->assignments_value, target, false, &sc, err);
     if (!sets)
         return -1;
     if (w->st->where)
@@ -179,11 +237,13 @@ static int one_truncate(struct work *w, struct err *err) { return lake_txn_trunc
 static int one_merge(struct work *w, struct err *err)
 {
     const struct stmt *st = w->st;
-    const struct type *target = lake_txn_schema(w->x);
+    const struct type *target = lake_txn_schema(w->x), *source = session_schema_of(w->s, w->a, st->source, w->hook, err);
     struct lake_clause *clauses = ARENA_ARRAY(w->a, struct lake_clause, st->action_count + 1);
     struct lake_merge merge = {.clauses = clauses, .clause_count = st->action_count, .schema_evolution = st->schema_evolution};
     struct rel *both = rel_new(w->a, REL_JOIN, st->at);
     struct scope scopes[3]; /* by lake_when */
+    if (!source)
+        return -1;
     both->join = JOIN_CROSS;
     both->input = st->target;
     both->right = st->source;
@@ -195,13 +255,24 @@ static int one_merge(struct work *w, struct err *err)
         const struct merge_action *m = &st->actions[i];
         static const enum lake_then thens[] = {LAKE_THEN_UPDATE, LAKE_THEN_DELETE, LAKE_THEN_INSERT};
         struct scope *sc = &scopes[m->when];
-        clauses[i] = (struct lake_clause){.when = (enum lake_when)m->when, .then = thens[m->op], .star = m->star, .condition_text = where_text(w->a, m->cond)};
+        clauses[i] = (struct lake_clause){.when = (enum lake_when)m->when, .then = thens[m->op], .condition_text = where_text(w->a, m->cond)};
         if (m->cond)
             scope_condition(sc, w->a, m->cond, &clauses[i].condition);
-        if (m->star || clauses[i].then == LAKE_THEN_DELETE)
+        if (clauses[i].then == LAKE_THEN_DELETE)
             continue;
-        clauses[i].sets = read_sets(w->a, st, &m->columns, &m->values, target, st->schema_evolution, sc, err);
-        clauses[i].set_count = m->columns.count;
+        if (m->star && m->when == 2)
+            return stmt_err(st, ERR_INPUT, err, "UPDATE SET * has no source row in WHEN NOT MATCHED BY SOURCE");
+        if (m->star && star_sets(w, target, source, st->schema_evolution, &scopes[LAKE_NOT_MATCHED], &clauses[i], err))
+            return -1;
+        if (m->star)
+            continue;
+        struct exprs columns = m->columns;
+        for (size_t k = 0; k < target->field_count && !m->columns.count; k++) /* INSERT VALUES: all of them, in order */
+            exprs_push(w->a, &columns, expr_column(w->a, st->at, target->fields[k].name));
+        if (columns.count != m->values.count)
+            return stmt_err(st, ERR_INPUT, err, "[INSERT_COLUMN_ARITY_MISMATCH] INSERT gives %zu values, the table has %zu columns", m->values.count, columns.count);
+        clauses[i].sets = read_sets(w, &columns, &m->values, target, st->schema_evolution, sc, err);
+        clauses[i].set_count = columns.count;
         if (!clauses[i].sets)
             return -1;
     }

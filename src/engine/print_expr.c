@@ -572,9 +572,9 @@ static void cast(struct pr *p, struct buf *b, const struct expr *e)
     struct str t = print_text(p, x, P_ANY);
     if (expr_prec(p, x) < P_ATOM && !cast_is_plain(x->type, e->type))
         t = str_fmt(p->a, "(%.*s)", STR_ARGS(t));
-    bool before = p->legacy_cast;
-    p->legacy_cast = !p->with->ansi && !e->try_cast;
-    buf_str(b, cast_text(p, t, x->type, e->type, e->try_cast || (!p->with->ansi && x->type->kind != TYPE_NULL), e->at));
+    bool before = p->legacy_cast, ansi = p->with->ansi || e->assigns;
+    p->legacy_cast = !ansi && !e->try_cast;
+    buf_str(b, cast_text(p, t, x->type, e->type, e->try_cast || (!ansi && x->type->kind != TYPE_NULL), e->at));
     p->legacy_cast = before;
 }
 

@@ -254,14 +254,43 @@ static int exec_use(struct session *s, struct arena *a, const struct stmt *st, c
     return rc ? err_locate(err, st->at.file, st->at.line, st->at.col) : 0;
 }
 
+/* Settings that change what statements do, here or in Spark: the values that hold here. Others are kept and mean nothing. */
+static const struct { const char *key, *values; } SETTINGS[] = {
+    {"spark.sql.ansi.enabled", "true|false"},
+    {"spark.sql.caseSensitive", "true|false"},
+    {"spark.sql.session.timeZone", "UTC|Etc/UTC|GMT|Etc/GMT|Z|+00:00"},
+    {"spark.sql.sources.partitionOverwriteMode", "static|dynamic"},
+    {"spark.databricks.delta.retentionDurationCheck.enabled", "true|false"},
+    {"spark.sql.storeAssignmentPolicy", "ANSI"},
+    {"spark.sql.timestampType", "TIMESTAMP_LTZ"},
+    {"spark.sql.legacy.timeParserPolicy", "CORRECTED|EXCEPTION"},
+    {"spark.sql.mapKeyDedupPolicy", "EXCEPTION"},
+    {"spark.databricks.delta.schema.autoMerge.enabled", "false"},
+};
+
+int session_setting_check(struct str key, struct str value, struct err *err)
+{
+    for (size_t i = 0; i < COUNT_OF(SETTINGS); i++) {
+        struct str rest = str_z(SETTINGS[i].values), one;
+        bool good = !str_ieqz(key, SETTINGS[i].key);
+        while (!good && str_split(&rest, '|', &one))
+            good = str_ieq(one, str_trim(value));
+        if (!good)
+            return err_set(err, ERR_UNSUPPORTED, "[INVALID_CONF_VALUE] %s = %.*s is not supported: %s", SETTINGS[i].key, STR_ARGS(value), SETTINGS[i].values);
+    }
+    return 0;
+}
+
 static int exec_set(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook,
                     struct session_result *out, struct err *err)
 {
     static const char *const names[] = {"key", "value"};
     struct cells c;
     (void)hook;
+    if (st->value.ptr && session_setting_check(st->key, st->value, err))
+        return -1;
     if (st->value.ptr)
-        session_set(s, st->key, st->value);
+        session_set(s, st->key, str_trim(st->value));
     cells_init(&c, a, names, 2);
     size_t at = 0;
     struct str key;

@@ -45,6 +45,8 @@ struct str session_schema(const struct session *s);
 /* Schemas tried in order for an unqualified name that the current schema lacks (`a,b,c`). */
 void session_search_path(struct session *s, struct str csv);
 void session_set(struct session *s, struct str key, struct str value);
+/* May the setting have that value here? ERR_UNSUPPORTED names those it may. For what comes from users, before session_set(). */
+int session_setting_check(struct str key, struct str value, struct err *err) MUST_CHECK;
 void session_unset(struct session *s, struct str key);  /* back to what it is from the start */
 struct str session_get(const struct session *s, struct str key); /* NONE if unset */
 /* Binds :name in the statements that follow; text, as a notebook's parameters are. */

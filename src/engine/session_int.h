@@ -68,6 +68,9 @@ int session_count_row(struct session *s, struct arena *a, const char *const *nam
 /* The columns that a statement declares, defaults, generation and identity in their metadata; its TBLPROPERTIES. */
 const struct type *session_columns_type(struct arena *a, const struct stmt *st);
 struct lake_pairs session_property_pairs(struct arena *a, const struct options *o);
+/* The columns of CLUSTER BY (…); struct lake_path: lake/dml.h. */
+struct lake_path;
+int session_cluster_paths(struct arena *a, const struct stmt *st, struct lake_path **paths, struct err *err);
 /* A table's commit is told to whoever wants to know. */
 void session_committed(struct session *s, const char *dir, int64_t version);
 int stmt_err(const struct stmt *st, enum err_code code, struct err *err, const char *fmt, ...) PRINTF_LIKE(4, 5);

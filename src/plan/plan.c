@@ -274,7 +274,7 @@ bool expr_alike(const struct expr *x, const struct expr *y, bool resolved)
         return false;
     return str_eq(x->func, y->func) && str_ieq(x->field_name, y->field_name) &&
            x->distinct == y->distinct && x->ignore_nulls == y->ignore_nulls &&
-           x->try_cast == y->try_cast && x->star_arg == y->star_arg &&
+           x->try_cast == y->try_cast && x->assigns == y->assigns && x->star_arg == y->star_arg &&
            x->descending == y->descending && x->nulls_first == y->nulls_first && x->sub == y->sub &&
            names_equal(&x->name, &y->name) && lits_equal(&x->lit, &y->lit) && params_equal(x, y) &&
            expr_alike(x->filter, y->filter, resolved) && lists_equal(&x->args, &y->args, resolved) &&

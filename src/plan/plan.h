@@ -64,6 +64,7 @@ struct expr {
     struct exprs args;
     struct lit lit;
     bool distinct, ignore_nulls, try_cast, star_arg /* count(*) */;
+    bool assigns;                /* CAST to a table's column: what does not fit fails, with ANSI mode off too */
     bool descending, nulls_first;
     struct expr *filter;
     struct exprs partition, order;  /* WINDOW; CALL: order of WITHIN GROUP / array_agg ORDER BY */

@@ -77,12 +77,61 @@ static void tables_by_path(void **state)
     expect(w, "CREATE SCHEMA delta; CREATE TABLE delta.own (id INT); INSERT INTO delta.own VALUES (5); SELECT id FROM delta.own", "{\"id\":5}");
 }
 
+/* Spark truncates where DuckDB rounds, and what does not fit a column fails with ANSI mode off too. */
+static void values_are_assigned_as_in_spark(void **state)
+{
+    struct world *w = *state;
+    static const char *const misfits[] = {
+        "INSERT INTO t VALUES ('zz', 'n', 1)", "INSERT INTO t VALUES (3000000000, 'n', 1)", "UPDATE t SET id = 'q'", "UPDATE t SET id = 3000000000",
+        "MERGE INTO t USING (SELECT 'q' AS id, 'n' AS v, 1 AS x) s ON t.v = s.v WHEN MATCHED THEN UPDATE SET *",
+        "MERGE INTO t USING (SELECT 3000000000 AS id, 'n' AS v, 1 AS x) s ON t.v = s.v WHEN MATCHED THEN UPDATE SET id = s.id",
+        "MERGE INTO t USING (SELECT 'q' AS id, 'o' AS v, 1 AS x) s ON t.v = s.v WHEN NOT MATCHED THEN INSERT *",
+    };
+    expect(w, "CREATE TABLE t (id INT, v STRING, x DOUBLE); INSERT INTO t VALUES (12.7D, 'n', '1.5'); SELECT * FROM t", "{\"id\":12,\"v\":\"n\",\"x\":1.5}");
+    expect(w, "MERGE INTO t USING (SELECT 13.7D AS ID, 'n' AS v, '7' AS x) s ON t.v = s.v WHEN MATCHED THEN UPDATE SET *; SELECT * FROM t",
+           "{\"id\":13,\"v\":\"n\",\"x\":7.0}");
+    expect(w, "MERGE WITH SCHEMA EVOLUTION INTO t USING (SELECT 15.7D AS id, 'm' AS v, '7' AS x, 4 AS y) s ON t.v = s.v WHEN NOT MATCHED THEN INSERT *;"
+              "SELECT * FROM t ORDER BY id", "{\"id\":13,\"v\":\"n\",\"x\":7.0,\"y\":null}{\"id\":15,\"v\":\"m\",\"x\":7.0,\"y\":4}");
+    expect_ok(w, "CREATE OR REPLACE TABLE t (id INT, v STRING, x DOUBLE); INSERT INTO t VALUES (1, 'n', 1)");
+    for (int ansi = 1; ansi >= 0; ansi--) {
+        expect_ok(w, ansi ? "SET spark.sql.ansi.enabled = true" : "SET spark.sql.ansi.enabled = false");
+        for (size_t i = 0; i < COUNT_OF(misfits); i++)
+            expect_error(w, misfits[i], "CAST_");
+    }
+    expect(w, "SELECT id FROM t", "{\"id\":1}");
+    expect(w, "INSERT INTO t SELECT CAST('zz' AS INT), 'null', 1; SELECT count(*) AS n FROM t WHERE id IS NULL", "{\"n\":1}");
+}
+
+static void assignments_name_the_target(void **state)
+{
+    struct world *w = *state;
+    static const char *const good[] = {"id", "t.id", "default.t.id", "main.default.t.id"};
+    static const char *const bad[] = {"zzz.id", "s.id", "shop.t.id", "id.x"};
+    char sql[300];
+    expect_ok(w, "CREATE TABLE t (id INT, t STRUCT<id: INT, a: INT>); INSERT INTO t VALUES (0, named_struct('id', 5, 'a', 6))");
+    for (size_t i = 0; i < COUNT_OF(good); i++) {
+        snprintf(sql, sizeof sql, "UPDATE t SET %s = %zu; SELECT id FROM t", good[i], i + 1);
+        char row[40];
+        snprintf(row, sizeof row, "{\"id\":%zu}", i + 1);
+        expect(w, sql, row);
+    }
+    for (size_t i = 0; i < COUNT_OF(bad); i++) {
+        snprintf(sql, sizeof sql, "MERGE INTO t USING (SELECT 4 AS id) s ON t.id = s.id WHEN MATCHED THEN UPDATE SET %s = 7", bad[i]);
+        expect_error(w, sql, i < 3 ? "UNRESOLVED_COLUMN" : "FIELD_NOT_FOUND");
+    }
+    expect_error(w, "UPDATE t AS q SET shop.id = 7", "UNRESOLVED_COLUMN");
+    expect(w, "UPDATE t AS q SET q.t.a = 8, t.id = 9; SELECT t.a AS a, t.t.id AS b, id FROM t", "{\"a\":8,\"b\":9,\"id\":4}");
+    expect(w, "MERGE INTO t USING (SELECT 5 AS id) s ON t.id = s.id WHEN NOT MATCHED THEN INSERT VALUES (s.id, NULL); SELECT max(id) AS m FROM t", "{\"m\":5}");
+    expect_error(w, "MERGE INTO t USING (SELECT 6 AS id) s ON t.id = s.id WHEN NOT MATCHED THEN INSERT VALUES (s.id)", "INSERT_COLUMN_ARITY_MISMATCH");
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(rows_are_deleted_and_updated), TEST(rows_are_merged), TEST(files_are_joined_and_versions_restored),
-        TEST(tables_are_altered_and_commented), TEST(targets_are_delta_tables), TEST(tables_by_path),
+        TEST(tables_are_altered_and_commented), TEST(targets_are_delta_tables), TEST(tables_by_path), TEST(values_are_assigned_as_in_spark),
+        TEST(assignments_name_the_target),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,13 +63,42 @@ static void functions_without_an_oracle(void **state)
     expect_error(w, "SELECT raise_error('told so')", "told so");
 }
 
+static void settings_that_would_be_ignored_are_refused(void **state)
+{
+    struct world *w = *state;
+    static const char *const refused[] = {"spark.sql.ansi.enabled = yes", "spark.sql.session.timeZone = America/New_York", "spark.sql.storeAssignmentPolicy = LEGACY",
+                                          "spark.databricks.delta.schema.autoMerge.enabled = true", "spark.sql.sources.partitionOverwriteMode = both"};
+    for (size_t i = 0; i < COUNT_OF(refused); i++) {
+        char sql[200];
+        snprintf(sql, sizeof sql, "SET %s", refused[i]);
+        expect_error(w, sql, "is not supported");
+    }
+    expect_error(w, "SET TIME ZONE 'Europe/Berlin'", "timeZone = Europe/Berlin is not supported");
+    expect(w, "SET spark.sql.session.timeZone = Etc/UTC", "{\"key\":\"spark.sql.session.timeZone\",\"value\":\"Etc/UTC\"}");
+    expect(w, "SET spark.sql.ansi.enabled = FALSE; SELECT 1 / 0 AS x", "{\"x\":null}");
+    expect(w, "SET shop.own = anything", "{\"key\":\"shop.own\",\"value\":\"anything\"}");
+}
+
+static void new_tables_are_what_was_asked_for(void **state)
+{
+    struct world *w = *state;
+    expect(w, "CREATE TABLE ct AS SELECT 1 AS a, 'x' AS b; INSERT INTO ct VALUES (NULL, NULL); SELECT count(*) AS n FROM ct WHERE a IS NULL", "{\"n\":1}");
+    expect_error(w, "CREATE TABLE cl (a INT) AS SELECT 1 AS q", "leave the list of columns out");
+    expect_part(w, "CREATE TABLE clustered (a INT, b INT) CLUSTER BY (b); DESCRIBE DETAIL clustered", "\"clusteringColumns\":\"[\\\"b\\\"]\"");
+    expect_part(w, "CREATE OR REPLACE TABLE clustered (c INT); DESCRIBE DETAIL clustered", "\"clusteringColumns\":\"[]\"");
+    expect_error(w, "CREATE TABLE c2 (a INT) CLUSTER BY AUTO", "CLUSTER BY AUTO");
+    expect_error(w, "CREATE TABLE c2 (a INT) CLUSTER BY (a + 1)", "takes names of columns");
+    expect_error(w, "ALTER TABLE ct CLUSTER BY (a + 1)", "takes names of columns");
+    expect_error(w, "CREATE TABLE c2 (a INT) CLUSTER BY (nope)", "no column 'nope'");
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(explain_shows_a_plan_and_runs_nothing), TEST(describe_tells_columns), TEST(properties_change),
         TEST(transactions_are_taken_and_change_nothing), TEST(values_of_session_and_clock),
-        TEST(functions_without_an_oracle),
+        TEST(functions_without_an_oracle), TEST(settings_that_would_be_ignored_are_refused), TEST(new_tables_are_what_was_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
