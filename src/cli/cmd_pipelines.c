@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SHOW_MS = 250, SELECTION_MAX = 1000 };
+enum { SHOW_MS = 250 };
 
 struct chosen { struct str name, catalog, schema; bool continuous, wanted, done, ok; };
 
@@ -294,11 +294,14 @@ static void on_signal(void *arg)
 
 static const struct str *names_of(struct arena *a, const char *list, size_t *count)
 {
-    struct str rest = str_z(list ? list : ""), one, *out = ARENA_ARRAY(a, struct str, SELECTION_MAX);
+    struct str rest = str_z(list ? list : ""), one, *out = NULL;
+    size_t cap = 0;
     *count = 0;
-    while (*count < SELECTION_MAX && str_split(&rest, ',', &one))
-        if (str_trim(one).len)
+    while (str_split(&rest, ',', &one))
+        if (str_trim(one).len) {
+            out = arena_grow(a, out, &cap, *count + 1, sizeof *out);
             out[(*count)++] = str_trim(one);
+        }
     return out;
 }
 
