@@ -7,27 +7,28 @@
 #include "engine/files_int.h"
 #include "resolve/resolve.h"
 
-/* Options that change what is read are used by files_read.c; the others are here so that they are
- * known: what they tune does not exist on one machine. */
-static const struct known_option { const char *name; bool used; } OPTIONS[] = {
-    {"format", true}, {"header", true}, {"sep", true}, {"delimiter", true}, {"quote", true},
-    {"escape", true}, {"nullValue", true}, {"comment", true}, {"schema", true}, {"schemaHints", true},
-    {"inferSchema", true}, {"inferColumnTypes", true}, {"multiLine", true}, {"dateFormat", true},
-    {"timestampFormat", true}, {"timestampNTZFormat", true}, {"ignoreLeadingWhiteSpace", true}, {"ignoreTrailingWhiteSpace", true},
-    {"rescuedDataColumn", true}, {"mode", true}, {"encoding", true}, {"charset", true},
-    {"pathGlobFilter", true}, {"fileNamePattern", true}, {"recursiveFileLookup", true},
-    {"partitionColumns", true}, {"compression", false}, {"mergeSchema", false}, {"wholetext", true},
-    {"includeExistingFiles", false}, {"maxFilesPerTrigger", true}, {"maxBytesPerTrigger", true},
-    {"schemaLocation", false}, {"schemaEvolutionMode", true}, {"useNotifications", false},
-    {"useIncrementalListing", false}, {"allowOverwrites", false}, {"lineSep", true},
-    {"primitivesAsString", true}, {"samplingRatio", false}, {"enforceSchema", true},
-    {"readerCaseSensitive", true}, {"useStrictGlobber", false}, {"backfillInterval", false},
-    {"maxFileAge", false}, {"validateOptions", false}, {"latestFirst", false},
-    {"allowComments", false}, {"allowSingleQuotes", false}, {"columnNameOfCorruptRecord", true},
-    {"ignoreCorruptFiles", false}, {"ignoreMissingFiles", false},
-    {"useManagedFileEvents", false}, {"cleanSource", false}, {"basePath", false},
-    {"allowMissingColumns", false}, {"unescapedQuoteHandling", true}, {"emptyValue", true},
-    {"timeZone", false}, {"locale", false}, {"maxColumns", false}, {"maxCharsPerColumn", false},
+/* What a file source knows. FLAG is true or false. ONLY takes the values that say what is done anyway, the
+ * others would change what is read. FREE tunes what does not exist on one machine, or is a limit that
+ * is higher here. What is not in here is refused by name, and so is a value that is not taken. */
+enum option_kind { TEXT, FLAG, ONLY, FREE };
+static const struct known_option { const char *name; enum option_kind kind; const char *values; } OPTIONS[] = {
+    {"format", TEXT, NULL}, {"header", FLAG, NULL}, {"sep", TEXT, NULL}, {"delimiter", TEXT, NULL}, {"quote", TEXT, NULL},
+    {"escape", TEXT, NULL}, {"nullValue", TEXT, NULL}, {"emptyValue", TEXT, NULL}, {"comment", TEXT, NULL}, {"lineSep", TEXT, NULL},
+    {"schema", TEXT, NULL}, {"schemaHints", TEXT, NULL}, {"inferSchema", FLAG, NULL}, {"inferColumnTypes", FLAG, NULL},
+    {"primitivesAsString", FLAG, NULL}, {"enforceSchema", FLAG, NULL}, {"readerCaseSensitive", FLAG, NULL},
+    {"multiLine", FLAG, NULL}, {"wholetext", FLAG, NULL}, {"ignoreLeadingWhiteSpace", FLAG, NULL}, {"ignoreTrailingWhiteSpace", FLAG, NULL},
+    {"dateFormat", TEXT, NULL}, {"timestampFormat", TEXT, NULL}, {"timestampNTZFormat", TEXT, NULL}, {"encoding", TEXT, NULL}, {"charset", TEXT, NULL},
+    {"mode", TEXT, NULL /* another word is PERMISSIVE, as in Spark */}, {"rescuedDataColumn", TEXT, NULL}, {"columnNameOfCorruptRecord", TEXT, NULL},
+    {"unescapedQuoteHandling", TEXT, NULL}, {"pathGlobFilter", TEXT, NULL}, {"fileNamePattern", TEXT, NULL}, {"recursiveFileLookup", FLAG, NULL},
+    {"partitionColumns", TEXT, NULL}, {"maxFilesPerTrigger", TEXT, NULL}, {"maxBytesPerTrigger", FREE, NULL},
+    {"schemaEvolutionMode", ONLY, "addNewColumns|rescue|none"},
+    {"allowComments", ONLY, "false"}, {"allowSingleQuotes", ONLY, "false"}, {"ignoreCorruptFiles", ONLY, "false"}, {"ignoreMissingFiles", ONLY, "false"},
+    {"includeExistingFiles", ONLY, "true"}, {"allowOverwrites", ONLY, "false"}, {"latestFirst", ONLY, "false"}, {"cleanSource", ONLY, "OFF"},
+    {"useStrictGlobber", ONLY, "true"}, {"timeZone", ONLY, "UTC|GMT|Etc/UTC|Z|+00:00"}, {"locale", ONLY, "en-US|en_US|en"},
+    {"compression", FREE, NULL}, {"mergeSchema", FREE, NULL}, {"samplingRatio", FREE, NULL}, {"schemaLocation", FREE, NULL},
+    {"useNotifications", FREE, NULL}, {"useIncrementalListing", FREE, NULL}, {"useManagedFileEvents", FREE, NULL}, {"backfillInterval", FREE, NULL},
+    {"maxFileAge", FREE, NULL}, {"validateOptions", FREE, NULL}, {"allowMissingColumns", FREE, NULL}, {"maxColumns", FREE, NULL},
+    {"maxCharsPerColumn", FREE, NULL},
 };
 
 struct str file_source_option(const struct file_source *f, const char *key)
@@ -51,6 +52,19 @@ int file_err(const struct file_source *f, enum err_code code, struct err *err, c
                   STR_ARGS(name), *advice ? ": " : "", advice);
 }
 
+static int check_value(const struct file_source *f, const struct known_option *o, struct str value, struct err *err)
+{
+    const char *values = o->kind == FLAG ? "true|false" : o->values;
+    struct str rest = str_z(values), one;
+    while (values && str_split(&rest, '|', &one))
+        if (str_ieq(one, value))
+            return 0;
+    if (!values)
+        return 0;
+    return err_at(err, o->kind == FLAG ? ERR_INPUT : ERR_UNSUPPORTED, f->at.file, f->at.line, f->at.col,
+                  "the option '%s' of a file source takes %s, not '%.*s'", o->name, values, STR_ARGS(value));
+}
+
 static int option_add(struct arena *a, struct file_source *f, struct str key, struct str value,
                       struct err *err)
 {
@@ -58,6 +72,8 @@ static int option_add(struct arena *a, struct file_source *f, struct str key, st
     for (size_t i = 0; i < COUNT_OF(OPTIONS); i++) {
         if (!str_ieqz(bare, OPTIONS[i].name))
             continue;
+        if (check_value(f, &OPTIONS[i], value, err))
+            return -1;
         size_t n = f->options.count;
         struct str *keys = ARENA_ARRAY(a, struct str, n + 1), *values = ARENA_ARRAY(a, struct str, n + 1);
         for (size_t k = 0; k < n; k++) {

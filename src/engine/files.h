@@ -9,8 +9,8 @@
  * into the rescued-data column as JSON, if the source has one. read_files and cloud_files have one
  * (`_rescued_data`) when the schema is inferred, or when the schema or the option
  * rescuedDataColumn names it; a DataFrameReader has one when the option asks for it. `_metadata` is a hidden column of every file source.
- * Files whose names start with `_` or `.` are not data. Options that change nothing here are
- * listed in the table of files.c; one that is not known there is refused by name.
+ * Files whose names start with `_` or `.` are not data. The table of files.c has the options and the
+ * values that they take here; anything else is refused by name.
  *
  * Thread: a worker; all calls may block. */
 #ifndef PAYSTREAK_ENGINE_FILES_H

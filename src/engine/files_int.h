@@ -26,7 +26,7 @@ enum read_mode file_mode(const struct file_source *f);
 /* The data column that takes malformed rows as they stand; NULL if the schema has none. */
 const struct type_field *file_corrupt_column(const struct file_source *f);
 bool file_reads_column(const struct file_source *f, size_t i); /* is field i read from the files' contents? */
-bool file_has_partitions(const struct file_source *f);         /* columns from k=v folders */
+bool file_is_partition(const struct file_source *f, size_t i); /* or from k=v folders? */
 
 /* files_value.c */
 bool file_value_may_fail(const struct type *t);

@@ -96,7 +96,7 @@ static void add_columns(const struct file_source *f, struct arena *a, const stru
         struct str name = f->schema->fields[i].name;
         if (file_reads_column(f, i))
             s->columns[s->column_count++] = name;
-        else if (i >= f->data_columns && !str_eq(name, f->rescued) && !str_eqz(name, "_metadata"))
+        else if (file_is_partition(f, i))
             s->partitions[s->partition_count++] = name;
     }
 }

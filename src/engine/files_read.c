@@ -15,6 +15,8 @@
  * not malformed: with it only rows too short and text that is no JSON are. */
 #include "engine/files_int.h"
 
+enum { MAX_PARTITIONS = 64 }; /* folders on a path that give columns */
+
 /* ---------------------------------------------------------------- raw relations, one a format */
 
 static void file_list(struct buf *out, const struct data_file *files, size_t count)
@@ -28,13 +30,26 @@ static void file_list(struct buf *out, const struct data_file *files, size_t cou
     buf_char(out, ']');
 }
 
-/* True if the path of `f`'s files has partition folders (k=v) that give columns. */
-bool file_has_partitions(const struct file_source *f)
+bool file_is_partition(const struct file_source *f, size_t i)
 {
-    for (size_t i = f->data_columns; f->schema && i < f->schema->field_count; i++)
-        if (!str_eq(f->schema->fields[i].name, f->rescued) && !str_eqz(f->schema->fields[i].name, "_metadata"))
-            return true;
-    return false;
+    struct str name = f->schema->fields[i].name;
+    return i >= f->data_columns && !str_eq(name, f->rescued) && !str_eqz(name, "_metadata");
+}
+
+/* `SELECT *, <k of /k=v/ in the path> AS "k" FROM ` a reader of DuckDB's with a column COL_FILE. Of two
+ * folders of one name the last counts: what is above the source's folder says nothing of it. */
+static void select_with_partitions(const struct file_source *f, struct buf *out)
+{
+    buf_z(out, "SELECT *");
+    for (size_t i = f->data_columns; i < f->schema->field_count; i++) {
+        if (!file_is_partition(f, i))
+            continue;
+        buf_z(out, ", nullif(url_decode(list_last(regexp_extract_all(" COL_FILE ", '/' || regexp_escape(");
+        duck_quote_text(out, f->schema->fields[i].name);
+        buf_z(out, ") || '=([^/]*)/', 1))), '__HIVE_DEFAULT_PARTITION__') AS ");
+        duck_quote_ident(out, f->schema->fields[i].name);
+    }
+    buf_z(out, " FROM ");
 }
 
 static int json_raw(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out,
@@ -43,7 +58,8 @@ static int json_raw(const struct file_source *f, const struct data_file *files, 
     (void)err;
     if (!file_source_flag(f, "multiLine", false))
         return json_lines(f, files, count, out, err);
-    buf_z(out, "SELECT * FROM read_json(");
+    select_with_partitions(f, out);
+    buf_z(out, "read_json(");
     file_list(out, files, count);
     buf_z(out, ", format = 'auto', filename = '" COL_FILE "', columns = {");
     for (size_t i = 0; i < f->data_columns; i++) {
@@ -52,10 +68,7 @@ static int json_raw(const struct file_source *f, const struct data_file *files, 
         duck_quote_text(out, f->schema->fields[i].name);
         buf_z(out, ": 'JSON'");
     }
-    buf_z(out, "}");
-    if (file_has_partitions(f))
-        buf_z(out, ", hive_partitioning = true, hive_types_autocast = false");
-    buf_char(out, ')');
+    buf_z(out, "}, hive_partitioning = false)");
     return 0;
 }
 
@@ -63,10 +76,10 @@ static int parquet_raw(const struct file_source *f, const struct data_file *file
                        struct err *err)
 {
     (void)err;
-    buf_z(out, "SELECT * FROM read_parquet(");
+    select_with_partitions(f, out);
+    buf_z(out, "read_parquet(");
     file_list(out, files, count);
-    buf_printf(out, ", union_by_name = true, filename = '" COL_FILE "'%s)",
-               file_has_partitions(f) ? ", hive_partitioning = true, hive_types_autocast = false" : "");
+    buf_z(out, ", union_by_name = true, filename = '" COL_FILE "', hive_partitioning = false)");
     return 0;
 }
 
@@ -75,21 +88,22 @@ static int text_raw(const struct file_source *f, const struct data_file *files, 
 {
     if (!file_source_flag(f, "wholetext", false))
         return text_lines(f, files, count, out, err);
-    buf_z(out, "SELECT content AS \"value\", filename AS " COL_FILE " FROM read_text(");
+    select_with_partitions(f, out);
+    buf_z(out, "(SELECT content AS \"value\", filename AS " COL_FILE " FROM read_text(");
     file_list(out, files, count);
-    buf_char(out, ')');
+    buf_z(out, "))");
     return 0;
 }
 
 static int binary_raw(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out,
                       struct err *err)
 {
-    (void)f;
     (void)err;
-    buf_z(out, "SELECT 'file:' || filename AS \"path\", last_modified::TIMESTAMPTZ AS \"modificationTime\", "
+    select_with_partitions(f, out);
+    buf_z(out, "(SELECT 'file:' || filename AS \"path\", last_modified::TIMESTAMPTZ AS \"modificationTime\", "
                "\"size\" AS \"length\", \"content\", filename AS " COL_FILE " FROM read_blob(");
     file_list(out, files, count);
-    buf_char(out, ')');
+    buf_z(out, "))");
     return 0;
 }
 
@@ -147,7 +161,7 @@ static int infer(struct file_source *f, struct arena *a, struct duck_conn *c, co
     file_list(&sql, files, count);
     if (json)
         buf_printf(&sql, ", format = 'auto', sample_size = -1, maximum_depth = %d", typed ? -1 : 1);
-    buf_z(&sql, ", union_by_name = true) LIMIT 0");
+    buf_z(&sql, ", union_by_name = true, hive_partitioning = false) LIMIT 0");
     struct duck_result *r = duck_query(c, buf_view(&sql), err);
     buf_release(&sql);
     if (!r)
@@ -182,12 +196,17 @@ static const struct type *merged(struct arena *a, const struct type *base, const
     return type_struct(a, fields, n);
 }
 
-/* Partition columns from `k=v` folders below the root; strings, as a folder's name is. */
+/* Partition columns from `k=v` folders below the root, or those that partitionColumns names; strings, as
+ * a folder's name is. Spark does not look for any with recursiveFileLookup. */
 static const struct type *partition_columns(const struct file_source *f, struct arena *a, const struct data_file *files, size_t count)
 {
-    struct type_field fields[32];
+    struct type_field fields[MAX_PARTITIONS];
+    struct str named = file_source_option(f, "partitionColumns"), one;
     size_t n = 0;
-    if (count) {
+    while (named.len && str_split(&named, ',', &one) && n < COUNT_OF(fields))
+        if (str_trim(one).len)
+            fields[n++] = (struct type_field){str_copy(a, str_trim(one)), type_of(TYPE_STRING), true, STR_NONE, NULL};
+    if (count && !file_source_option(f, "partitionColumns").ptr && !file_source_flag(f, "recursiveFileLookup", false)) {
         struct str rest = str_from(files[0].path, f->single_file ? files[0].path.len : f->root.len), part;
         while (str_split(&rest, '/', &part)) {
             int64_t eq = str_chr(part, '=');
@@ -207,6 +226,30 @@ static const struct type *metadata_type(struct arena *a)
         {STR("file_modification_time"), type_of(TYPE_TIMESTAMP), false, STR_NONE, NULL},
     };
     return type_struct(a, fields, COUNT_OF(fields));
+}
+
+/* Puts the folders' columns behind the files'. One that the declared schema or the hints name has the
+ * type given there and is not looked for in the files; one that the files have too is theirs. */
+static const struct type *split_partitions(struct file_source *f, struct arena *a, const struct type *inferred, const struct type *folders)
+{
+    struct type_field *data = ARENA_ARRAY(a, struct type_field, f->schema->field_count + 1);
+    struct type_field *partitions = ARENA_ARRAY(a, struct type_field, folders->field_count + 1);
+    size_t n = 0, count = 0;
+    for (size_t i = 0; i < folders->field_count; i++) {
+        const struct type_field *named = type_field_find(f->schema, folders->fields[i].name);
+        if (named && inferred && type_field_find(inferred, folders->fields[i].name))
+            continue;
+        partitions[count] = folders->fields[i];
+        if (named)
+            partitions[count].type = named->type;
+        count++;
+    }
+    const struct type *out = type_struct(a, partitions, count);
+    for (size_t i = 0; i < f->schema->field_count; i++)
+        if (!type_field_find(out, f->schema->fields[i].name))
+            data[n++] = f->schema->fields[i];
+    f->schema = type_struct(a, data, n);
+    return out;
 }
 
 static void add_hidden(struct file_source *f, struct arena *a, const struct type *partitions)
@@ -254,17 +297,14 @@ int file_source_schema(struct file_source *f, struct arena *a, struct duck_conn 
         if (infer(f, a, c, files, count, err))
             return -1;
     }
+    const struct type *inferred = f->declared ? NULL : f->schema;
     if (hints.ptr) {
         const struct type *h = type_read_ddl(a, hints, err);
         if (!h)
             return err_locate(err, f->at.file, f->at.line, f->at.col);
         f->schema = merged(a, f->schema, h);
     }
-    const struct type *partitions = partition_columns(f, a, files, count), *fresh = type_struct(a, NULL, 0);
-    for (size_t i = 0; i < partitions->field_count; i++)
-        if (!type_field_find(f->schema, partitions->fields[i].name))
-            fresh = merged(a, fresh, type_struct(a, &partitions->fields[i], 1));
-    add_hidden(f, a, fresh);
+    add_hidden(f, a, split_partitions(f, a, inferred, partition_columns(f, a, files, count)));
     return 0;
 }
 

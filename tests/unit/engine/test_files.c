@@ -10,7 +10,9 @@
 #include "engine/csv.h"
 #include "engine/files_int.h"
 #include "engine/print.h"
+#include "base/time.h"
 #include "resolve/resolve.h"
+#include "sparksql/sparksql.h"
 #include "same.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -155,9 +157,151 @@ static void files_are_read_as_spark_reads_them(void **state)
     assert_int_equal(wrong, 0);
 }
 
+/* ---------------------------------------------------------------- what the recorded cases do not hold */
+
+static void put_file(struct world *w, const char *name, struct str text)
+{
+    struct err err = {0};
+    char path[200], dir[200];
+    snprintf(path, sizeof path, "%s/%s", w->dir, name);
+    snprintf(dir, sizeof dir, "%.*s", STR_ARGS(path_dir(str_z(path))));
+    if (fs_mkdirs(dir, &err) || fs_write_file(path, text, &err))
+        fail_msg("%s", err.msg);
+}
+
+/* A call of read_files below the world's folder: the rows as JSON, or the error. */
+static const char *read_text_of(struct world *w, struct arena *a, const char *folder, const char *options)
+{
+    struct err err = {0};
+    const struct type *schema;
+    struct str sql = str_fmt(a, "SELECT * FROM read_files('%s/%s', %s)", w->dir, folder, options);
+    struct rel *r = sparksql_query(a, "test", sql, &err);
+    if (!r)
+        fail_msg("%s", err.msg);
+    while (r->kind != REL_FUNCTION)
+        r = r->input;
+    const struct doc *d = read_leaf(w, a, r, &schema, &err);
+    struct buf b;
+    buf_init(&b);
+    if (d)
+        doc_write(&b, d);
+    else
+        buf_z(&b, err.msg);
+    const char *out = str_cz(a, buf_view(&b));
+    buf_release(&b);
+    return out;
+}
+
+static void lines_of_text_are_rows(void **state)
+{
+    struct world *w = *state;
+    struct arena *a = arena_new();
+    put_file(w, "t/k=7/a.txt", STR("a\n\nb \x1f c\r\n\"q\r\xff last"));
+    assert_string_equal(read_text_of(w, a, "t", "format => 'text'"),
+                        "[[\"a\",\"7\"],[\"\",\"7\"],[\"b \\u001f c\",\"7\"],[\"\\\"q\",\"7\"],[\"\xef\xbf\xbd last\",\"7\"]]");
+    assert_string_equal(read_text_of(w, a, "t", "format => 'text', lineSep => ' '"),
+                        "[[\"a\\n\\nb\",\"7\"],[\"\\u001f\",\"7\"],[\"c\\r\\n\\\"q\\r\xef\xbf\xbd\",\"7\"],[\"last\",\"7\"]]");
+    arena_free(a);
+}
+
+static void folders_give_columns(void **state)
+{
+    static const struct { const char *options, *rows; } rows[] = {
+        {"'csv', fileNamePattern => '*.csv'", "[[\"5\",\"c d\",null]]"},
+        {"'csv', fileNamePattern => '*.csv', schema => 'k STRING, a INT'", "[[5,\"c d\"]]"},
+        {"'csv', fileNamePattern => '*.csv', schemaHints => 'k STRING'", "[[\"5\",\"c d\",null]]"},
+        {"'json', fileNamePattern => '*.json', schema => 'k STRING, a INT'", "[[1,\"c d\"]]"},
+        {"'json', fileNamePattern => '*.json'", "[[\"1\",\"c d\",null]]"},
+        {"'json', fileNamePattern => '*.json', multiLine => true, schema => 'k STRING, a INT'", "[[1,\"c d\"]]"},
+        {"'json', fileNamePattern => '*.json', multiLine => true", "[[\"1\",\"c d\",null]]"},
+        {"'text', fileNamePattern => '*.txt', wholetext => true", "[[\"t\",\"c d\"]]"},
+    };
+    struct world *w = *state;
+    struct arena *a = arena_new();
+    put_file(w, "k=1/t/k=c%20d/k=9.csv", STR("5\n")); /* only the folder below the source's says anything */
+    put_file(w, "k=1/t/k=c%20d/a.json", STR("{\"a\":1}"));
+    put_file(w, "k=1/t/k=c%20d/a.txt", STR("t"));
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        assert_string_equal(read_text_of(w, a, "k=1/t", str_fmt(a, "header => false, inferSchema => false, format => %s", rows[i].options).ptr), rows[i].rows);
+    arena_free(a);
+}
+
+static void options_do_or_are_refused(void **state)
+{
+    static const struct { const char *options, *says; } rows[] = {
+        {"recursiveFileLookup => true", "[[1]]"}, {"partitionColumns => ''", "[[1]]"}, {"partitionColumns => 'k'", "[[1,\"2\"]]"},
+        {"timeZone => 'UTC', locale => 'en-US', mode => 'permissive', includeExistingFiles => true", "[[1,\"2\",\"3\"]]"},
+        {"header => 'yes'", "the option 'header' of a file source takes true|false, not 'yes'"},
+        {"schemaEvolutionMode => 'failOnNewColumns'", "the option 'schemaEvolutionMode' of a file source takes addNewColumns|rescue|none, not 'failOnNewColumns'"},
+        {"timeZone => 'Asia/Tokyo'", "the option 'timeZone' of a file source takes UTC|GMT|Etc/UTC|Z|+00:00, not 'Asia/Tokyo'"},
+        {"includeExistingFiles => false", "the option 'includeExistingFiles' of a file source takes true, not 'false'"},
+        {"cleanSource => 'DELETE'", "the option 'cleanSource' of a file source takes OFF, not 'DELETE'"},
+        {"basePath => '/'", "unknown option of a file source 'basePath': remove it, or see docs/compatibility.md for the known ones"},
+    };
+    struct world *w = *state;
+    struct arena *a = arena_new();
+    put_file(w, "o/k=2/j=3/a.csv", STR("1\n"));
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        assert_string_equal(read_text_of(w, a, "o", str_fmt(a, "format => 'csv', schema => 'a INT', %s", rows[i].options).ptr), rows[i].says);
+    arena_free(a);
+}
+
+/* Wherever the bytes read so far end, a record is the one that the whole text gives. */
+static void records_are_whole_wherever_a_read_ends(void **state)
+{
+    struct str text = STR("a,\"b\"\"c\\\"d\",e\r\n\n#no\n\"x\ry\r\nz\" ,\"q\"r,||\n1||2\r\"");
+    (void)state;
+    for (int multi = 0; multi < 4; multi++) {
+        struct csv_dialect d = {.delimiter = multi & 2 ? STR("||") : STR(","), .quote = '"', .escape = '\\', .comment = '#', .multi_line = multi & 1};
+        struct csv_record whole, part;
+        struct err err = {0};
+        csv_record_init(&whole);
+        csv_record_init(&part);
+        for (size_t at = 0, took = 0, rows = 0; csv_next(&d, str_from(text, at), true, &whole, &took, &err) == 1; at += took, rows++) {
+            size_t part_took;
+            for (size_t cut = at; cut <= text.len; cut++) {
+                int rc = csv_next(&d, str_sub(text, at, cut - at), false, &part, &part_took, &err);
+                assert_true(rc == 1 || rc == 2);
+                if (rc == 2)
+                    continue;
+                assert_int_equal(part_took, took);
+                assert_int_equal(part.count, whole.count);
+                assert_true(str_eq(buf_view(&part.text), buf_view(&whole.text)));
+            }
+            assert_true(rows < 6);
+        }
+        csv_record_release(&whole);
+        csv_record_release(&part);
+    }
+}
+
+/* A row is not taken apart again with each piece of it: 32 MB within seconds, under ASan too. */
+static void a_long_row_costs_its_length(void **state)
+{
+    struct world *w = *state;
+    struct arena *a = arena_new();
+    struct buf b;
+    buf_init(&b);
+    buf_z(&b, "1,\"");
+    for (int i = 0; i < 32 << 10; i++)
+        buf_printf(&b, "%1023d\n", i);
+    put_file(w, "long.csv", buf_view(&b));
+    buf_release(&b);
+    int64_t from = time_mono_us();
+    const char *rows = read_text_of(w, a, "long.csv", "format => 'csv', multiLine => true, schema => 'a INT, b STRING'");
+    assert_int_equal(strlen(rows), strlen("[[1,\"\"]]") + (32 << 10) * 1025); /* \n is two in JSON */
+    assert_true(time_mono_us() - from < 60 * 1000000LL);
+    arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(lines_of_text_are_rows, setup, teardown),
+        cmocka_unit_test_setup_teardown(folders_give_columns, setup, teardown),
+        cmocka_unit_test_setup_teardown(options_do_or_are_refused, setup, teardown),
+        cmocka_unit_test(records_are_whole_wherever_a_read_ends),
+        cmocka_unit_test_setup_teardown(a_long_row_costs_its_length, setup, teardown),
         cmocka_unit_test_setup_teardown(files_are_read_as_spark_reads_them, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
