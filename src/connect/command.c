@@ -180,7 +180,7 @@ static int write_table(struct call *c, const Spark__Connect__WriteOperation *m, 
     struct target t = {m->table->table_name, m->source, into, m->partitioning_columns, m->n_partitioning_columns};
     struct names name;
     struct stmt *st;
-    if (names_translate(c->a, t.table, &name, &c->err))
+    if (write_check_options(m, false, &c->err) || names_translate(c->a, t.table, &name, &c->err))
         return -1;
     if (into || (m->mode == MODE(APPEND) && table_exists(c, &name))) {
         st = insert_into(c, &t, query);
@@ -197,6 +197,8 @@ static int write_command(struct call *c, const Spark__Connect__WriteOperation *m
 {
     if (m->bucket_by || m->n_sort_column_names || m->n_clustering_columns)
         return err_set(&c->err, ERR_UNSUPPORTED, "%s is not supported", m->bucket_by ? "bucketBy" : m->n_sort_column_names ? "sortBy" : "clusterBy");
+    if (m->with_schema_evolution)
+        return err_set(&c->err, ERR_UNSUPPORTED, "write.withSchemaEvolution() is not supported: add the columns with ALTER TABLE first");
     struct rel *query = rel_translate(c->a, m->input, &c->err);
     if (!query)
         return -1;
@@ -217,6 +219,8 @@ static int write_v2_command(struct call *c, const Spark__Connect__WriteOperation
         return -1;
     if (m->n_partitioning_columns || m->n_clustering_columns || m->n_table_properties)
         return err_set(&c->err, ERR_UNSUPPORTED, "writeTo(): partitionedBy, clusterBy and tableProperty are not supported");
+    if (m->n_options)
+        return err_set(&c->err, ERR_UNSUPPORTED, "option '%s' of writeTo() is not supported", m->options[0]->key);
     if (m->mode == MODE2(APPEND))
         return run_statement(c, t.table, insert_into(c, &t, query));
     if (m->mode != MODE2(CREATE) && m->mode != MODE2(REPLACE) && m->mode != MODE2(CREATE_OR_REPLACE))

@@ -19,29 +19,26 @@ static struct str option(const Spark__Connect__WriteOperation *m, const char *na
     return otherwise;
 }
 
-/* Only what changes nothing or is understood; an option that is dropped would be a lie. */
-static int check_options(const Spark__Connect__WriteOperation *m, const struct format *f, struct err *err)
+/* `mode` is what the option holds for; NULL value: any. */
+static const struct write_option { const char *name, *value; bool csv; Spark__Connect__WriteOperation__SaveMode mode; } OPTIONS[] = {
+    {"header", NULL, true, MODE(UNSPECIFIED)}, {"sep", NULL, true, MODE(UNSPECIFIED)}, {"delimiter", NULL, true, MODE(UNSPECIFIED)},
+    {"mergeSchema", "false", false, MODE(UNSPECIFIED)},
+    {"overwriteSchema", "true", false, MODE(OVERWRITE)}, /* as an overwrite does here */
+    {"partitionOverwriteMode", "static", false, MODE(UNSPECIFIED)},
+};
+
+int write_check_options(const Spark__Connect__WriteOperation *m, bool csv, struct err *err)
 {
-    static const char *const csv[] = {"header", "sep", "delimiter"};
     for (size_t i = 0; i < m->n_options; i++) {
-        bool known = str_ieqz(str_z(m->options[i]->key), "path");
-        for (size_t k = 0; f && strcmp(f->name, "csv") == 0 && k < COUNT_OF(csv); k++)
-            known |= str_ieqz(str_z(m->options[i]->key), csv[k]);
+        struct str key = str_z(m->options[i]->key), value = str_z(m->options[i]->value);
+        bool known = m->save_type_case == SPARK__CONNECT__WRITE_OPERATION__SAVE_TYPE_PATH && str_ieqz(key, "path");
+        for (size_t k = 0; k < COUNT_OF(OPTIONS); k++)
+            known |= str_ieqz(key, OPTIONS[k].name) && (csv || !OPTIONS[k].csv) && (!OPTIONS[k].value || str_ieqz(value, OPTIONS[k].value)) &&
+                     (OPTIONS[k].mode == MODE(UNSPECIFIED) || OPTIONS[k].mode == m->mode);
         if (!known)
-            return err_set(err, ERR_UNSUPPORTED, "option '%s' of write is not supported", m->options[i]->key);
+            return err_set(err, ERR_UNSUPPORTED, "option '%s' of write is not supported; its value is '%s'", m->options[i]->key, m->options[i]->value);
     }
     return 0;
-}
-
-static void quote(struct buf *b, struct str s)
-{
-    buf_char(b, '\'');
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.ptr[i] == '\'')
-            buf_char(b, '\'');
-        buf_char(b, s.ptr[i]);
-    }
-    buf_char(b, '\'');
 }
 
 static int copy_to(struct call *c, const Spark__Connect__WriteOperation *m, const struct format *f, struct rel *query, const char *file)
@@ -53,11 +50,11 @@ static int copy_to(struct call *c, const Spark__Connect__WriteOperation *m, cons
         return -1;
     buf_init(&sql);
     buf_printf(&sql, "COPY (%.*s) TO ", STR_ARGS(plan.sql));
-    quote(&sql, str_z(file));
+    duck_quote_text(&sql, str_z(file));
     buf_printf(&sql, " (%s", f->copy);
     if (strcmp(f->name, "csv") == 0) {
         buf_printf(&sql, ", HEADER %s, DELIM ", str_ieqz(option(m, "header", STR("false")), "true") ? "true" : "false");
-        quote(&sql, option(m, "sep", option(m, "delimiter", STR(","))));
+        duck_quote_text(&sql, option(m, "sep", option(m, "delimiter", STR(","))));
     }
     buf_z(&sql, ")");
     int rc = duck_exec(session_conn(s), buf_view(&sql), &c->err);
@@ -75,6 +72,22 @@ static bool something_at(struct arena *a, const char *dir)
     return fs_exists(dir) && fs_list(a, dir, &names, &ignored) != 0;
 }
 
+/* What was there goes aside first and comes back if the new folder does not get its place. */
+static int replace_folder(struct call *c, const char *fresh, const char *dir)
+{
+    char *old = arena_printf(c->a, "%s.old", fresh);
+    struct err ignored;
+    bool there = fs_exists(dir);
+    if (there && fs_rename(dir, old, &c->err))
+        return -1;
+    if (fs_rename(fresh, dir, &c->err)) {
+        if (there)
+            (void)!fs_rename(old, dir, &ignored);
+        return -1;
+    }
+    return there ? fs_remove_tree(old, &c->err) : 0;
+}
+
 static int write_folder(struct call *c, const Spark__Connect__WriteOperation *m, const struct format *f, struct rel *query, const char *dir)
 {
     char id[UUID_TEXT];
@@ -89,12 +102,8 @@ static int write_folder(struct call *c, const Spark__Connect__WriteOperation *m,
     int rc = fs_mkdirs(fresh, &c->err);
     if (rc == 0)
         rc = copy_to(c, m, f, query, path_join(c->a, fresh, name));
-    if (rc == 0 && append)
-        rc = fs_rename(path_join(c->a, fresh, name), path_join(c->a, dir, name), &c->err);
-    else if (rc == 0 && fs_exists(dir))
-        rc = fs_remove_tree(dir, &c->err);
-    if (rc == 0 && !append)
-        rc = fs_rename(fresh, dir, &c->err);
+    if (rc == 0)
+        rc = append ? fs_rename(path_join(c->a, fresh, name), path_join(c->a, dir, name), &c->err) : replace_folder(c, fresh, dir);
     if (rc == 0)
         rc = fs_write_file(path_join(c->a, dir, "_SUCCESS"), STR(""), &c->err);
     struct err ignored;
@@ -149,7 +158,7 @@ int files_write(struct call *c, const Spark__Connect__WriteOperation *m, struct 
         return err_set(&c->err, ERR_UNSUPPORTED, "write.format('%.*s') is not supported: there are delta, parquet, csv and json", STR_ARGS(source));
     if (m->n_partitioning_columns)
         return err_set(&c->err, ERR_UNSUPPORTED, "write.partitionBy() into a path is not supported: write a table with saveAsTable()");
-    if (check_options(m, f, &c->err) || resolve_name(session_engine(c->client->session)->names, c->a, str_z(m->path), &at, &c->err))
+    if (write_check_options(m, f && strcmp(f->name, "csv") == 0, &c->err) || resolve_name(session_engine(c->client->session)->names, c->a, str_z(m->path), &at, &c->err))
         return -1;
     if (at.kind != RESOLVED_LOCAL)
         return err_set(&c->err, ERR_UNSUPPORTED, "'%s' is not served here: nothing can be written there", m->path);

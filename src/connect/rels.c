@@ -86,6 +86,10 @@ static struct rel *read_source(struct arena *a, const Spark__Connect__Read__Data
     r->paths = copy_names(a, m->paths, m->n_paths);
     r->path_count = m->n_paths;
     OPTIONS_OF(r, a, m);
+    if (m->n_predicates) {
+        err_set(err, ERR_UNSUPPORTED, "predicates of a data source are not supported: use filter()");
+        return NULL;
+    }
     if (!m->schema || !*m->schema)
         return r;
     r->schema = schema_text(a, m->schema, err);
@@ -142,6 +146,10 @@ static struct rel *join_rel(struct arena *a, const Spark__Connect__Relation *m, 
     struct rel *r = over(a, REL_JOIN, m->join->left, depth, err);
     if (!r || !(r->right = translate(a, m->join->right, depth, err)))
         return NULL;
+    if (m->join->join_data_type) {
+        err_set(err, ERR_UNSUPPORTED, "joinWith is not supported: use join");
+        return NULL;
+    }
     unsigned type = m->join->has_join_type ? m->join->join_type : 1;
     if (type >= COUNT_OF(types)) {
         err_set(err, ERR_UNSUPPORTED, "unknown kind of join %u", type);
