@@ -20,6 +20,10 @@ bool args_given(const Spark__Connect__SQL *m)
 static const struct expr *literal_of(struct arena *a, Spark__Connect__Expression__Literal *m, struct err *err)
 {
     Spark__Connect__Expression e = SPARK__CONNECT__EXPRESSION__INIT;
+    if (!m) {
+        err_set(err, ERR_INPUT, "an argument has no value");
+        return NULL;
+    }
     e.expr_type_case = SPARK__CONNECT__EXPRESSION__EXPR_TYPE_LITERAL;
     e.literal = m;
     return expr_translate(a, &e, err);

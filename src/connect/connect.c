@@ -17,6 +17,7 @@ void call_answer(struct call *c, const ProtobufCMessage *m)
     void *room = buf_room(b, n ? n : 1);
     if (room)
         buf_took(b, protobuf_c_message_pack(m, room));
+    c->answer_bytes += n;
 }
 
 Spark__Connect__ExecutePlanResponse call_response(struct call *c)
@@ -71,11 +72,26 @@ static int send_chunk(struct call *c, const struct ArrowSchema *schema, const st
     return rc;
 }
 
+/* A result is kept until it is whole: bytes that it may take. 512m, 1g, or 0 for the most there is. */
+static size_t result_limit(const struct session *s)
+{
+    struct str v = session_get(s, STR("spark.driver.maxResultSize"));
+    int shift = 0;
+    int64_t n = 0;
+    for (size_t i = 0; v.len && i < 3; i++)
+        if ((v.ptr[v.len - 1] | 32) == "kmg"[i])
+            shift = 10 * (int)(i + 1);
+    if (shift)
+        v.len--;
+    return str_i64(v, &n) && n > 0 && n < CONNECT_MAX_RESULT >> shift ? (size_t)n << shift : CONNECT_MAX_RESULT;
+}
+
 /* Sends a result chunk by chunk. */
 static int send_rows(struct call *c, struct duck_result *rows, const struct type *schema)
 {
     struct ArrowSchema arrow = {0};
     int64_t total = 0;
+    size_t limit = result_limit(c->client->session);
     int rc;
     Spark__Connect__ExecutePlanResponse head = call_response(c);
     head.schema = type_message(c->a, schema);
@@ -91,6 +107,8 @@ static int send_rows(struct call *c, struct duck_result *rows, const struct type
         rc = send_chunk(c, &arrow, &chunk, total);
         total += chunk.length;
         chunk.release(&chunk);
+        if (rc == 0 && c->answer_bytes > limit)
+            rc = err_set(&c->err, ERR_LIMIT, "the result is bigger than spark.driver.maxResultSize (%zu bytes): write it to a table, or ask for less", limit);
         if (rc)
             break;
     }
@@ -400,6 +418,7 @@ static void call_done(void *arg)
     }
     call_free(c);
     k->current = NULL;
+    k->used_mono = time_mono_us();
     s->running--;
     if (s->closing && s->running == 0)
         server_end(s);
@@ -422,6 +441,25 @@ static void next_call(struct connect_server *s, struct client *k)
     ev_work(s->loop, call_work, call_done, c);
 }
 
+/* Makes room among the sessions: the one that has been without a call for longest goes, if that is
+ * CONNECT_IDLE_US. Most clients end without releasing theirs. */
+static bool drop_idle(struct connect_server *s)
+{
+    size_t at = 0;
+    struct str id;
+    void *value;
+    struct client *oldest = NULL;
+    while (map_next(s->clients, &at, &id, &value)) {
+        struct client *k = value;
+        if (!k->current && !k->first && (!oldest || k->used_mono < oldest->used_mono))
+            oldest = k;
+    }
+    if (!oldest || time_mono_us() - oldest->used_mono < CONNECT_IDLE_US)
+        return false;
+    client_drop(s, oldest);
+    return true;
+}
+
 static struct client *client_of(struct connect_server *s, const char *id, struct err *err)
 {
     struct client *k = map_get(s->clients, str_z(id));
@@ -431,7 +469,7 @@ static struct client *client_of(struct connect_server *s, const char *id, struct
         err_set(err, ERR_INPUT, "the request has no session_id");
         return NULL;
     }
-    if (map_count(s->clients) >= CONNECT_MAX_SESSIONS) {
+    if (map_count(s->clients) >= CONNECT_MAX_SESSIONS && !drop_idle(s)) {
         err_set(err, ERR_LIMIT, "more than CONNECT_MAX_SESSIONS (%d) sessions", CONNECT_MAX_SESSIONS);
         return NULL;
     }
@@ -531,12 +569,17 @@ static void on_release_session(struct h2_call *h, struct str m)
     spark__connect__release_session_request__free_unpacked(q, NULL);
 }
 
-/* spark.interruptAll(), interruptOperation(): the running statement, if it is among those meant. Tags are not kept. */
+/* spark.interruptAll(), interruptOperation(): the running statement, if it is among those meant. Tags are not kept, so none is interrupted by one. */
 static void on_interrupt(struct h2_call *h, struct str m)
 {
     Spark__Connect__InterruptRequest *q = spark__connect__interrupt_request__unpack(NULL, m.len, (const uint8_t *)m.ptr);
     if (!q) {
         h2_call_finish(h, GRPC_INVALID_ARGUMENT, "the request cannot be decoded");
+        return;
+    }
+    if (q->interrupt_type == SPARK__CONNECT__INTERRUPT_REQUEST__INTERRUPT_TYPE__INTERRUPT_TYPE_TAG) {
+        h2_call_finish(h, GRPC_UNIMPLEMENTED, "interruptTag() is not supported: use interruptAll() or interruptOperation()");
+        spark__connect__interrupt_request__free_unpacked(q, NULL);
         return;
     }
     struct connect_server *s = h2_call_ctx(h);

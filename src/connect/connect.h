@@ -14,7 +14,8 @@
 #include "engine/session.h"
 #include "net/h2.h"
 
-enum { CONNECT_MAX_SESSIONS = 1000 };
+enum { CONNECT_MAX_SESSIONS = 1000, CONNECT_MAX_RESULT = 1 << 30 /* bytes; spark.driver.maxResultSize may say less */ };
+#define CONNECT_IDLE_US (60LL * 60 * 1000000) /* a session without calls for so long makes room for a new one */
 
 struct connect_server;
 struct connect_opts { const char *host; int port; const char *token; /* NULL: none asked */ struct engine *engine; const char *search_path; };

@@ -8,7 +8,7 @@
 #include "net/h2.h"
 
 /* A client's session. Made by the first call's worker; `current` is the call that a worker has. */
-struct client { struct session *session; struct call *first, **last, *current; bool released; char *id, server_id[UUID_TEXT]; };
+struct client { struct session *session; struct call *first, **last, *current; bool released; int64_t used_mono; /* its last call's end */ char *id, server_id[UUID_TEXT]; };
 
 struct connect_server {
     struct ev_loop *loop;
@@ -34,7 +34,7 @@ struct call {
     Spark__Connect__ConfigRequest *config;
     Spark__Connect__AnalyzePlanRequest *analyze;
     Spark__Connect__ExecutePlanRequest *execute;
-    struct buf *answers; size_t answer_count, answer_cap;
+    struct buf *answers; size_t answer_count, answer_cap, answer_bytes;
     struct err err;
     bool failed;
 };

@@ -14,12 +14,14 @@ static bool varint(struct str *s, uint64_t *v)
     return false;
 }
 
-static int scan(const ProtobufCMessageDescriptor *d, struct str s, int depth, struct err *err)
+static int scan(const ProtobufCMessageDescriptor *d, struct str s, int depth, size_t *fields, struct err *err)
 {
     if (depth > PROTO_MAX_DEPTH)
         return err_set(err, ERR_LIMIT, "a message nests deeper than PROTO_MAX_DEPTH (%d)", PROTO_MAX_DEPTH);
     while (s.len) {
         uint64_t tag, n = 0;
+        if (++*fields > PROTO_MAX_FIELDS)
+            return err_set(err, ERR_LIMIT, "a message has more than PROTO_MAX_FIELDS (%d) fields", PROTO_MAX_FIELDS);
         if (!varint(&s, &tag))
             return err_set(err, ERR_CORRUPT, "a message ends within a tag");
         unsigned wire = tag & 7;
@@ -27,14 +29,18 @@ static int scan(const ProtobufCMessageDescriptor *d, struct str s, int depth, st
         if (!whole)
             return err_set(err, ERR_CORRUPT, "a field does not fit its message");
         const ProtobufCFieldDescriptor *f = wire == 2 ? protobuf_c_message_descriptor_get_field(d, (unsigned)(tag >> 3)) : NULL;
-        if (f && f->type == PROTOBUF_C_TYPE_MESSAGE && scan(f->descriptor, str_sub(s, 0, n), depth + 1, err))
+        if (f && f->type == PROTOBUF_C_TYPE_MESSAGE && scan(f->descriptor, str_sub(s, 0, n), depth + 1, fields, err))
             return -1;
         s = str_from(s, wire == 1 ? 8 : wire == 5 ? 4 : wire == 2 ? n : 0);
     }
     return 0;
 }
 
-int proto_check(const ProtobufCMessageDescriptor *d, struct str bytes, struct err *err) { return scan(d, bytes, 0, err); }
+int proto_check(const ProtobufCMessageDescriptor *d, struct str bytes, struct err *err)
+{
+    size_t fields = 0;
+    return scan(d, bytes, 0, &fields, err);
+}
 
 const char *oneof_name(const ProtobufCMessageDescriptor *d, int number)
 {

@@ -275,6 +275,44 @@ say(spark.table("connect_write.v2").count())
 """) == [3, ["AnalysisException", "TABLE_OR_VIEW_ALREADY_EXISTS"], 6, 6, 9, 1, [["id"], 2], 6, 1]
 
 
+OPTIONS_REFUSED = {
+    "df.write.mode('overwrite').option('replaceWhere', 'id = 1').saveAsTable('connect_write.kept')": "option 'replaceWhere' of write is not supported",
+    "df.write.mode('overwrite').option('partitionOverwriteMode', 'dynamic').insertInto('connect_write.kept')": "option 'partitionOverwriteMode'",
+    "df.write.mode('append').option('mergeSchema', 'true').saveAsTable('connect_write.kept')": "option 'mergeSchema'",
+    "df.writeTo('connect_write.kept').option('mergeSchema', 'true').append()": "option 'mergeSchema' of writeTo() is not supported",
+    "spark.interruptTag('x')": "interruptTag() is not supported",
+}
+
+
+@pytest.mark.parametrize("statement", OPTIONS_REFUSED)
+def test_no_option_is_dropped(client, statement):
+    said, kept = client(f"""
+spark.sql("CREATE SCHEMA IF NOT EXISTS connect_write")
+df = spark.range(3)
+df.write.mode("overwrite").option("overwriteSchema", "true").saveAsTable("connect_write.kept")
+df = df.limit(1)
+try:
+    {statement}
+    say("no error")
+except Exception as e:
+    say(str(e))
+say(spark.table("connect_write.kept").count())
+""")
+    assert OPTIONS_REFUSED[statement] in said
+    assert kept == 3
+
+
+def test_a_result_has_a_limit(client):
+    assert client("""
+spark.conf.set("spark.driver.maxResultSize", "1m")
+say(spark.range(1000).toPandas().shape[0])
+try:
+    spark.range(1000000).collect()
+except Exception as e:
+    say("bigger than spark.driver.maxResultSize (1048576 bytes)" in str(e))
+""") == [1000, True]
+
+
 def test_files_are_written(client, tmp_path):
     out = tmp_path / "out"
     assert client(f"""

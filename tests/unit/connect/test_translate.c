@@ -152,6 +152,22 @@ static void depth_has_a_limit(void **state)
     assert_int_equal(proto_check(&spark__connect__relation__descriptor, str_of(bytes, n - 1), &err), -1);
 }
 
+static void fields_have_a_limit(void **state)
+{
+    size_t n = (PROTO_MAX_FIELDS + 1) * (size_t)2; /* a project's expressions, each empty */
+    char *inner = mem_alloc(n + 6), *at = inner;
+    struct err err = {0};
+    (void)state;
+    *at++ = 3 << 3 | 2; /* Relation.project */
+    for (size_t len = n; len; len >>= 7)
+        *at++ = (char)((len & 0x7f) | (len >> 7 ? 0x80 : 0));
+    for (size_t i = 0; i < n; i += 2)
+        *at++ = 3 << 3 | 2, *at++ = 0; /* Project.expressions */
+    assert_int_equal(proto_check(&spark__connect__relation__descriptor, str_of(inner, (size_t)(at - inner)), &err), -1);
+    assert_int_equal(err.code, ERR_LIMIT);
+    mem_free(inner);
+}
+
 static void types_go_both_ways(void **state)
 {
     static const char *const texts[] = {"decimal(12,3)", "array<map<string,struct<a:int,b:binary>>>", "timestamp_ntz", "date", "double", "void"};
@@ -174,6 +190,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sampling, setup, teardown),
         cmocka_unit_test_setup_teardown(refused_by_name, setup, teardown),
         cmocka_unit_test_setup_teardown(depth_has_a_limit, setup, teardown),
+        cmocka_unit_test_setup_teardown(fields_have_a_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(types_go_both_ways, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
