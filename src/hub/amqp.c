@@ -120,6 +120,9 @@ static bool plain_ok(struct amqp_conn *c, struct str response)
     struct err err;
     if (!str_split(&response, '\0', &authorize) || !str_split(&response, '\0', &user))
         return false;
+    struct str said = sas_split_policy(&user);
+    mem_free(c->ns_name);
+    c->ns_name = said.ptr ? str_dup(said) : NULL; /* unless open's host names one */
     if (h->opts.insecure_local)
         return true;
     struct amqp_claim *k = NEW(struct amqp_claim);
@@ -177,7 +180,10 @@ static void choose_namespace(struct amqp_conn *c, struct str hostname)
     struct str name = sas_namespace_of(hostname);
     if (!name.ptr)
         name = sas_namespace_of(str_z(tcp_conn_tls_name(c->tcp)));
-    c->ns_name = name.ptr ? str_dup(name) : NULL;
+    if (!name.ptr)
+        return;
+    mem_free(c->ns_name);
+    c->ns_name = str_dup(name);
 }
 
 static int open_in(struct amqp_conn *c, struct str body, struct amqp_error *e)

@@ -54,20 +54,25 @@ static int read_rights(const struct doc *d, unsigned *out, struct err *err)
     return *out ? 0 : err_at(err, ERR_INPUT, d->file, d->line, d->col, "a policy has rights: a list of Send, Listen, Manage");
 }
 
+/* What limits a policy must be understood: a field that is no text would leave it without that limit. */
 static int read_policy(struct sas *s, const struct doc *d, struct err *err)
 {
-    static const char *const known[] = {"name", "key", "rights", "namespace", "hub"};
-    struct policy p = {.name = doc_str(doc_get(d, "name"), STR_NONE), .key = doc_str(doc_get(d, "key"), STR_NONE),
-                       .ns = doc_str(doc_get(d, "namespace"), STR_NONE), .hub = doc_str(doc_get(d, "hub"), STR_NONE)};
-    if (!doc_is(d, DOC_OBJECT) || !p.name.len || !p.key.len)
-        return err_at(err, ERR_INPUT, d->file, d->line, d->col, "a policy is an object with name, key and rights");
-    for (size_t i = 0; i < d->count; i++) {
-        bool good = false;
-        for (size_t j = 0; j < COUNT_OF(known); j++)
-            good = good || str_eqz(d->keys[i].name, known[j]);
-        if (!good)
+    struct policy p = {0};
+    const struct { const char *name; struct str *to; } fields[] = {
+        {"name", &p.name}, {"key", &p.key}, {"namespace", &p.ns}, {"hub", &p.hub}, {"rights", NULL}};
+    for (size_t i = 0; doc_is(d, DOC_OBJECT) && i < d->count; i++) {
+        size_t j = 0;
+        while (j < COUNT_OF(fields) && !str_eqz(d->keys[i].name, fields[j].name))
+            j++;
+        if (j == COUNT_OF(fields))
             return err_at(err, ERR_INPUT, d->file, d->keys[i].line, d->keys[i].col, "a policy has no '%.*s'", STR_ARGS(d->keys[i].name));
+        if (fields[j].to && !(*fields[j].to = doc_str(d->items[i], STR_NONE)).len)
+            return err_at(err, ERR_INPUT, d->file, d->items[i]->line, d->items[i]->col, "a policy's %s is a text", fields[j].name);
     }
+    if (!p.name.len || !p.key.len)
+        return err_at(err, ERR_INPUT, d->file, d->line, d->col, "a policy is an object with name, key and rights");
+    if (str_chr(p.name, '~') >= 0)
+        return err_at(err, ERR_INPUT, d->file, d->line, d->col, "a policy's name has no '~': what is before it is a namespace");
     if (read_rights(d, &p.rights, err))
         return -1;
     add(s, p);
@@ -240,8 +245,8 @@ int sas_check_token(const struct sas *s, struct arena *a, struct str token, int6
         *out = claim_of(p);
         out->expires_ms = expires * 1000;
         split_uri(str_lower(a, uri), &host, &out->path);
-        struct str ns = said.ptr ? said : sas_namespace_of(host);
-        if (ns.ptr && out->ns.ptr && !str_ieq(ns, out->ns))
+        struct str named = sas_namespace_of(host), ns = named.ptr ? named : said;
+        if ((named.ptr && said.ptr && !str_ieq(named, said)) || (ns.ptr && out->ns.ptr && !str_ieq(ns, out->ns)))
             break;
         out->ns = ns.ptr ? ns : out->ns;
         return 0;

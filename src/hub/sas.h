@@ -13,8 +13,10 @@
  * the key's text, of the uri as it stands in the token, a line feed, and the expiry. The uri's host names
  * the namespace, its path a hub or something within one; "" is all.
  *
- * A policy may be named "<namespace>~<policy>" by who makes the token: it then holds for that namespace
- * only, and says it where a host cannot (an address of loopback in a connection string).
+ * A policy may be named "<namespace>~<policy>" by who makes the token: that says the namespace where a host
+ * cannot (an address of loopback in a connection string). The signature does not cover the name: it is heard only
+ * where the uri's host names no namespace, and a token for such a host is good for every namespace of its policy.
+ * A host that names another one makes the token malformed.
  *
  * Namespaces: the first label of a host below ".servicebus." (any cloud) or ".localhost" is one; any
  * other host is the default namespace.
@@ -30,7 +32,7 @@ enum { SAS_MAX_TOKEN = 4096, SAS_MAX_POLICIES = 1000, SAS_MAX_FILE = 1 << 20, SA
 enum sas_right { SAS_SEND = 1, SAS_LISTEN = 2, SAS_MANAGE = 4 /* includes the others */ };
 
 struct sas;
-/* `root_key` NULL: no key is good, and no policy is there. Reads STATE's file if there is one. */
+/* `root_key` NULL: the three are not there. Reads STATE's file if there is one. Errors: ERR_INPUT with its place. */
 struct sas *sas_open(const char *state_dir, const char *root_key, struct err *err) MUST_CHECK;
 void sas_close(struct sas *s); /* NULL is allowed */
 

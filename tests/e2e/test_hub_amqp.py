@@ -554,6 +554,65 @@ HEADER = b"AMQP\x00\x01\x00\x00"
 OPEN = frame(b"\x00\x53\x10\xc0\x06\x01\xa1\x03abc")
 
 
+def uint(n):
+    return b"\x70" + struct.pack(">I", n)
+
+
+def string32(text):
+    raw = text.encode()
+    return b"\xb1" + struct.pack(">I", len(raw)) + raw
+
+
+def described(code, *fields):
+    body = struct.pack(">I", len(fields)) + b"".join(fields)
+    return bytes([0, 0x53, code, 0xD0]) + struct.pack(">I", len(body)) + body
+
+
+NULL, TRUE, FALSE = b"\x40", b"\x41", b"\x42"
+BEGIN = frame(described(0x11, NULL, uint(0), uint(1000), uint(1000)))
+CLOSE = frame(described(0x18))
+
+
+def attach(handle, address, receiver=False):
+    source, target = (described(0x28, string32(address)), described(0x29, NULL)) if receiver else (described(0x28, NULL), described(0x29, string32(address)))
+    return frame(described(0x12, string32(f"link-{handle}"), uint(handle), TRUE if receiver else FALSE, NULL, NULL, source, target, NULL, NULL, uint(0)))
+
+
+def transfer(handle, delivery, payload, more=False):
+    return frame(described(0x14, uint(handle), uint(delivery), b"\xa0\x01x", uint(0), FALSE, TRUE if more else FALSE) + payload)
+
+
+def plain(policy, key, host="localhost"):
+    """Headers, SASL PLAIN and open, up to the first frames of a session."""
+    init = described(0x41, b"\xa3\x05PLAIN", b"\xb0" + struct.pack(">I", len(policy) + len(key) + 2) + f"\0{policy}\0{key}".encode())
+    return b"AMQP\x03\x01\x00\x00" + frame(init, kind=1) + HEADER + frame(described(0x10, string32("c"), string32(host))) + BEGIN
+
+
+def dialogue(hub, *parts, until=b""):
+    """What the hub says to all this: up to `until`, then to our close."""
+    with dial(hub) as s:
+        s.sendall(b"".join(parts))
+        said = b""
+        while until not in said:
+            said += s.recv(65536) or pytest.fail(f"{until} is not in {said}")
+        s.sendall(CLOSE)
+        return said + everything(s)
+
+
+def test_sasl_plain_is_a_policy(guarded, name):
+    event = b"\x00\x53\x75\xa0\x01e"
+    accepted = bytes([0, 0x53, 0x24])
+    assert b"unauthorized" not in dialogue(guarded, plain("SendOnly", derived("SendOnly")), attach(0, name), transfer(0, 0, event), until=accepted)
+    assert b"unauthorized" in dialogue(guarded, plain("SendOnly", derived("SendOnly")), attach(0, f"{name}/ConsumerGroups/g/Partitions/0", receiver=True))
+    assert b"unauthorized" in dialogue(guarded, plain("ListenOnly", derived("ListenOnly")), attach(0, name))
+    assert b"paystreak" not in dialogue(guarded, plain("SendOnly", "bm8="), attach(0, name))
+    dialogue(guarded, plain("plain~RootManageSharedAccessKey", KEY), attach(0, name), transfer(0, 0, event), until=accepted)
+    dialogue(guarded, plain("else~RootManageSharedAccessKey", KEY, "plain2.servicebus.windows.net"), attach(0, name), transfer(0, 0, event),
+             until=accepted)
+    assert (guarded.state / "hub/plain" / name).exists() and (guarded.state / "hub/plain2" / name).exists()
+    assert not (guarded.state / "hub/else").exists()
+
+
 def alive(hub):
     with dial(hub) as s:
         s.sendall(HEADER + OPEN + frame(b"\x00\x53\x18\x45"))

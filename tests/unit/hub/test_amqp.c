@@ -492,10 +492,26 @@ static void test_sas(void **state)
     assert_true(str_eqz(sas_token_namespace(a, buf_view(&b)), "shop"));
     assert_int_equal(sas_check_token(s, a, buf_view(&b), 0, &c, &err), 0);
     assert_true(sas_allows(&c, SAS_SEND, "shop", STR("orders")) && !sas_allows(&c, SAS_SEND, "other", STR("orders")));
+    /* The policy's name is not signed: it may not move a token to another namespace than its host's. */
+    buf_clear(&b);
+    sas_token_write(&b, "other~" SAS_ROOT_POLICY, "root", STR("sb://shop.servicebus.windows.net/orders"), 2000);
+    assert_int_equal(sas_check_token(s, a, buf_view(&b), 0, &c, &err), -1);
+    buf_clear(&b);
+    sas_token_write(&b, "shop~" SAS_ROOT_POLICY, "root", STR("sb://shop.servicebus.windows.net/orders"), 2000);
+    assert_int_equal(sas_check_token(s, a, buf_view(&b), 0, &c, &err), 0);
+    assert_true(sas_allows(&c, SAS_SEND, "shop", STR("orders")) && !sas_allows(&c, SAS_SEND, "other", STR("orders")));
     sas_close(s);
-    assert_int_equal(fs_write_file(path, STR("[{\"name\":\"web\",\"key\":\"k\",\"rights\":[\"send\"]}]"), &err), 0);
-    assert_null(sas_open(dir, "root", &err));
-    assert_true(err.code == ERR_INPUT && err.where.line == 1);
+    static const char *const wrong[] = { /* what would otherwise be a policy without its limit */
+        "\"rights\":[\"send\"]", "\"rights\":\"Send\"", "\"rights\":[]", "\"rights\":[\"Send\"],\"namespace\":5", "\"rights\":[\"Send\"],\"hub\":null",
+        "\"rights\":[\"Send\"],\"hub\":\"\"", "\"rights\":[\"Send\"],\"name\":\"a~b\"", "\"rights\":[\"Send\"],\"Hub\":\"orders\"",
+    };
+    for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+        const char *name = strstr(wrong[i], "\"name\"") ? "" : "\"name\":\"web\",";
+        assert_int_equal(fs_write_file(path, str_z(arena_printf(a, "[{%s\"key\":\"k\",%s}]", name, wrong[i])), &err), 0);
+        if (sas_open(dir, "root", &err))
+            fail_msg("'%s' is taken", wrong[i]);
+        assert_true(err.code == ERR_INPUT && err.where.line == 1);
+    }
     assert_int_equal(fs_remove_tree(dir, &err), 0);
     assert_true(str_eqz(sas_namespace_of(STR("shop.servicebus.windows.net:5671")), "shop"));
     assert_true(str_eqz(sas_namespace_of(STR("shop.localhost")), "shop"));
