@@ -27,11 +27,16 @@ enum {
     AMQP_MAX_CONNS = 16384,
     AMQP_MAX_SESSIONS = 256,           /* of one connection */
     AMQP_MAX_LINKS = 256,              /* of one session */
+    AMQP_MAX_CONN_LINKS = 1024,        /* of one connection, in all its sessions */
+    AMQP_MAX_ADDRESS = 1024,           /* bytes of a link's address */
+    AMQP_MAX_ID = 1024,                /* bytes of a request's message-id, encoded: its answer repeats it */
     AMQP_MAX_CLAIMS = 1000,            /* of one connection */
-    AMQP_MAX_REPLIES = 100,            /* of one link, without credit for them */
+    AMQP_MAX_REPLIES = 100,            /* of one connection, without credit for them */
     AMQP_WINDOW = 2048,                /* transfers a session may have on their way to us */
     AMQP_CREDIT = 1000,                /* deliveries a link may */
     AMQP_HELD_BYTES = 16 << 20,        /* of one connection: not durable yet; then it is not read */
+    AMQP_PARTIAL_BYTES = 16 << 20,     /* of one connection: deliveries of which more transfers are to come */
+    AMQP_PARTIAL_BYTES_UNKNOWN = 64 << 10, /* the same, before it has shown a token */
     AMQP_UNSENT_BYTES = 1 << 20,       /* of one connection: then nothing more is made for it */
     AMQP_OPEN_MS = 60000,              /* to the end of open */
     AMQP_FRAME_MS = 60000,             /* a frame that has begun is whole */

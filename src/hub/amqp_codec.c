@@ -70,7 +70,13 @@ static void take_sized(struct amqp_in *in, struct amqp_val *v, size_t width)
     v->bytes = in->bad ? STR_NONE : str_of((const char *)p, n);
 }
 
-/* Every item takes a byte at least, but those of an array whose constructor says zero bytes. */
+/* An array whose items' constructor says it all: they take no bytes, however many they are. */
+static bool no_bytes(const struct amqp_val *v)
+{
+    return v->type == AMQP_ARRAY && v->item >> 4 == FIXED_0;
+}
+
+/* Every item takes a byte at least, but those. */
 static void take_compound(struct amqp_in *in, struct amqp_val *v, size_t width, bool array)
 {
     struct amqp_val body = {0};
@@ -80,8 +86,7 @@ static void take_compound(struct amqp_in *in, struct amqp_val *v, size_t width, 
     if (array)
         v->item = *take(&inner, 1);
     v->bytes = amqp_rest(&inner);
-    bool no_bytes = array && v->item >> 4 == FIXED_0; /* items that take none */
-    if (inner.bad || (array && !constructor_ok(v->item)) || (!no_bytes && v->count > v->bytes.len) || (no_bytes && v->count > UINT16_MAX) ||
+    if (inner.bad || (array && !constructor_ok(v->item)) || v->count > (no_bytes(v) ? AMQP_MAX_EMPTY_ITEMS : v->bytes.len) ||
         (v->type == AMQP_MAP && v->count % 2))
         in->bad = true;
 }
@@ -183,7 +188,7 @@ static bool val_ok(const struct amqp_val *v, int depth)
         return false;
     if (v->type == AMQP_STRING && !str_utf8_ok(v->bytes))
         return false;
-    if (!it.left)
+    if (!it.left || no_bytes(v)) /* the latter are not walked: a message could hold a hundred thousand such arrays */
         return v->type < AMQP_LIST || !v->bytes.len;
     while (amqp_item(&it, &item))
         if (!val_ok(&item, depth + 1))
@@ -227,6 +232,18 @@ struct amqp_val amqp_map_get(const struct amqp_val *map, const char *key)
         if (amqp_val_text(&k) && str_eqz(k.bytes, key))
             return v;
     return (struct amqp_val){0};
+}
+
+bool amqp_names(const struct amqp_val *v, const char *name)
+{
+    struct amqp_val item;
+    struct amqp_items it = amqp_items_of(v);
+    if (amqp_val_text(v))
+        return str_eqz(v->bytes, name);
+    while (amqp_item(&it, &item))
+        if (amqp_val_text(&item) && str_eqz(item.bytes, name))
+            return true;
+    return false;
 }
 
 static void print_uuid(struct buf *out, struct str b)

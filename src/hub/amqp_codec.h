@@ -17,7 +17,11 @@
 #define PAYSTREAK_HUB_AMQP_CODEC_H
 #include "base/base.h"
 
-enum { AMQP_MAX_DEPTH = 16, AMQP_MAX_DESCRIBED = 4 /* descriptors before one value */ };
+enum {
+    AMQP_MAX_DEPTH = 16,
+    AMQP_MAX_DESCRIBED = 4,        /* descriptors before one value */
+    AMQP_MAX_EMPTY_ITEMS = 65535,  /* of an array whose items take no bytes */
+};
 
 enum amqp_type {
     AMQP_NULL, AMQP_BOOL, AMQP_UBYTE, AMQP_USHORT, AMQP_UINT, AMQP_ULONG, AMQP_BYTE, AMQP_SHORT, AMQP_INT, AMQP_LONG,
@@ -69,6 +73,8 @@ static inline bool amqp_val_text(const struct amqp_val *v) /* a string or a symb
 }
 /* The value of a key (string or symbol) in a map; null type if it is not there. */
 struct amqp_val amqp_map_get(const struct amqp_val *map, const char *key);
+/* Is `name` this text, or among the texts of this list or array? As capabilities are told. */
+bool amqp_names(const struct amqp_val *v, const char *name);
 /* Appends a value as text, as a reader of columns would want it: numbers, text, ISO times, base64. */
 void amqp_val_print(struct buf *out, const struct amqp_val *v);
 

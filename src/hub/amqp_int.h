@@ -47,7 +47,8 @@ struct amqp_conn {
     struct amqp_claim *claims;
     int claim_count;
     struct amqp_delivery *deliveries;  /* not durable yet */
-    size_t held_bytes;
+    size_t held_bytes, partial_bytes;
+    int link_count, reply_count;
     bool paused, websocket;
     struct ws_in ws;
     struct buf in;                     /* of a WebSocket: what its frames held */
@@ -98,7 +99,6 @@ struct amqp_link {
     uint32_t message_id;
     char *reply_to;                    /* of a node: our target's address */
     struct amqp_reply *replies, **replies_end;
-    int reply_count;
 };
 
 /* A delivery whose events are on their way to the disk. */
@@ -138,6 +138,7 @@ void amqp_check_claims(struct amqp_conn *c);
 /* amqp_sender.c: clients that send */
 int amqp_sender_open(struct amqp_link *l, const struct amqp_attach *a, uint64_t *max_message, struct amqp_error *e) MUST_CHECK;
 int amqp_sender_transfer(struct amqp_link *l, const struct amqp_transfer *t, struct amqp_error *e) MUST_CHECK;
+void amqp_sender_close(struct amqp_link *l);   /* what came of a delivery is dropped */
 void amqp_deliveries_forget(struct amqp_conn *c);
 
 /* amqp_reader.c: clients that receive events */

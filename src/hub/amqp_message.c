@@ -1,4 +1,5 @@
 #include "hub/amqp_message.h"
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,26 +19,44 @@ static const char *const OWN_ANNOTATIONS[] = {
 
 /* ------------------------------------------------------------------ reading */
 
-static bool take_section(struct amqp_sections *s, const struct amqp_val *v, struct str raw)
+/* Where a section goes. A message has each of these once; delivery annotations are read and left. */
+static const struct { uint64_t code; enum amqp_type type; size_t at; } SECTIONS[] = {
+    {AMQP_SEC_HEADER, AMQP_LIST, offsetof(struct amqp_sections, header)},
+    {AMQP_SEC_DELIVERY, AMQP_MAP, offsetof(struct amqp_sections, delivery)},
+    {AMQP_SEC_ANNOTATIONS, AMQP_MAP, offsetof(struct amqp_sections, annotations)},
+    {AMQP_SEC_PROPERTIES, AMQP_LIST, offsetof(struct amqp_sections, properties)},
+    {AMQP_SEC_APPLICATION, AMQP_MAP, offsetof(struct amqp_sections, application)},
+    {AMQP_SEC_FOOTER, AMQP_MAP, offsetof(struct amqp_sections, footer)},
+};
+
+/* Body sections are of one kind and together. */
+static bool take_body(struct amqp_sections *s, const struct amqp_val *v, struct str raw)
 {
     bool data = v->code == AMQP_SEC_DATA;
-    switch (v->code) {
-    case AMQP_SEC_HEADER: s->header = *v; return v->type == AMQP_LIST;
-    case AMQP_SEC_DELIVERY: return v->type == AMQP_MAP;
-    case AMQP_SEC_ANNOTATIONS: s->annotations = *v; return v->type == AMQP_MAP;
-    case AMQP_SEC_PROPERTIES: s->properties = *v; return v->type == AMQP_LIST && v->count <= PROPERTY_COUNT;
-    case AMQP_SEC_APPLICATION: s->application = *v; return v->type == AMQP_MAP;
-    case AMQP_SEC_FOOTER: s->footer = *v; return v->type == AMQP_MAP;
-    case AMQP_SEC_DATA:
-    case AMQP_SEC_SEQUENCE:
-    case AMQP_SEC_VALUE:
-        if (s->body.ptr && (s->data != data || s->body.ptr + s->body.len != raw.ptr))
-            return false; /* body sections are of one kind and together */
-        s->body = s->body.ptr ? str_of(s->body.ptr, s->body.len + raw.len) : raw;
-        s->data = data;
-        return !data || v->type == AMQP_BINARY;
-    default: return false;
-    }
+    if (s->body.ptr && (s->data != data || s->body.ptr + s->body.len != raw.ptr))
+        return false;
+    s->body = s->body.ptr ? str_of(s->body.ptr, s->body.len + raw.len) : raw;
+    s->data = data;
+    return data ? v->type == AMQP_BINARY : amqp_val_ok(v);
+}
+
+static bool take_section(struct amqp_sections *s, const struct amqp_val *v, struct str raw, size_t which)
+{
+    if (which == COUNT_OF(SECTIONS))
+        return take_body(s, v, raw);
+    struct amqp_val *to = (struct amqp_val *)((char *)s + SECTIONS[which].at);
+    bool first = !to->described;
+    *to = *v;
+    return first && v->type == SECTIONS[which].type && (v->code != AMQP_SEC_PROPERTIES || v->count <= PROPERTY_COUNT) && amqp_val_ok(v);
+}
+
+/* Its place in SECTIONS, their count for a body; false: we do not know it. */
+static bool section_known(uint64_t code, size_t *which)
+{
+    for (*which = 0; *which < COUNT_OF(SECTIONS); ++*which)
+        if (SECTIONS[*which].code == code)
+            return true;
+    return code == AMQP_SEC_DATA || code == AMQP_SEC_SEQUENCE || code == AMQP_SEC_VALUE;
 }
 
 int amqp_sections_read(struct str message, struct amqp_sections *out, struct amqp_error *e)
@@ -46,11 +65,16 @@ int amqp_sections_read(struct str message, struct amqp_sections *out, struct amq
     *out = (struct amqp_sections){0};
     for (int n = 0; in.p < in.end; n++) {
         struct str raw;
+        size_t which;
         struct amqp_val v = amqp_read_raw(&in, &raw);
-        if (in.bad || n >= AMQP_MAX_SECTIONS || !v.described || !take_section(out, &v, raw))
+        if (in.bad || n >= AMQP_MAX_SECTIONS || !v.described)
             return amqp_fail(e, "amqp:decode-error", "section %d of the message is malformed", n);
-        if (v.code != AMQP_SEC_DATA && !amqp_val_ok(&v))
-            return amqp_fail(e, "amqp:decode-error", "a value in section %d of the message is malformed", n);
+        if (v.name.ptr)
+            return amqp_fail(e, "amqp:not-implemented", "section '%.*s' of the message is described by name: its number is understood only", STR_ARGS(v.name));
+        if (!section_known(v.code, &which))
+            return amqp_fail(e, "amqp:not-implemented", "section 0x%jx of the message is not one of AMQP 1.0", (uintmax_t)v.code);
+        if (!take_section(out, &v, raw, which))
+            return amqp_fail(e, "amqp:decode-error", "section 0x%jx of the message is malformed, repeated, or not beside the body's others", (uintmax_t)v.code);
     }
     return 0;
 }
@@ -81,14 +105,18 @@ static bool is_own(struct str name)
     return false;
 }
 
-static void add_map(struct arena *a, struct headers *h, const struct amqp_val *map, uint64_t section)
+static int add_map(struct arena *a, struct headers *h, const struct amqp_val *map, uint64_t section, struct amqp_error *e)
 {
     struct amqp_items it = amqp_items_of(map);
     struct amqp_val k, v;
     struct str raw;
-    while (amqp_item(&it, &k) && amqp_item_raw(&it, &v, &raw))
-        if (amqp_val_text(&k) && str_utf8_ok(k.bytes) && !(section == AMQP_SEC_ANNOTATIONS && is_own(k.bytes)))
+    while (amqp_item(&it, &k) && amqp_item_raw(&it, &v, &raw)) {
+        if (!amqp_val_text(&k) || !str_utf8_ok(k.bytes))
+            return amqp_fail(e, "amqp:not-implemented", "a key in section 0x%jx of the message is no text", (uintmax_t)section);
+        if (section != AMQP_SEC_ANNOTATIONS || !is_own(k.bytes))
             add_header(a, h, k.bytes, raw, section);
+    }
+    return 0;
 }
 
 static void add_properties(struct arena *a, struct headers *h, const struct amqp_val *list)
@@ -139,27 +167,33 @@ static struct str key_of(const struct amqp_sections *s)
     return has ? key.bytes : STR_NONE;
 }
 
+void amqp_events_push(struct arena *a, struct amqp_events *to, const struct event *e, uint8_t attributes)
+{
+    size_t attributes_cap = to->cap, at = to->count++;
+    to->items = arena_grow(a, to->items, &to->cap, at + 1, sizeof *to->items);
+    to->attributes = arena_grow(a, to->attributes, &attributes_cap, at + 1, 1);
+    to->items[at] = *e;
+    to->attributes[at] = attributes;
+}
+
 static int add_event(struct arena *a, const struct amqp_sections *s, struct amqp_events *out, struct amqp_error *e)
 {
     struct headers h = {0};
-    size_t at = out->count, attributes_cap = out->cap;
+    bool other_body = s->body.ptr && !s->data;
     add_header_section(a, &h, &s->header);
     add_properties(a, &h, &s->properties);
-    add_map(a, &h, &s->annotations, AMQP_SEC_ANNOTATIONS);
-    add_map(a, &h, &s->application, AMQP_SEC_APPLICATION);
-    add_map(a, &h, &s->footer, AMQP_SEC_FOOTER);
+    if (add_map(a, &h, &s->annotations, AMQP_SEC_ANNOTATIONS, e) || add_map(a, &h, &s->application, AMQP_SEC_APPLICATION, e) ||
+        add_map(a, &h, &s->footer, AMQP_SEC_FOOTER, e))
+        return -1;
     if (h.count > BATCH_MAX_HEADERS)
         return amqp_fail(e, "amqp:not-allowed", "an event has more than %d properties", BATCH_MAX_HEADERS);
-    out->items = arena_grow(a, out->items, &out->cap, at + 1, sizeof *out->items);
-    out->attributes = arena_grow(a, out->attributes, &attributes_cap, at + 1, 1);
-    out->items[at] = (struct event){
+    const struct event event = {
         .key = out->key.ptr ? out->key : key_of(s),
-        .body = s->body.ptr && !s->data ? s->body : s->body.ptr ? data_of(a, s->body) : STR(""),
+        .body = other_body ? s->body : s->body.ptr ? data_of(a, s->body) : STR(""),
         .headers = h.items,
         .header_count = h.count,
     };
-    out->attributes[at] = RECORD_AMQP | (s->body.ptr && !s->data ? RECORD_AMQP_BODY : 0);
-    out->count++;
+    amqp_events_push(a, out, &event, RECORD_AMQP | (other_body ? RECORD_AMQP_BODY : 0));
     return 0;
 }
 
@@ -206,103 +240,88 @@ void amqp_property_write(struct buf *out, struct str encoded)
     buf_str(out, encoded);
 }
 
-/* A header as the section it goes to and the bytes to write there; `tmp` holds what must be made. */
-static struct str encoded_of(const struct record *r, const struct event_header *h, struct buf *tmp, uint64_t *section)
-{
-    struct amqp_val v;
-    struct str raw;
-    if ((r->attributes & RECORD_AMQP) && amqp_header_read(h->value, section, &v, &raw))
-        return raw;
-    *section = AMQP_SEC_APPLICATION;
-    buf_clear(tmp);
-    amqp_bin(tmp, h->value);
-    return buf_view(tmp);
-}
+/* A record's headers, read once: the section each belongs to, and its value, encoded or, if it is none of AMQP's,
+ * bytes that become a binary. */
+struct entry { struct str name, value; uint8_t section; bool encoded; };
+struct entries { struct entry items[BATCH_MAX_HEADERS]; size_t count; unsigned has; /* bit section - AMQP_SEC_HEADER */ };
 
-static bool comes_again(struct str rest, struct str name)
-{
-    struct event_header h;
-    while (record_header(&rest, &h))
-        if (str_eq(h.key, name))
-            return true;
-    return false;
-}
-
-static bool sections_of(const struct record *r, uint64_t want)
+static void entries_read(struct entries *x, const struct record *r)
 {
     struct str rest = r->headers, raw;
     struct event_header h;
     struct amqp_val v;
     uint64_t section;
-    while (record_header(&rest, &h)) {
-        bool amqp = (r->attributes & RECORD_AMQP) && amqp_header_read(h.value, &section, &v, &raw);
-        if ((amqp ? section : AMQP_SEC_APPLICATION) == want)
-            return true;
+    x->count = x->has = 0;
+    while (x->count < BATCH_MAX_HEADERS && record_header(&rest, &h)) {
+        bool encoded = (r->attributes & RECORD_AMQP) && amqp_header_read(h.value, &section, &v, &raw) &&
+                       (section != AMQP_SEC_HEADER || v.type == AMQP_LIST);
+        section = encoded ? section : AMQP_SEC_APPLICATION;
+        x->items[x->count++] = (struct entry){h.key.ptr ? h.key : STR(""), encoded ? raw : h.value, (uint8_t)section, encoded};
+        x->has |= 1u << (section - AMQP_SEC_HEADER);
     }
+}
+
+static bool has(const struct entries *x, uint64_t section)
+{
+    return x->has & 1u << (section - AMQP_SEC_HEADER);
+}
+
+static bool comes_again(const struct entries *x, size_t i)
+{
+    const struct entry *e = &x->items[i];
+    while (++i < x->count)
+        if (x->items[i].section == e->section && str_eq(x->items[i].name, e->name))
+            return true;
     return false;
 }
 
-static uint32_t put_entries(struct buf *out, const struct record *r, uint64_t want, struct buf *tmp)
+/* Keys and values of a section; of a name that comes again the last one. Returns how many keys and values. */
+static uint32_t put_entries(struct buf *out, const struct entries *x, uint64_t section)
 {
-    struct str rest = r->headers;
-    struct event_header h;
-    uint64_t section;
     uint32_t n = 0;
-    while (record_header(&rest, &h)) {
-        struct str value = encoded_of(r, &h, tmp, &section);
-        if (section != want || (want == AMQP_SEC_APPLICATION && comes_again(rest, h.key)))
+    for (size_t i = 0; has(x, section) && i < x->count; i++) {
+        const struct entry *e = &x->items[i];
+        if (e->section != section || comes_again(x, i))
             continue;
-        if (want == AMQP_SEC_APPLICATION)
-            amqp_str(out, h.key.ptr ? h.key : STR(""));
+        (section == AMQP_SEC_APPLICATION ? amqp_str : amqp_sym)(out, e->name);
+        if (e->encoded)
+            buf_str(out, e->value);
         else
-            amqp_sym(out, h.key);
-        buf_str(out, value);
+            amqp_bin(out, e->value);
         n += 2;
     }
     return n;
 }
 
-static void put_map(struct buf *out, const struct record *r, uint64_t section, struct buf *tmp)
+static void put_map(struct buf *out, const struct entries *x, uint64_t section)
 {
-    if (!sections_of(r, section))
+    if (!has(x, section))
         return;
     amqp_described(out, section);
     size_t at = amqp_open_map(out);
-    amqp_close(out, at, put_entries(out, r, section, tmp));
+    amqp_close(out, at, put_entries(out, x, section));
 }
 
-static void put_header_section(struct buf *out, const struct record *r)
+static void put_header_section(struct buf *out, const struct entries *x)
 {
-    struct str rest = r->headers, raw;
-    struct event_header h;
-    struct amqp_val v;
-    uint64_t section;
-    while ((r->attributes & RECORD_AMQP) && record_header(&rest, &h))
-        if (amqp_header_read(h.value, &section, &v, &raw) && section == AMQP_SEC_HEADER && v.type == AMQP_LIST) {
-            amqp_described(out, AMQP_SEC_HEADER);
-            buf_str(out, raw);
-            return;
-        }
-}
-
-static void put_properties(struct buf *out, const struct record *r)
-{
-    struct str values[PROPERTY_COUNT] = {0}, rest = r->headers, raw;
-    struct event_header h;
-    struct amqp_val v;
-    uint64_t section;
-    bool any = false;
-    while ((r->attributes & RECORD_AMQP) && record_header(&rest, &h)) {
-        if (!amqp_header_read(h.value, &section, &v, &raw) || section != AMQP_SEC_PROPERTIES)
-            continue;
-        for (size_t i = 0; i < PROPERTY_COUNT; i++)
-            if (str_eqz(h.key, PROPERTY_NAMES[i])) {
-                values[i] = raw;
-                any = true;
-            }
-    }
-    if (!any)
+    size_t i = 0;
+    if (!has(x, AMQP_SEC_HEADER))
         return;
+    while (x->items[i].section != AMQP_SEC_HEADER)
+        i++;
+    amqp_described(out, AMQP_SEC_HEADER);
+    buf_str(out, x->items[i].value);
+}
+
+static void put_properties(struct buf *out, const struct entries *x)
+{
+    struct str values[PROPERTY_COUNT] = {0};
+    if (!has(x, AMQP_SEC_PROPERTIES))
+        return;
+    for (size_t n = 0; n < x->count; n++)
+        for (size_t i = 0; x->items[n].section == AMQP_SEC_PROPERTIES && i < PROPERTY_COUNT; i++)
+            if (str_eqz(x->items[n].name, PROPERTY_NAMES[i]))
+                values[i] = x->items[n].value;
     amqp_described(out, AMQP_SEC_PROPERTIES);
     size_t at = amqp_open_list(out);
     for (size_t i = 0; i < PROPERTY_COUNT; i++)
@@ -320,7 +339,7 @@ static void put_offset(struct buf *out, int64_t offset)
     amqp_str(out, str_of(text, (size_t)n));
 }
 
-static void put_annotations(struct buf *out, const struct record *r, struct buf *tmp)
+static void put_annotations(struct buf *out, const struct record *r, const struct entries *x)
 {
     uint32_t n = 6;
     amqp_described(out, AMQP_SEC_ANNOTATIONS);
@@ -339,8 +358,7 @@ static void put_annotations(struct buf *out, const struct record *r, struct buf 
             amqp_bin(out, r->key);
         n += 2;
     }
-    if (r->attributes & RECORD_AMQP)
-        n += put_entries(out, r, AMQP_SEC_ANNOTATIONS, tmp);
+    n += put_entries(out, x, AMQP_SEC_ANNOTATIONS);
     amqp_close(out, at, n);
 }
 
@@ -368,23 +386,21 @@ static bool is_body(struct str value)
 
 void amqp_record_write(struct buf *out, const struct record *r, const struct amqp_last *last)
 {
-    struct buf tmp;
-    buf_init(&tmp);
-    put_header_section(out, r);
+    struct entries x;
+    entries_read(&x, r);
+    put_header_section(out, &x);
     if (last)
         put_last(out, last);
-    put_annotations(out, r, &tmp);
-    put_properties(out, r);
-    put_map(out, r, AMQP_SEC_APPLICATION, &tmp);
+    put_annotations(out, r, &x);
+    put_properties(out, &x);
+    put_map(out, &x, AMQP_SEC_APPLICATION);
     if ((r->attributes & RECORD_AMQP_BODY) && is_body(r->value)) {
         buf_str(out, r->value);
     } else {
         amqp_described(out, AMQP_SEC_DATA);
         amqp_bin(out, r->value.ptr ? r->value : STR(""));
     }
-    if (r->attributes & RECORD_AMQP)
-        put_map(out, r, AMQP_SEC_FOOTER, &tmp);
-    buf_release(&tmp);
+    put_map(out, &x, AMQP_SEC_FOOTER);
 }
 
 /* ------------------------------------------------------------------ partitions */

@@ -14,8 +14,11 @@
  *     other annotation, footer entry       the same, described by 0x72, 0x78
  *     header section                       header "header", the list, described by 0x70
  *     delivery annotations                 none: they are between two peers
+ *     annotations of the service below     none: it says them itself
+ *     of a batch's outer message           the partition key only: all else is said by the events in it
  *
- * So nothing that a sender says is lost, and a Kafka consumer sees what it sees on Azure: headers whose
+ * What else a message holds is refused: a section AMQP does not have or that comes twice, a key that is no text.
+ * So nothing that a sender says of an event is lost, and a Kafka consumer sees what it sees on Azure: headers whose
  * bytes are AMQP values. A record that Kafka clients made has RECORD_AMQP unset; its headers become
  * application properties of type binary, as Azure does it. An event that came over HTTPS is a record
  * with RECORD_AMQP. To both the service's annotations are added: x-opt-sequence-number and x-opt-offset
@@ -30,10 +33,11 @@
 enum { AMQP_MAX_SECTIONS = 100000 /* of one delivery */ };
 
 struct amqp_sections {             /* the sections of one message; bytes of its payload */
-    struct amqp_val annotations, properties, application, footer, header;
+    struct amqp_val header, delivery, annotations, properties, application, footer;
     struct str body;               /* all body sections, as encoded; ptr NULL: none */
     bool data;                     /* they are data sections */
 };
+/* -1 and *e: amqp:decode-error; amqp:not-implemented for a section that AMQP 1.0 does not have. */
 int amqp_sections_read(struct str message, struct amqp_sections *out, struct amqp_error *e) MUST_CHECK;
 
 struct amqp_events {
@@ -42,6 +46,7 @@ struct amqp_events {
     size_t count, cap;
     struct str key;                /* of all; ptr NULL: each its own */
 };
+void amqp_events_push(struct arena *a, struct amqp_events *to, const struct event *e, uint8_t attributes);
 /* The events of one delivery. -1 and *e (amqp:decode-error, …) if it cannot be taken. */
 int amqp_events_read(struct arena *a, uint32_t format, struct str payload, struct amqp_events *out, struct amqp_error *e) MUST_CHECK;
 

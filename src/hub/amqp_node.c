@@ -206,6 +206,10 @@ static bool request_read(struct amqp_link *l, struct str message, struct request
             q->reply_to = v.bytes;
     }
     q->id = ids[0].ptr ? ids[0] : ids[5];
+    if (q->id.len > AMQP_MAX_ID) {
+        q->id = STR_NONE;
+        return false;
+    }
     const struct { const char *name; struct str *to; } wanted[] = {
         {"operation", &q->operation}, {"type", &q->type}, {"name", &q->name}, {"partition", &q->partition}};
     for (size_t i = 0; i < COUNT_OF(wanted); i++) {
@@ -213,6 +217,24 @@ static bool request_read(struct amqp_link *l, struct str message, struct request
         *wanted[i].to = amqp_val_text(&v) ? v.bytes : STR_NONE;
     }
     return true;
+}
+
+static void reply(struct amqp_link *to, const struct request *q, const struct response *r)
+{
+    struct amqp_conn *c = to->session->conn;
+    struct amqp_error e;
+    if (c->reply_count >= AMQP_MAX_REPLIES) { /* rather than leave one out unseen */
+        amqp_fail(&e, "amqp:resource-limit-exceeded", "more than %d answers wait for credit", AMQP_MAX_REPLIES);
+        amqp_detach(to, &e);
+        return;
+    }
+    struct amqp_reply *reply = NEW(struct amqp_reply);
+    buf_init(&reply->bytes);
+    put_response(&reply->bytes, q, r);
+    *to->replies_end = reply;
+    to->replies_end = &reply->next;
+    c->reply_count++;
+    amqp_node_pump(to);
 }
 
 void amqp_node_request(struct amqp_link *l, struct str message)
@@ -224,7 +246,7 @@ void amqp_node_request(struct amqp_link *l, struct str message)
     r.body = &body;
     bool good = request_read(l, message, &q);
     if (!good)
-        answer(&r, 400, "amqp:decode-error", "the request is malformed");
+        answer(&r, 400, "amqp:decode-error", "the request is malformed, or its id too long");
     else if (l->node == AMQP_NODE_CBS)
         put_token(&q, &r);
     else
@@ -232,15 +254,8 @@ void amqp_node_request(struct amqp_link *l, struct str message)
     if (r.status >= 400)
         log_debug("hub", "AMQP request refused: %s peer=%s", r.text, tcp_conn_peer(l->session->conn->tcp));
     struct amqp_link *to = reply_link(l->session->conn, l->node, q.reply_to);
-    if (to && to->reply_count < AMQP_MAX_REPLIES) {
-        struct amqp_reply *reply = NEW(struct amqp_reply);
-        buf_init(&reply->bytes);
-        put_response(&reply->bytes, &q, &r);
-        *to->replies_end = reply;
-        to->replies_end = &reply->next;
-        to->reply_count++;
-        amqp_node_pump(to);
-    }
+    if (to)
+        reply(to, &q, &r);
     buf_release(&body);
 }
 
@@ -250,7 +265,7 @@ static struct amqp_reply *reply_take(struct amqp_link *l)
     l->replies = r->next;
     if (!l->replies)
         l->replies_end = &l->replies;
-    l->reply_count--;
+    l->session->conn->reply_count--;
     return r;
 }
 

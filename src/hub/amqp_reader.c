@@ -113,19 +113,6 @@ static int take_place(struct amqp_link *l, struct amqp_error *e)
     return 0;
 }
 
-static bool wants_metrics(const struct amqp_val *desired)
-{
-    static const char name[] = "com.microsoft:enable-receiver-runtime-metric";
-    struct amqp_val v;
-    struct amqp_items it = amqp_items_of(desired);
-    if (desired->type == AMQP_SYMBOL)
-        return str_eqz(desired->bytes, name);
-    while (amqp_item(&it, &v))
-        if (amqp_val_text(&v) && str_eqz(v.bytes, name))
-            return true;
-    return false;
-}
-
 static struct partition *find_partition(struct amqp_link *l, const struct amqp_address *where, struct amqp_error *e)
 {
     struct topic *t = amqp_topic(l->session->conn, where->hub, e);
@@ -155,7 +142,7 @@ int amqp_reader_open(struct amqp_link *l, const struct amqp_attach *a, struct am
     l->hub = mem_strdup(p->topic->name);
     l->group = where.group.ptr ? str_dup(where.group) : mem_strdup("$Default");
     l->partition = where.partition;
-    l->metrics = wants_metrics(&a->desired);
+    l->metrics = amqp_names(&a->desired, "com.microsoft:enable-receiver-runtime-metric");
     memcpy(l->topic_id, p->topic->id, sizeof l->topic_id);
     if (take_place(l, e))
         return -1;
@@ -254,10 +241,12 @@ static int next_record(struct amqp_link *l, struct partition *p, struct amqp_err
         }
         if (r.offset < l->offset)
             continue;
-        struct amqp_last last = {.sequence = p->log->high_watermark - 1, .now_ms = time_now_ms()};
+        struct amqp_last last;
         int64_t ignored;
-        if (l->metrics)
+        if (l->metrics) {
+            last = (struct amqp_last){.sequence = p->log->high_watermark - 1, .now_ms = time_now_ms()};
             plog_max_time(p->log, &ignored, &last.time_ms);
+        }
         amqp_record_write(&l->message, &r, l->metrics ? &last : NULL);
         l->offset = r.offset + 1;
         return 1;
@@ -267,6 +256,10 @@ static int next_record(struct amqp_link *l, struct partition *p, struct amqp_err
 static void wait_for_more(struct amqp_link *l, struct partition *p)
 {
     chunk_drop(l);
+    if (l->message.cap > AMQP_MAX_FRAME) { /* what one large event needed */
+        buf_release(&l->message);
+        buf_init(&l->message);
+    }
     if (!l->wait.prev)
         fetch_link_add(&l->wait, p, on_wake, l);
 }

@@ -8,18 +8,6 @@
 #include "hub/events.h"
 #include <string.h>
 
-static bool wants(const struct amqp_val *desired, const char *name)
-{
-    struct amqp_val v;
-    struct amqp_items it = amqp_items_of(desired);
-    if (desired->type == AMQP_SYMBOL)
-        return str_eqz(desired->bytes, name);
-    while (amqp_item(&it, &v))
-        if (amqp_val_text(&v) && str_eqz(v.bytes, name))
-            return true;
-    return false;
-}
-
 int amqp_sender_open(struct amqp_link *l, const struct amqp_attach *a, uint64_t *max_message, struct amqp_error *e)
 {
     struct amqp_address where;
@@ -35,7 +23,7 @@ int amqp_sender_open(struct amqp_link *l, const struct amqp_attach *a, uint64_t 
     if (where.partition >= t->part_count)
         return amqp_fail(e, "com.microsoft:argument-out-of-range", "The specified partition is invalid: hub '%s' has partitions 0 to %d", t->name,
                          t->part_count - 1);
-    if (wants(&a->desired, "com.microsoft:idempotent-producer"))
+    if (amqp_names(&a->desired, "com.microsoft:idempotent-producer"))
         return amqp_fail(e, "amqp:not-implemented", "idempotent publishing is not served over AMQP: use a Kafka client for it");
     l->hub = mem_strdup(t->name);
     l->partition = where.partition;
@@ -139,14 +127,38 @@ static int begin_delivery(struct amqp_link *l, const struct amqp_transfer *t, st
     return 0;
 }
 
+static void partial_drop(struct amqp_link *l)
+{
+    l->session->conn->partial_bytes -= l->partial.len;
+    buf_release(&l->partial);
+    buf_init_max(&l->partial, AMQP_MAX_MESSAGE);
+    l->in_delivery = l->too_large = false;
+}
+
+void amqp_sender_close(struct amqp_link *l)
+{
+    partial_drop(l);
+}
+
+/* One more part of a delivery: kept, if the connection does not hold too much of that already. */
+static int partial_add(struct amqp_link *l, struct str part, struct amqp_error *e)
+{
+    struct amqp_conn *c = l->session->conn;
+    size_t max = c->claims || c->amqp->hub->opts.insecure_local ? AMQP_PARTIAL_BYTES : AMQP_PARTIAL_BYTES_UNKNOWN;
+    if (c->partial_bytes + part.len > max)
+        return amqp_fail(e, "amqp:resource-limit-exceeded", "the connection has more than %zu bytes of deliveries that are not complete", max);
+    buf_str(&l->partial, part);
+    c->partial_bytes += part.len;
+    return 0;
+}
+
 static void refuse_large(struct amqp_link *l, size_t max)
 {
     struct amqp_error e;
     amqp_fail(&e, "amqp:link:message-size-exceeded", "The message is larger than the link's maximum of %zu bytes.", max);
     if (!l->settled)
         amqp_settle(l->session, l->delivery_id, &e);
-    l->in_delivery = l->too_large = false;
-    buf_clear(&l->partial);
+    partial_drop(l);
 }
 
 int amqp_sender_transfer(struct amqp_link *l, const struct amqp_transfer *t, struct amqp_error *e)
@@ -156,8 +168,7 @@ int amqp_sender_transfer(struct amqp_link *l, const struct amqp_transfer *t, str
         return -1;
     l->settled = l->settled || t->settled;
     if (t->aborted) {
-        l->in_delivery = l->too_large = false;
-        buf_clear(&l->partial);
+        partial_drop(l);
         return 0;
     }
     if (l->partial.len + t->payload.len > max)
@@ -172,12 +183,15 @@ int amqp_sender_transfer(struct amqp_link *l, const struct amqp_transfer *t, str
         delivery_done(l, t->payload);
         return 0;
     }
-    buf_str(&l->partial, t->payload);
+    if (partial_add(l, t->payload, e))
+        return -1;
     if (t->more)
         return 0;
-    l->in_delivery = false;
-    delivery_done(l, buf_view(&l->partial));
-    buf_release(&l->partial);
+    struct buf message = l->partial; /* the link may be detached meanwhile */
+    l->session->conn->partial_bytes -= message.len;
     buf_init_max(&l->partial, AMQP_MAX_MESSAGE);
+    l->in_delivery = false;
+    delivery_done(l, buf_view(&message));
+    buf_release(&message);
     return 0;
 }

@@ -28,13 +28,20 @@ static void send_flow(struct amqp_session *s, const struct amqp_link *l)
     amqp_put_flow(&s->conn->out, s->channel, &f);
 }
 
-static void link_free(struct amqp_link *l)
+/* Nothing more comes or goes: it gives back what it holds. */
+static void link_close(struct amqp_link *l)
 {
     if (l->receiver && l->node == AMQP_NODE_EVENTS)
         amqp_reader_close(l);
     amqp_node_close(l);
+    amqp_sender_close(l);
+}
+
+static void link_free(struct amqp_link *l)
+{
+    link_close(l);
     l->session->links[l->handle] = NULL;
-    buf_release(&l->partial);
+    l->session->conn->link_count--;
     buf_release(&l->message);
     mem_free(l->hub);
     mem_free(l->group);
@@ -64,8 +71,7 @@ void amqp_detach(struct amqp_link *l, const struct amqp_error *e)
         return;
     if (e && e->condition)
         log_debug("hub", "AMQP link detached: %s (%s) peer=%s", e->text, e->condition, tcp_conn_peer(l->session->conn->tcp));
-    if (l->receiver && l->node == AMQP_NODE_EVENTS)
-        amqp_reader_close(l);
+    link_close(l);
     l->detached = true;
     amqp_put_detach(&l->session->conn->out, l->session->channel, l->handle, true, e);
 }
@@ -217,8 +223,8 @@ static enum amqp_node node_of(struct str path)
 static int link_open(struct amqp_link *l, const struct amqp_attach *a, uint64_t *max_message, struct amqp_error *e)
 {
     struct str address = a->receiver ? a->source_address : a->target_address;
-    if (!address.ptr)
-        return amqp_fail(e, "amqp:invalid-field", "the link names no address");
+    if (!address.ptr || address.len > AMQP_MAX_ADDRESS || a->target_address.len > AMQP_MAX_ADDRESS)
+        return amqp_fail(e, "amqp:invalid-field", "the link's address is missing or longer than %d bytes", AMQP_MAX_ADDRESS);
     l->node = node_of(amqp_address_path(address));
     if (l->node != AMQP_NODE_EVENTS) {
         *max_message = AMQP_MAX_NODE_MESSAGE;
@@ -237,7 +243,10 @@ static int attach_in(struct amqp_session *s, struct amqp_items fields, struct am
         return amqp_fail(e, "amqp:decode-error", "an attach is malformed");
     if (a.handle >= AMQP_MAX_LINKS || s->links[a.handle])
         return amqp_fail(e, "amqp:session:handle-in-use", "handle %u is in use or above %d", a.handle, AMQP_MAX_LINKS - 1);
+    if (s->conn->link_count >= AMQP_MAX_CONN_LINKS)
+        return amqp_fail(e, "amqp:resource-limit-exceeded", "a connection has at most %d links", AMQP_MAX_CONN_LINKS);
     struct amqp_link *l = NEW(struct amqp_link);
+    s->conn->link_count++;
     l->session = s;
     l->handle = a.handle;
     l->receiver = a.receiver;

@@ -162,16 +162,6 @@ static bool is_property(struct str name)
     return !str_starts_z(name, "sec-");
 }
 
-static void push(struct arena *a, struct amqp_events *to, const struct event *e)
-{
-    size_t attributes_cap = to->cap, at = to->count;
-    to->items = arena_grow(a, to->items, &to->cap, at + 1, sizeof *to->items);
-    to->attributes = arena_grow(a, to->attributes, &attributes_cap, at + 1, 1);
-    to->items[at] = *e;
-    to->attributes[at] = RECORD_AMQP;
-    to->count++;
-}
-
 static int read_one(struct hreq *q, struct amqp_events *to, struct err *err)
 {
     struct http_req *r = q->http;
@@ -196,7 +186,7 @@ static int read_one(struct hreq *q, struct amqp_events *to, struct err *err)
     buf_release(&b);
     e.headers = p.items;
     e.header_count = p.count;
-    push(r->arena, to, &e);
+    amqp_events_push(r->arena, to, &e, RECORD_AMQP);
     return 0;
 }
 
@@ -232,7 +222,7 @@ static int read_batch(struct hreq *q, struct amqp_events *to, struct err *err)
             return err_at(err, ERR_LIMIT, "the batch", item->line, item->col, "event %zu has more than %d properties", i, BATCH_MAX_HEADERS);
         e.headers = p.items;
         e.header_count = p.count;
-        push(r->arena, to, &e);
+        amqp_events_push(r->arena, to, &e, RECORD_AMQP);
     }
     return 0;
 }

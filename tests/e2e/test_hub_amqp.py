@@ -613,6 +613,30 @@ def test_sasl_plain_is_a_policy(guarded, name):
     assert not (guarded.state / "hub/else").exists()
 
 
+def test_strangers_hold_little(hub, guarded, name):
+    """What a connection may make the hub keep before it has shown a token, and after."""
+    part = b"p" * 40_000
+    start = HEADER + OPEN + BEGIN
+    two = [attach(0, "$cbs"), attach(1, "$cbs"), transfer(0, 0, part, more=True), transfer(1, 1, part, more=True)]
+    assert b"resource-limit-exceeded" in dialogue(guarded, start, *two)
+    assert b"resource-limit-exceeded" not in dialogue(hub, start, *two)
+    many = [attach(h, name) for h in range(40)] + [transfer(h, h, b"p" * 60_000, more=True) for h in range(40) for _ in range(10)]
+    assert b"resource-limit-exceeded" in dialogue(hub, start, *many)
+    with dial(hub) as s:  # more links than a connection has
+        begins = b"".join(frame(described(0x11, NULL, uint(0), uint(1000), uint(1000)), channel=c) for c in range(1, 6))
+        links = b"".join(attach(h, "$cbs")[:6] + struct.pack(">H", c) + attach(h, "$cbs")[8:] for c in range(1, 6) for h in range(250))
+        s.sendall(start + begins + links + CLOSE)
+        assert b"at most 1024 links" in everything(s)
+    assert b"longer than 1024" in dialogue(hub, start, attach(0, "x" * 2000))
+
+
+def test_answers_that_nobody_takes_end_the_link(hub):
+    request = described(0x73, string32("id")) + b"\x00\x53\x77\xa1\x01t"
+    asks = [attach(0, "$management", receiver=True), attach(1, "$management")] + [transfer(1, n, request) for n in range(101)]
+    assert b"answers wait for credit" in dialogue(hub, HEADER, OPEN, BEGIN, *asks[:2], *asks[2:])
+    assert alive(hub)
+
+
 def alive(hub):
     with dial(hub) as s:
         s.sendall(HEADER + OPEN + frame(b"\x00\x53\x18\x45"))

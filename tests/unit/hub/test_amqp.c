@@ -100,6 +100,32 @@ static void test_compound(void **state)
     assert_true(amqp_item(&it, &k) && str_eqz(k.bytes, "one") && amqp_item(&it, &k) && str_eqz(k.bytes, "two") && !amqp_item(&it, &k));
 }
 
+/* An array of arrays of items that take no bytes: nine bytes make 65,535 of them, a megabyte seven thousand million. */
+static void test_empty_items(void **state)
+{
+    (void)state;
+    enum { ARRAYS = 100000, EACH = 9 };
+    uint8_t head[9] = {0xf0}, one[EACH];
+    struct amqp_val k;
+    be32_put(head + 1, 5 + ARRAYS * EACH);
+    be32_put(head + 5, ARRAYS);
+    be32_put(one, 5);
+    be32_put(one + 4, AMQP_MAX_EMPTY_ITEMS);
+    one[8] = 0x41;
+    buf_add(&b, head, sizeof head);
+    buf_char(&b, (char)0xf0);
+    for (int i = 0; i < ARRAYS; i++)
+        buf_add(&b, one, sizeof one);
+    int64_t from = time_mono_us();
+    struct amqp_val v = read_one();
+    assert_true(v.type == AMQP_ARRAY && v.count == ARRAYS);
+    assert_in_range(time_mono_us() - from, 0, 5000000); /* walked, it would be minutes */
+    struct amqp_items it = amqp_items_of(&v);
+    assert_true(amqp_item(&it, &k) && k.count == AMQP_MAX_EMPTY_ITEMS);
+    it = amqp_items_of(&k);
+    assert_true(amqp_item(&it, &v) && v.type == AMQP_BOOL && v.u == 1);
+}
+
 static void test_malformed(void **state)
 {
     (void)state;
@@ -526,7 +552,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_numbers), T(test_compound), T(test_malformed), T(test_frames), T(test_message_and_back), T(test_kafka_record_as_message),
+        T(test_numbers), T(test_compound), T(test_empty_items), T(test_malformed), T(test_frames), T(test_message_and_back), T(test_kafka_record_as_message),
         T(test_batch_and_bodies), T(test_spoiled_messages), T(test_partition_of_key), T(test_websocket), T(test_sas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
