@@ -411,17 +411,13 @@ static int64_t replace_rows(struct session *s, struct arena *a, const struct stm
     return lake_txn_replace(x, sql, &r, err);
 }
 
-int exec_insert(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook,
-                struct session_result *out, struct err *err)
+/* One attempt. An INSERT whose query or condition reads the table itself depends on all rows of it. */
+static int insert_once(struct session *s, struct arena *a, const struct stmt *st, const char *dir, const struct session_hook *hook, struct session_result *out,
+                       struct err *err)
 {
-    char *dir;
     struct session_plan where_plan = {0};
     int rc = -1;
     int64_t version = -1;
-    if (st->partition_spec.count)
-        return stmt_err(st, ERR_UNSUPPORTED, err, "INSERT with PARTITION is not supported: give the partition's columns in the query");
-    if (session_table_dir(s, a, &st->name, &dir, err))
-        return -1;
     struct lake_txn *x = lake_txn_begin(lake_catalog_table(s->engine->catalog, dir), s->conn, err);
     if (!x)
         return -1;
@@ -439,6 +435,8 @@ int exec_insert(struct session *s, struct arena *a, const struct stmt *st, const
         out->affected = lake_txn_write(x, out->plan.sql, NULL, err);
         lake_txn_info(x, "WRITE", NULL, NULL);
     }
+    if (session_plan_reads(&out->plan, dir) || session_plan_reads(&where_plan, dir) > 1)
+        lake_txn_read_all(x);
     if (out->affected >= 0)
         rc = lake_txn_commit(x, &version, err);
 done:
@@ -448,5 +446,25 @@ done:
         session_committed(s, dir, version);
     else
         engine_error(err);
+    return rc;
+}
+
+int exec_insert(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook,
+                struct session_result *out, struct err *err)
+{
+    char *dir;
+    int rc = -1;
+    if (st->partition_spec.count)
+        return stmt_err(st, ERR_UNSUPPORTED, err, "INSERT with PARTITION is not supported: give the partition's columns in the query");
+    if (st->schema_evolution)
+        return stmt_err(st, ERR_UNSUPPORTED, err, "INSERT WITH SCHEMA EVOLUTION is not supported: add the columns with ALTER TABLE first");
+    if (session_table_dir(s, a, &st->name, &dir, err))
+        return -1;
+    for (int i = 0; i < EXEC_DML_TRIES && rc; i++) {
+        session_plan_release(&out->plan);
+        rc = insert_once(s, a, st, dir, hook, out, err);
+        if (rc && (err->code != ERR_CONFLICT || !err->retriable))
+            return -1;
+    }
     return rc;
 }

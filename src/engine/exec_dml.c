@@ -11,8 +11,6 @@
  * The result is one row, as Delta gives it: num_affected_rows, for MERGE also what they were. */
 #include "engine/where.h"
 
-enum { EXEC_DML_TRIES = 10 };
-
 /* Expressions that see the same columns. */
 struct scope {
     struct rel *project;               /* over what they see */
@@ -92,6 +90,7 @@ struct work {
     const struct stmt *st;
     const struct session_hook *hook;
     struct lake_txn *x;
+    const char *dir;
     struct session_plan plans[4];      /* scopes and the source: held until the commit */
     struct lake_dml_metrics m;
 };
@@ -301,6 +300,15 @@ int session_count_row(struct session *s, struct arena *a, const char *const *nam
     return out->rows ? 0 : -1;
 }
 
+/* Does a subquery or MERGE's source read the table that is changed? Each scope has it once as the target. */
+static bool reads_itself(const struct work *w)
+{
+    for (size_t i = 0; i + 1 < COUNT_OF(w->plans); i++)
+        if (session_plan_reads(&w->plans[i], w->dir) > 1)
+            return true;
+    return session_plan_reads(&w->plans[COUNT_OF(w->plans) - 1], w->dir) > 0;
+}
+
 static int attempt(struct work *w, struct lake_table *t, int (*one)(struct work *w, struct err *err), int64_t *version, struct err *err)
 {
     int rc = -1;
@@ -312,6 +320,8 @@ static int attempt(struct work *w, struct lake_table *t, int (*one)(struct work 
         stmt_err(w->st, ERR_NOT_FOUND, err, "[TABLE_OR_VIEW_NOT_FOUND] there is no table '%.*s'", STR_ARGS(w->st->name.parts[w->st->name.count - 1]));
     else
         rc = one(w, err);
+    if (rc == 0 && reads_itself(w))
+        lake_txn_read_all(w->x);
     if (rc == 0)
         rc = lake_txn_commit(w->x, version, err);
     lake_txn_end(w->x);
@@ -332,6 +342,7 @@ static int change(struct session *s, struct arena *a, const struct stmt *st, con
     (void)out;
     if (session_table_dir(s, a, &st->name, &dir, err))
         return -1;
+    w.dir = dir;
     for (int i = 0; i < EXEC_DML_TRIES && rc; i++) {
         rc = attempt(&w, lake_catalog_table(s->engine->catalog, dir), one, &version, err);
         if (rc && (err->code != ERR_CONFLICT || !err->retriable))

@@ -153,6 +153,20 @@ static struct resolver resolver_of(struct planning *p)
                              .current_user = STR("paystreak")};
 }
 
+static void note_reads(const struct planning *p, struct arena *a, struct session_plan *out)
+{
+    out->read_tables = arena_copy(a, p->held->tables, p->held->table_count * sizeof *p->held->tables);
+    out->read_count = p->held->table_count;
+}
+
+size_t session_plan_reads(const struct session_plan *p, const char *dir)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->read_count; i++)
+        n += str_eqz(p->read_tables[i], dir);
+    return n;
+}
+
 int session_plan(struct session *s, struct arena *a, const struct rel *query, const struct session_hook *hook,
                  struct session_plan *out, struct err *err)
 {
@@ -168,8 +182,7 @@ int session_plan(struct session *s, struct arena *a, const struct rel *query, co
         rc = buf_check(&sql, "printed query", err);
     out->sql = str_copy(a, buf_view(&sql));
     buf_release(&sql);
-    out->read_tables = arena_copy(a, p.held->tables, p.held->table_count * sizeof *p.held->tables);
-    out->read_count = p.held->table_count;
+    note_reads(&p, a, out);
     if (rc)
         session_plan_release(out);
     return rc;
@@ -208,6 +221,7 @@ int session_plan_exprs(struct session *s, struct arena *a, const struct rel *pro
         texts[i] = str_copy(a, buf_view(&sql));
         buf_release(&sql);
     }
+    note_reads(&p, a, out);
     if (rc)
         session_plan_release(out);
     return rc;

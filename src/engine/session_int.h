@@ -59,6 +59,10 @@ int exec_truncate(struct session *s, struct arena *a, const struct stmt *st, con
  * conditions[n]. Release *out as session_plan()'s. */
 int session_plan_exprs(struct session *s, struct arena *a, const struct rel *project, const struct session_hook *hook, size_t targets,
                        const bool *conditions, struct session_plan *out, struct str *texts, struct err *err);
+/* A commit that loses to another writer is begun anew on what that one left. */
+enum { EXEC_DML_TRIES = 10 };
+/* How often a plan reads the table in that folder. */
+size_t session_plan_reads(const struct session_plan *p, const char *dir);
 int exec_comment(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
 int exec_optimize(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);
 int exec_vacuum(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err);

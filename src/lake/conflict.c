@@ -6,7 +6,8 @@
  *     add with dataChange            fine             conflict if its rows meet what   fine
  *                                                     we read (see below)
  *     remove of a file we remove     -                conflict                         conflict
- *     remove with dataChange         fine             conflict if we read all          fine
+ *     remove with dataChange         fine             conflict if a row of the file    fine
+ *                                                     meets what we read
  *     txn of an app id of ours       ours not later: it landed already; else conflict
  *     a domain of ours               conflict (but for row ids: ours are numbered on from theirs)
  *
@@ -85,17 +86,14 @@ static bool changes_data(const struct lake_file *files, size_t count)
     return false;
 }
 
-/* Does a row that the winner added meet a condition we read by? 1 yes, 0 no, -1 error. */
-static int meets_reads(struct lake_txn *x, const struct lake_change *ch, struct err *err)
+/* Does a row of these files meet a condition we read by? 1 yes, 0 no, -1 error. */
+static int meets_reads(struct lake_txn *x, const struct lake_file *const *files, size_t n, struct err *err)
 {
-    const struct lake_file **files = ARENA_ARRAY(x->arena, const struct lake_file *, ch->add_count);
-    size_t n = 0;
-    for (size_t i = 0; i < ch->add_count; i++)
-        if (ch->adds[i].data_change)
-            files[n++] = &ch->adds[i];
     struct buf sql;
     int64_t hit = 0;
     bool found = false;
+    if (!n)
+        return 0;
     buf_init(&sql);
     buf_z(&sql, "SELECT 1 FROM ");
     int rc = lake_scan_files_sql(x->snap, files, n, NULL, &sql, err);
@@ -109,6 +107,41 @@ static int meets_reads(struct lake_txn *x, const struct lake_change *ch, struct 
     return rc ? -1 : found;
 }
 
+static int added_meets_reads(struct lake_txn *x, const struct lake_change *ch, struct err *err)
+{
+    const struct lake_file **files = ARENA_ARRAY(x->arena, const struct lake_file *, ch->add_count);
+    size_t n = 0;
+    for (size_t i = 0; i < ch->add_count; i++)
+        if (ch->adds[i].data_change)
+            files[n++] = &ch->adds[i];
+    return meets_reads(x, files, n, err);
+}
+
+/* Of the files that the winner removed those that we saw: what others added meanwhile was looked at then. */
+static int removed_meets_reads(struct lake_txn *x, const struct lake_change *ch, struct err *err)
+{
+    const struct lake_file **files = ARENA_ARRAY(x->arena, const struct lake_file *, x->snap->file_count + 1);
+    struct map *gone = map_new();
+    struct buf key;
+    size_t n = 0;
+    buf_init(&key);
+    for (size_t i = 0; i < ch->remove_count; i++) {
+        buf_clear(&key);
+        action_file_key(&key, &ch->removes[i]);
+        if (ch->removes[i].data_change)
+            map_put(gone, buf_view(&key), (void *)1);
+    }
+    for (size_t i = 0; i < x->snap->file_count; i++) {
+        buf_clear(&key);
+        action_file_key(&key, x->snap->files[i]);
+        if (map_has(gone, buf_view(&key)))
+            files[n++] = x->snap->files[i];
+    }
+    buf_release(&key);
+    map_free(gone);
+    return meets_reads(x, files, n, err);
+}
+
 static int check_adds(struct lake_txn *x, const struct lake_change *ch, struct err *err)
 {
     bool dml = x->read_all || x->overwrite || x->read_count || changes_data(x->removes, x->remove_count);
@@ -117,7 +150,7 @@ static int check_adds(struct lake_txn *x, const struct lake_change *ch, struct e
     if (!dml || !changes_data(ch->adds, ch->add_count) || (blind && relaxed && !x->meta_changed))
         return 0;
     if (x->read_count && !x->read_all && !x->overwrite) {
-        int met = meets_reads(x, ch, err);
+        int met = added_meets_reads(x, ch, err);
         if (met <= 0)
             return met;
     }
@@ -147,7 +180,12 @@ static int check_winner(struct lake_txn *x, const struct lake_change *ch, struct
         return conflict(err, x, ch, &delete_kind, "removed a file that is to be removed");
     if (check_adds(x, ch, err) || check_domains(x, ch, err))
         return -1;
-    if ((x->read_all || x->overwrite) && changes_data(ch->removes, ch->remove_count))
+    if (!changes_data(ch->removes, ch->remove_count))
+        return 0;
+    int met = x->read_all || x->overwrite ? 1 : x->read_count ? removed_meets_reads(x, ch, err) : 0;
+    if (met < 0)
+        return -1;
+    if (met)
         return conflict(err, x, ch, &delete_read_kind, "removed rows of what was read");
     return 0;
 }

@@ -125,13 +125,36 @@ static void assignments_name_the_target(void **state)
     expect_error(w, "MERGE INTO t USING (SELECT 6 AS id) s ON t.id = s.id WHEN NOT MATCHED THEN INSERT VALUES (s.id)", "INSERT_COLUMN_ARITY_MISMATCH");
 }
 
+/* A statement that reads the table it changes depends on what others add to it meanwhile: its commit says so. */
+static void reading_itself_is_no_blind_append(void **state)
+{
+    struct world *w = *state;
+    static const struct { const char *sql; bool blind; } cases[] = {
+        {"INSERT INTO t VALUES (1)", true}, {"INSERT INTO t SELECT id + 1 FROM u", true}, {"INSERT INTO t SELECT max(id) + 1 FROM t", false},
+        {"INSERT INTO t SELECT id + 1 FROM u WHERE id IN (SELECT id FROM t)", false},
+    };
+    expect_ok(w, "CREATE TABLE t (id INT); CREATE TABLE u (id INT); INSERT INTO u VALUES (1)");
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct err err = {0};
+        struct buf text;
+        char path[200];
+        expect_ok(w, cases[i].sql);
+        snprintf(path, sizeof path, "%s/lake/main/default/t/_delta_log/%020zu.json", w->dir, i + 1);
+        buf_init(&text);
+        assert_int_equal(fs_read_file(path, 1 << 20, &text, &err), 0);
+        assert_non_null(strstr(text.ptr, cases[i].blind ? "\"isBlindAppend\":true" : "\"isBlindAppend\":false"));
+        buf_release(&text);
+    }
+    expect_error(w, "INSERT WITH SCHEMA EVOLUTION INTO t SELECT 1 AS id, 2 AS x", "SCHEMA EVOLUTION is not supported");
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(rows_are_deleted_and_updated), TEST(rows_are_merged), TEST(files_are_joined_and_versions_restored),
         TEST(tables_are_altered_and_commented), TEST(targets_are_delta_tables), TEST(tables_by_path), TEST(values_are_assigned_as_in_spark),
-        TEST(assignments_name_the_target),
+        TEST(assignments_name_the_target), TEST(reading_itself_is_no_blind_append),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
-enum act { APPEND_A, APPEND_B, DELETE_A, DELETE_B, UPDATE_B, MERGE_B, REPLACE_A, OVERWRITE, PROPERTY, PROTOCOL, TRUNCATE };
+enum act { APPEND_A, APPEND_B, DELETE_A, DELETE_B, UPDATE_B, MERGE_B, REPLACE_A, OVERWRITE, PROPERTY, PROTOCOL, TRUNCATE, INSERT_NEW };
 
 static int begin_act(struct lake_txn *x, enum act act, struct err *err)
 {
@@ -25,6 +25,8 @@ static int begin_act(struct lake_txn *x, enum act act, struct err *err)
     case PROPERTY: return lake_txn_set_properties(x, (struct lake_pairs){&property, 1}, err);
     case PROTOCOL: return lake_txn_set_properties(x, (struct lake_pairs){&feature, 1}, err);
     case TRUNCATE: return lake_txn_truncate(x, &m, err);
+    case INSERT_NEW: /* one source row is there already, which keeps it out */
+        return lake_txn_merge(x, &(struct lake_merge){.source_sql = STR("SELECT 'b' AS p, 1 AS v UNION ALL SELECT 'c', 1"), .on = {.duck = STR("t.p = s.p AND t.v = s.v")}, .clauses = &clauses[1], .clause_count = 1}, &m, err);
     }
     return -1;
 }
@@ -48,6 +50,10 @@ static const struct { const char *properties; enum act mine, theirs; const char 
     {"", MERGE_B, APPEND_A, NULL},
     {"", MERGE_B, APPEND_B, NULL}, /* its row joins no source row */
     {"", MERGE_B, UPDATE_B, "DELTA_CONCURRENT_DELETE_DELETE"},
+    {"", INSERT_NEW, DELETE_A, NULL},
+    {"", INSERT_NEW, DELETE_B, "DELTA_CONCURRENT_DELETE_READ"},
+    {"delta.isolationLevel=WriteSerializable", INSERT_NEW, DELETE_B, "DELTA_CONCURRENT_DELETE_READ"},
+    {"", INSERT_NEW, APPEND_B, NULL},
     {"", REPLACE_A, APPEND_B, NULL},
     {"", REPLACE_A, APPEND_A, "DELTA_CONCURRENT_APPEND"},
     {"", OVERWRITE, APPEND_A, "DELTA_CONCURRENT_APPEND"},
