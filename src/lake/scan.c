@@ -21,8 +21,10 @@
  * origin (Iceberg), where only the field ids in the footer tell. Those files are read by id.
  * Dates before 1582-10-15. Spark before 3.0, and later versions if asked to, wrote days of the Julian
  * calendar under Gregorian numbers, and say so in the footer. A file that may hold such a day (by its
- * statistics, or for want of them) is asked, and its days are moved to those of the same name: by
- * +2 days in the first century to -10 in the sixteenth. Timestamps move alike, in UTC; nested ones stay.
+ * statistics, or for want of them: inside arrays and maps) is asked, and its days are moved to those of the
+ * same name: by +2 days in the first century to -10 in the sixteenth. Timestamps move alike, in UTC. Of a
+ * file that says it was written in another zone, timestamps before 1900 would move by that zone's local times
+ * too: it is refused.
  * A path is given to DuckDB with its glob characters in brackets. */
 #include "lake/scan.h"
 #include "lake/dv.h"
@@ -56,17 +58,21 @@ struct plan {
     struct buf *sql;
 };
 
+enum { FORM_BARE = 1, FORM_JULIAN_DATES = 2, FORM_JULIAN_TIMES = 4, FORM_BY_ID = 8, FORMS = 16 }; /* what is special about a file */
+
 struct group { struct str key; const struct lake_file **files; size_t count, cap; };
 
 /* ---- types and names */
 
-/* Do values of `t` differ in names or form from those in files? */
+/* Do values of `t` differ in names, form or calendar from those in files? */
 static bool renamed(const struct plan *p, const struct type *t, int depth)
 {
-    if ((!p->mapped && !p->json_variants && !p->bare_variants) || depth > MAX_DEPTH)
+    if ((!p->mapped && !p->json_variants && !p->bare_variants && !p->julian_dates && !p->julian_times) || depth > MAX_DEPTH)
         return false;
     if (t->kind == TYPE_VARIANT)
         return p->json_variants || p->bare_variants;
+    if (t->kind == TYPE_DATE || t->kind == TYPE_TIMESTAMP)
+        return t->kind == TYPE_DATE ? p->julian_dates : p->julian_times;
     for (size_t i = 0; i < t->field_count; i++)
         if (!str_eq(lake_physical_name(p->snap, &t->fields[i]), t->fields[i].name) ||
             renamed(p, t->fields[i].type, depth + 1))
@@ -77,7 +83,7 @@ static bool renamed(const struct plan *p, const struct type *t, int depth)
 /* The type with the names that files use. */
 static void put_physical_type(const struct plan *p, struct buf *out, const struct type *t)
 {
-    if (!renamed(p, t, 0)) {
+    if (!renamed(p, t, 0) || t->kind == TYPE_DATE || t->kind == TYPE_TIMESTAMP) {
         type_write_duck(out, t);
         return;
     }
@@ -102,6 +108,19 @@ static void put_physical_type(const struct plan *p, struct buf *out, const struc
         put_physical_type(p, out, t->element);
         buf_z(out, "[]");
     }
+}
+
+/* A date or timestamp of the Julian calendar as the day of the same name. */
+static void put_moved(struct buf *out, const char *expr, bool date)
+{
+    static const struct { int before, days; } shifts[] = { /* numbers of days since 1970-01-01 at which the calendars part by one more */
+        {-682945, 2}, {-646420, 1}, {-609895, 0}, {-536845, -1}, {-500320, -2}, {-463795, -3}, {-390745, -4},
+        {-354220, -5}, {-317695, -6}, {-244645, -7}, {-208120, -8}, {-171595, -9}, {-141427, -10}};
+    const char *type = date ? "DATE" : "TIMESTAMPTZ", *epoch = date ? "DATE '1970-01-01'" : "TIMESTAMPTZ '1970-01-01 00:00:00+00'";
+    buf_z(out, "CASE");
+    for (size_t i = 0; i < COUNT_OF(shifts); i++)
+        buf_printf(out, " WHEN %s < %s + INTERVAL (%d) DAY THEN CAST(%s + INTERVAL (%d) DAY AS %s)", expr, epoch, shifts[i].before, expr, shifts[i].days, type);
+    buf_printf(out, " ELSE %s END", expr);
 }
 
 /* `expr` of the physical type as an expression of the logical one. */
@@ -135,6 +154,8 @@ static void put_renamed(const struct plan *p, struct buf *out, const struct type
     } else if (t->kind == TYPE_VARIANT) {
         const char *variant = p->bare_variants ? arena_printf(p->arena, "variant_bytes_to_variant((%s).metadata || (%s).\"value\")", expr, expr) : expr;
         buf_printf(out, p->json_variants ? "CAST(%s AS JSON)" : "%s", variant);
+    } else if (t->kind == TYPE_DATE || t->kind == TYPE_TIMESTAMP) {
+        put_moved(out, expr, t->kind == TYPE_DATE);
     } else {
         buf_printf(out, "list_transform(%s, lambda %s: ", expr, var);
         put_renamed(p, out, t->element, var, depth + 1);
@@ -251,23 +272,6 @@ static void pad_char(const struct plan *p, size_t from, int length)
     buf_printf(p->sql, "CASE WHEN length(%s) < %d THEN rpad(%s, %d, ' ') ELSE %s END", expr, length, expr, length, expr);
 }
 
-/* The same for a date or timestamp in the Julian calendar: the day of the same name. */
-static void move_days(const struct plan *p, size_t from, bool date)
-{
-    static const struct { int before, days; } shifts[] = { /* numbers of days since 1970-01-01 at which the calendars part by one more */
-        {-682945, 2}, {-646420, 1}, {-609895, 0}, {-536845, -1}, {-500320, -2}, {-463795, -3}, {-390745, -4},
-        {-354220, -5}, {-317695, -6}, {-244645, -7}, {-208120, -8}, {-171595, -9}, {-141427, -10}};
-    char *expr = arena_strdup(p->arena, p->sql->ptr + from);
-    p->sql->ptr[p->sql->len = from] = '\0';
-    const char *type = date ? "DATE" : "TIMESTAMPTZ", *epoch = date ? "DATE '1970-01-01'" : "TIMESTAMPTZ '1970-01-01 00:00:00+00'";
-    buf_z(p->sql, "CASE");
-    for (size_t i = 0; i < COUNT_OF(shifts); i++)
-        buf_printf(p->sql, " WHEN %s < %s + INTERVAL (%d) DAY THEN CAST(%s + INTERVAL (%d) DAY AS %s)", expr, epoch, shifts[i].before, expr,
-                   shifts[i].days, type);
-    buf_printf(p->sql, " ELSE %s", expr);
-    buf_z(p->sql, " END");
-}
-
 /* The select list. `f`: partition values are constants of this file; NULL: columns v0, v1 … */
 static void put_list(const struct plan *p, const struct lake_file *f)
 {
@@ -291,8 +295,6 @@ static void put_list(const struct plan *p, const struct lake_file *f)
         }
         if (c->field->type->kind == TYPE_CHAR)
             pad_char(p, from, c->field->type->precision);
-        if (!c->partition && ((c->field->type->kind == TYPE_DATE && p->julian_dates) || (c->field->type->kind == TYPE_TIMESTAMP && p->julian_times)))
-            move_days(p, from, c->field->type->kind == TYPE_DATE);
         buf_z(sql, " AS ");
         duck_quote_ident(sql, c->field->name);
     }
@@ -468,19 +470,52 @@ static int is_bare(struct plan *p, const struct parquet_schema *s, const struct 
 
 /* ---- dates of the Julian calendar */
 
-/* May the file hold a day before 1582-10-15, as far as the log tells? */
-static bool may_be_old(const struct plan *p, const struct lake_file *f)
+/* Conditions for a file that may hold values whose reading depends on the calendar. */
+struct olds {
+    struct arena *arena;
+    const struct type *schema;
+    enum type_kind kind;          /* TYPE_DATE or TYPE_TIMESTAMP */
+    const struct lake_predicate **items;
+    size_t count, cap;
+};
+
+/* `path` names the value to the statistics; ptr NULL: they have none for it. */
+static void find_olds(struct olds *o, const struct type *t, struct str path, int depth)
 {
-    static const struct str first = {"1582-10-15", 10};
-    for (size_t i = 0; i < p->count; i++) {
-        const struct type_field *field = p->cols[i].field;
-        if (p->cols[i].partition || (field->type->kind != TYPE_DATE && field->type->kind != TYPE_TIMESTAMP))
-            continue;
-        struct lake_predicate old = {.op = LAKE_LT, .column = field->name, .values = &first, .value_count = 1};
-        if (lake_may_match(p->snap, f, &old))
-            return true;
+    static const struct str day = {"1582-10-15", 10}, time = {"1900-01-01", 10};
+    if (depth > MAX_DEPTH)
+        return;
+    if (t->kind == o->kind) {
+        struct lake_predicate *p = ARENA_NEW(o->arena, struct lake_predicate);
+        *p = (struct lake_predicate){.op = path.ptr ? LAKE_LT : LAKE_ANY, .column = path, .values = t->kind == TYPE_DATE ? &day : &time, .value_count = 1};
+        o->items = arena_grow(o->arena, o->items, &o->cap, o->count + 1, sizeof *o->items);
+        o->items[o->count++] = p;
     }
-    return false;
+    for (size_t i = 0; i < t->field_count; i++) {
+        struct str name = t->fields[i].name, inner = STR_NONE;
+        if (path.ptr && (depth || str_chr(path, '.') < 0) && str_chr(name, '.') < 0)
+            inner = str_fmt(o->arena, "%.*s.%.*s", STR_ARGS(path), STR_ARGS(name));
+        find_olds(o, t->fields[i].type, inner.ptr && !type_field_find(o->schema, inner) ? inner : STR_NONE, depth + 1);
+    }
+    if (t->element)
+        find_olds(o, t->element, STR_NONE, depth + 1);
+    if (t->key)
+        find_olds(o, t->key, STR_NONE, depth + 1);
+}
+
+/* Sets `form` in the forms of the files that may hold values of the kind before the calendars, and zones, agree. */
+static void mark_old(const struct plan *p, const struct lake_file *const *files, size_t count, enum type_kind kind, uint8_t form, uint8_t *forms)
+{
+    struct olds o = {.arena = p->arena, .schema = p->snap->schema, .kind = kind};
+    for (size_t i = 0; i < p->count; i++)
+        if (!p->cols[i].partition)
+            find_olds(&o, p->cols[i].field->type, p->cols[i].field->name, 0);
+    struct lake_predicate any = {.op = LAKE_OR, .args = o.items, .arg_count = o.count};
+    bool *may = ARENA_ARRAY(p->arena, bool, count + 1);
+    if (o.count)
+        lake_match_files(p->snap, files, count, &any, may);
+    for (size_t i = 0; i < count; i++)
+        forms[i] |= may[i] ? form : 0;
 }
 
 static bool has_int96(const struct parquet_schema *s)
@@ -526,29 +561,41 @@ static int needs_ids(const struct plan *p, const struct parquet_schema *s, const
     return differs;
 }
 
-enum { FORM_BARE = 1, FORM_JULIAN_DATES = 2, FORM_JULIAN_TIMES = 4, FORM_BY_ID = 8, FORMS = 16 };
-
-static int calendar_of(const struct parquet_schema *s)
+/* Which of the forms `old` the file really has. */
+static int calendar_of(const struct parquet_schema *s, int old)
 {
     struct str version = parquet_value(s, "org.apache.spark.version");
     bool early = version.len && version.ptr[0] < '3' && str_chr(version, '.') == 1;
     bool days = early || parquet_value(s, "org.apache.spark.legacyDateTime").ptr;
     bool times = has_int96(s) ? early || parquet_value(s, "org.apache.spark.legacyINT96").ptr : days;
-    return (days ? FORM_JULIAN_DATES : 0) | (times ? FORM_JULIAN_TIMES : 0);
+    return old & ((days ? FORM_JULIAN_DATES : 0) | (times ? FORM_JULIAN_TIMES : 0));
 }
 
-/* What is special about a file, FORM_*; -1: it cannot be read. */
-static int form_of(struct plan *p, const struct lake_file *f, bool variants, struct err *err)
+static int check_zone(const struct parquet_schema *s, const struct lake_file *f, struct err *err)
+{
+    static const char *const utc[] = {"UTC", "Etc/UTC", "GMT", "Etc/GMT", "Z", "+00:00"};
+    struct str zone = parquet_value(s, "org.apache.spark.timeZone");
+    for (size_t i = 0; i < COUNT_OF(utc); i++)
+        if (!zone.len || str_ieqz(zone, utc[i]))
+            return 0;
+    return err_set(err, ERR_UNSUPPORTED, "the file '%.*s' may hold timestamps before 1900 in the legacy calendar of the time zone '%.*s': only those of UTC are read",
+                   STR_ARGS(f->path), STR_ARGS(zone));
+}
+
+/* What is special about a file, FORM_*; `old`: what it may be by its statistics. -1: it cannot be read. */
+static int form_of(struct plan *p, const struct lake_file *f, bool variants, int old, struct err *err)
 {
     struct parquet_schema s;
     struct err ignored;
-    bool old = may_be_old(p, f), ids = p->snap->mapping == LAKE_MAP_ID;
+    bool ids = p->snap->mapping == LAKE_MAP_ID;
     if (!variants && !old && !ids)
         return 0;
     if (parquet_schema_read(p->arena, lake_file_path(p->arena, p->snap->dir, f->path), &s, &ignored))
         return 0; /* DuckDB will say what is wrong with it */
-    int bare = variants ? is_bare(p, &s, f, err) : 0, by_id = ids ? needs_ids(p, &s, f, err) : 0;
-    return bare < 0 || by_id < 0 ? -1 : (bare ? FORM_BARE : 0) | (by_id ? FORM_BY_ID : 0) | (old ? calendar_of(&s) : 0);
+    int bare = variants ? is_bare(p, &s, f, err) : 0, by_id = ids ? needs_ids(p, &s, f, err) : 0, calendar = calendar_of(&s, old);
+    if (bare < 0 || by_id < 0 || (calendar & FORM_JULIAN_TIMES && check_zone(&s, f, err)))
+        return -1;
+    return (bare ? FORM_BARE : 0) | (by_id ? FORM_BY_ID : 0) | calendar;
 }
 
 static int put_arms(const struct plan *p, const struct lake_file *const *files, size_t count, struct err *err)
@@ -586,8 +633,10 @@ static int put_all_arms(struct plan *p, const struct lake_file *const *files, si
     const struct lake_file **some = ARENA_ARRAY(p->arena, const struct lake_file *, count + 1);
     for (size_t i = 0; i < p->count; i++)
         variants = variants || has_variant(p->cols[i].field->type, 0);
+    mark_old(p, files, count, TYPE_DATE, FORM_JULIAN_DATES, forms);
+    mark_old(p, files, count, TYPE_TIMESTAMP, FORM_JULIAN_TIMES, forms);
     for (size_t i = 0; i < count; i++) {
-        int form = form_of(p, files[i], variants, err);
+        int form = form_of(p, files[i], variants, forms[i], err);
         if (form < 0)
             return -1;
         forms[i] = (uint8_t)form;

@@ -318,6 +318,14 @@ bool lake_may_match(const struct lake_snapshot *s, const struct lake_file *f, co
     return m;
 }
 
+void lake_match_files(const struct lake_snapshot *s, const struct lake_file *const *files, size_t count, const struct lake_predicate *p, bool *may)
+{
+    struct arena *scratch = arena_new();
+    for (size_t i = 0; i < count; i++)
+        may[i] = file_may(scratch, s, files[i], p);
+    arena_free(scratch);
+}
+
 size_t lake_prune(struct arena *a, const struct lake_snapshot *s, const struct lake_predicate *p, const struct lake_file ***out)
 {
     size_t n = 0;

@@ -26,6 +26,8 @@ struct lake_predicate {
 enum { LAKE_PREDICATE_DEPTH = 100 };
 
 bool lake_may_match(const struct lake_snapshot *s, const struct lake_file *f, const struct lake_predicate *p);
+/* The same of many files: may[i] of files[i]. */
+void lake_match_files(const struct lake_snapshot *s, const struct lake_file *const *files, size_t count, const struct lake_predicate *p, bool *may);
 /* The files of the snapshot that may match, in its order, in the arena; returns how many. `p` NULL: all. */
 size_t lake_prune(struct arena *a, const struct lake_snapshot *s, const struct lake_predicate *p, const struct lake_file ***out);
 /* Does `p` ask for partition columns only? Then a file matches whole or not at all. */

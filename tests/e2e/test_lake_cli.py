@@ -375,6 +375,44 @@ def test_timestamps_of_every_unit_and_names_of_every_kind(tmp_path):
     assert rows("cat", path) == [want] * 4
 
 
+JULIAN = datetime.date(1500, 1, 11)  # the day that the Julian calendar calls 1500-01-02, in Gregorian numbers
+
+
+def legacy_file(path, name, zone, **columns):
+    schema = pa.schema([pa.field(key, value.type) for key, value in columns.items()])
+    schema = schema.with_metadata({"org.apache.spark.version": "3.5.0", "org.apache.spark.legacyDateTime": "", "org.apache.spark.timeZone": zone})
+    pq.write_table(pa.table(list(columns.values()), schema=schema), path / name)
+
+
+def test_days_of_the_julian_calendar_nested_ones_too(tmp_path):
+    date, stamp = pa.date32(), pa.timestamp("us", "UTC")
+    struct = {"type": "struct", "fields": [field("d", "date"), field("l", {"type": "array", "elementType": "timestamp", "containsNull": True})]}
+    path = by_hand(tmp_path / "t", [field("d", "date"), field("s", struct), field("m", {"type": "map", "keyType": "date", "valueType": struct, "valueContainsNull": True})],
+                   [{"path": "old.parquet"}, {"path": "new.parquet"}])
+    moment = datetime.datetime(1500, 1, 11, 3, 4, 5, tzinfo=datetime.timezone.utc)
+    inner = pa.struct([("d", date), ("l", pa.list_(stamp))])
+    old = {"d": JULIAN, "l": [moment, None]}
+    columns = {"d": pa.array([JULIAN, None], date), "s": pa.array([old, None], inner), "m": pa.array([[(JULIAN, old)], None], pa.map_(date, inner))}
+    legacy_file(path, "old.parquet", "UTC", **columns)
+    pq.write_table(pa.table(columns), path / "new.parquet")
+    want = []
+    for day in ("1500-01-02", "1500-01-11"):
+        nested = {"d": day, "l": [f"{day}T03:04:05Z", None]}
+        want += [{"d": day, "s": nested, "m": [{"key": day, "value": nested}]}, {"d": None, "s": None, "m": None}]
+    assert sorted(map(json.dumps, rows("cat", path))) == sorted(map(json.dumps, want))
+
+
+def test_legacy_timestamps_of_a_zone_are_refused_unless_they_are_new(tmp_path):
+    stamps = pa.array([datetime.datetime(2024, 1, 2, tzinfo=datetime.timezone.utc)], pa.timestamp("us", "UTC"))
+    stats = {"numRecords": 1, "minValues": {"t": "2024-01-02T00:00:00.000Z"}, "maxValues": {"t": "2024-01-02T00:00:00.000Z"}, "nullCount": {"t": 0}}
+    for name, told in [("told", {"stats": json.dumps(stats)}), ("untold", {})]:
+        path = by_hand(tmp_path / name, [field("t", "timestamp")], [{"path": "a.parquet"} | told])
+        legacy_file(path, "a.parquet", "America/Los_Angeles", t=stamps)
+    assert rows("cat", tmp_path / "told") == [{"t": "2024-01-02T00:00:00Z"}]
+    status, _, err = run("cat", tmp_path / "untold")
+    assert status == 1 and "America/Los_Angeles" in err
+
+
 @pytest.mark.parametrize("feature", ["fooBar", "catalogManaged", "geospatial"])
 def test_unknown_features_are_refused_by_name(tmp_path, feature):
     status, out, err = run("cat", by_hand(tmp_path / "t", [field("a", "long")], [], features=[feature]), "--output", "json")
