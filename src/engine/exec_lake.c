@@ -70,6 +70,8 @@ int exec_optimize(struct session *s, struct arena *a, const struct stmt *st, con
 
 /* ---------------------------------------------------------------- VACUUM */
 
+enum { VACUUM_MAX_HOURS = 24 * 365 * 1000 };
+
 int exec_vacuum(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook, struct session_result *out, struct err *err)
 {
     static const char *const names[] = {"path"};
@@ -87,7 +89,11 @@ int exec_vacuum(struct session *s, struct arena *a, const struct stmt *st, const
         if (st->args.items[0]->kind != EXPR_LITERAL || (l->kind != LIT_INT && l->kind != LIT_FLOAT && l->kind != LIT_DECIMAL) ||
             (l->kind == LIT_DECIMAL && !str_f64(l->text, &hours)))
             return stmt_err(st, ERR_INPUT, err, "RETAIN takes a number of hours");
-        o.retention_ms = (int64_t)((l->kind == LIT_INT ? (double)l->i64 : l->kind == LIT_FLOAT ? l->f64 : hours) * 3600 * 1000);
+        if (l->kind != LIT_DECIMAL)
+            hours = l->kind == LIT_INT ? (double)l->i64 : l->f64;
+        if (!(hours >= 0 && hours <= VACUUM_MAX_HOURS))
+            return stmt_err(st, ERR_INPUT, err, "RETAIN takes 0 to %d hours", VACUUM_MAX_HOURS);
+        o.retention_ms = (int64_t)(hours * 3600 * 1000);
     }
     int64_t n = lake_vacuum(t, s->conn, &o, a, &paths, err);
     if (n < 0)

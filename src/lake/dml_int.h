@@ -52,7 +52,7 @@ struct str dml_predicates(struct arena *a, struct str text);
 /* ---- dv_write.c */
 /* Adds rows to the file's vector in a .bin file of the table; fills `out`. `rows` ascending or not. */
 struct dv_file;
-struct dv_file *dv_file_new(struct lake_txn *x, struct err *err) MUST_CHECK;
+struct dv_file *dv_file_new(struct lake_txn *x);
 int dv_file_put(struct dv_file *d, const struct lake_file *f, const uint64_t *rows, size_t count, struct lake_dv *out, struct err *err) MUST_CHECK;
 int dv_file_close(struct dv_file *d, struct err *err) MUST_CHECK; /* frees; fsynced */
 #endif

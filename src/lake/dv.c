@@ -350,6 +350,14 @@ int64_t lake_bitmap_count(const struct lake_bitmap *b)
     return b->cardinality;
 }
 
+void lake_bitmap_rows(const struct lake_bitmap *b, uint64_t *rows)
+{
+    for (size_t i = 0; i < b->count; i++)
+        for (size_t w = 0; w < WORDS; w++)
+            for (uint64_t bits = b->list[i]->bits[w]; bits; bits &= bits - 1)
+                *rows++ = b->list[i]->high << 16 | w * 64 | (uint64_t)__builtin_ctzll(bits);
+}
+
 /* ---- the function, and its cache */
 
 struct cached { struct lake_bitmap *bitmap; char *key; int refs; uint64_t used; };

@@ -17,4 +17,5 @@ struct lake_bitmap *lake_bitmap_load(struct str key, struct err *err) MUST_CHECK
 void lake_bitmap_free(struct lake_bitmap *b);
 bool lake_bitmap_has(const struct lake_bitmap *b, uint64_t row);
 int64_t lake_bitmap_count(const struct lake_bitmap *b);
+void lake_bitmap_rows(const struct lake_bitmap *b, uint64_t *rows); /* all of them, ascending: lake_bitmap_count() many */
 #endif

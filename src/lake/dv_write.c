@@ -31,7 +31,7 @@ static void z85_put(struct buf *out, const uint8_t *bytes, size_t n)
     }
 }
 
-struct dv_file *dv_file_new(struct lake_txn *x, struct err *err)
+struct dv_file *dv_file_new(struct lake_txn *x)
 {
     struct dv_file *d = NEW(struct dv_file);
     uint8_t id[UUID_BYTES];
@@ -51,7 +51,6 @@ struct dv_file *dv_file_new(struct lake_txn *x, struct err *err)
     buf_char(&d->bytes, VERSION_BYTE);
     buf_release(&hex);
     buf_release(&coded);
-    (void)err;
     return d;
 }
 
@@ -152,14 +151,10 @@ static int load_old(const char *dir, const struct lake_file *f, uint64_t **rows,
     buf_release(&key);
     if (!old)
         return -1;
-    int64_t left = lake_bitmap_count(old);
-    for (uint64_t row = 0; left > 0; row++) {
-        if (!lake_bitmap_has(old, row))
-            continue;
-        *rows = mem_grow(*rows, cap, *count + 1, sizeof **rows);
-        (*rows)[(*count)++] = row;
-        left--;
-    }
+    size_t n = (size_t)lake_bitmap_count(old);
+    *rows = mem_grow(*rows, cap, *count + n, sizeof **rows);
+    lake_bitmap_rows(old, *rows + *count);
+    *count += n;
     lake_bitmap_free(old);
     return 0;
 }

@@ -198,8 +198,8 @@ static int mark_file(struct rewrite *w, struct dv_file **d, const struct lake_fi
     lake_txn_remove(w->x, f, true);
     if (physical_rows(w, f, &physical, err))
         return -1;
-    if (!*d && !(*d = dv_file_new(w->x, err)))
-        return -1;
+    if (!*d)
+        *d = dv_file_new(w->x);
     if (dv_file_put(*d, f, rows, count, &marked.dv, err))
         return -1;
     if (marked.dv.cardinality >= physical) { /* no row is left: the file goes */

@@ -26,6 +26,7 @@ static void files_are_joined_and_versions_restored(void **state)
     expect(w, "CREATE TABLE o (id INT); INSERT INTO o VALUES (1); INSERT INTO o VALUES (2); OPTIMIZE o; SELECT id FROM o ORDER BY id",
            "{\"id\":1}{\"id\":2}");
     expect(w, "VACUUM o; SELECT count(*) AS n FROM o", "{\"n\":2}");
+    expect_error(w, "VACUUM o RETAIN 9000000000000000000 HOURS", "RETAIN takes 0 to");
     expect(w, "RESTORE TABLE o TO VERSION AS OF 1; SELECT id FROM o", "{\"id\":1}");
 }
 
