@@ -25,8 +25,12 @@ enum read_mode { MODE_PERMISSIVE, MODE_DROP, MODE_FAIL };
 enum read_mode file_mode(const struct file_source *f);
 /* The data column that takes malformed rows as they stand; NULL if the schema has none. */
 const struct type_field *file_corrupt_column(const struct file_source *f);
+bool file_loses(const struct file_source *f);   /* what does not fit is kept nowhere, only told in the log */
 bool file_reads_column(const struct file_source *f, size_t i); /* is field i read from the files' contents? */
 bool file_is_partition(const struct file_source *f, size_t i); /* or from k=v folders? */
+
+/* files_read.c: documents d of files in which they span lines, with their text as COL_RECORD. */
+void json_objects(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out);
 
 /* files_value.c */
 bool file_value_may_fail(const struct type *t);
@@ -37,7 +41,7 @@ int json_value(const struct file_source *f, const struct type_field *field, stru
 /* files_lines.c */
 int csv_raw(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out, struct err *err);
 int text_lines(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out, struct err *err);
-int json_lines(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out, struct err *err);
+int json_raw(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out, struct err *err);
 /* Sets f->schema from the files' first rows; `typed`: and from all values. */
 int csv_infer(struct file_source *f, struct arena *a, struct duck_conn *c, const struct data_file *files, size_t count,
               bool typed, struct err *err);

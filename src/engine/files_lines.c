@@ -2,7 +2,8 @@
  * raw relations, and what Spark infers of CSV.
  *
  * A text file's rows are its lines, blank ones too. A JSON-lines file is read as lines. A line that holds an array is as many rows. What is no object
- * is a row without values whose COL_WIDTH is -1. Keys without a column are COL_SURPLUS. */
+ * is a row without values whose COL_WIDTH is -1. Keys without a column are COL_SURPLUS. With multiLine the
+ * documents are those that DuckDB finds in a file, of any number of lines. */
 #include "base/doc.h"
 #include "engine/files_int.h"
 #include <stdlib.h>
@@ -23,6 +24,11 @@ const struct type_field *file_corrupt_column(const struct file_source *f)
             f->schema->fields[i].type->kind == TYPE_STRING)
             return &f->schema->fields[i];
     return NULL;
+}
+
+bool file_loses(const struct file_source *f)
+{
+    return file_mode(f) == MODE_PERMISSIVE && !f->rescued.ptr && !file_corrupt_column(f) && f->format->rescues;
 }
 
 bool file_reads_column(const struct file_source *f, size_t i)
@@ -135,9 +141,14 @@ static int lines_of(const struct file_source *f, struct arena *a, const struct d
     return 0;
 }
 
-#define DOCUMENTS \
-    "unnest(CASE WHEN NOT json_valid(" COL_RECORD ") THEN [CAST(NULL AS JSON)] WHEN json_type(" COL_RECORD ") = 'ARRAY' " \
-    "THEN json_extract(" COL_RECORD ", '$[*]') ELSE [CAST(" COL_RECORD " AS JSON)] END) AS d FROM "
+/* `SELECT *, <each document of a line> AS d FROM `. `told`: a line that is no object is told in the log. */
+static void select_documents(bool told, struct buf *out)
+{
+    const char *lost = told ? "CAST(spark_lost_value(" COL_FILE ", " COL_LINE ", '', " COL_RECORD ") AS JSON)" : "CAST(NULL AS JSON)";
+    buf_printf(out, "SELECT *, unnest(CASE WHEN NOT json_valid(" COL_RECORD ") THEN [%s] WHEN json_type(" COL_RECORD ") = 'ARRAY' "
+                    "THEN json_extract(" COL_RECORD ", '$[*]') WHEN json_type(" COL_RECORD ") = 'OBJECT' THEN [CAST(" COL_RECORD " AS JSON)] "
+                    "ELSE [%s] END) AS d FROM ", lost, lost);
+}
 
 int text_lines(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out, struct err *err)
 {
@@ -148,7 +159,7 @@ int text_lines(const struct file_source *f, const struct data_file *files, size_
     return rc;
 }
 
-int json_lines(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out, struct err *err)
+int json_raw(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out, struct err *err)
 {
     struct arena *a = arena_new();
     struct buf shape, keys;
@@ -183,8 +194,14 @@ int json_lines(const struct file_source *f, const struct data_file *files, size_
     } else {
         buf_z(out, "struct_pack(x := 1)");
     }
-    buf_z(out, " END AS s FROM (SELECT *, " DOCUMENTS);
-    int rc = lines_of(f, a, files, count, false, out, err);
+    buf_z(out, " END AS s FROM (");
+    int rc = 0;
+    if (file_source_flag(f, "multiLine", false)) {
+        json_objects(f, files, count, out);
+    } else {
+        select_documents(file_loses(f), out);
+        rc = lines_of(f, a, files, count, false, out, err);
+    }
     buf_z(out, "))");
     buf_release(&keys);
     buf_release(&shape);
@@ -332,7 +349,8 @@ int json_infer(struct file_source *f, struct arena *a, struct duck_conn *c, cons
     struct buf sql;
     buf_init(&sql);
     buf_z(&sql, "SELECT json_group_structure(CASE WHEN json_type(d) = 'OBJECT' THEN d END), "
-                "count(*) FILTER (d IS NULL OR json_type(d) <> 'OBJECT') FROM (SELECT " DOCUMENTS);
+                "count(*) FILTER (d IS NULL OR json_type(d) <> 'OBJECT') FROM (");
+    select_documents(false, &sql);
     int rc = lines_of(f, a, files, count, false, &sql, err);
     buf_char(&sql, ')');
     struct duck_result *r = rc == 0 ? duck_query(c, buf_view(&sql), err) : NULL;

@@ -2,9 +2,11 @@
  *
  *   spark_lost_value(file, line, column, value)  NULL, and a line in the log: a value that does not
  *       parse is read as NULL and nobody keeps its text. Told for the 1st, 10th, 100th … of a file's
- *       column, with how many there were by then; at most LOST_MAX_TOLD columns of files are counted.
+ *       column, with how many there were by then. LOST_MAX_TOLD columns of files are counted each by
+ *       itself, those after them together. Without a column's name the value is a row that is no JSON object.
  *   spark_malformed_row(file, line, row)         fails, as mode FAILFAST does
- *   spark_json_surplus(object, '["a","b"]')      the other members: `"c":1,…`, NULL if there are none
+ *   spark_json_surplus(object, '["a","b"]')      the other members: `"c":1,…`, NULL if there are none; of an
+ *       object that doc_json() refuses (too deep) the whole text, as `"_corrupt_record":"…"`
  *
  * The count is the process's, under a lock: a file is read in pieces, by several statements. */
 #include "base/doc.h"
@@ -25,10 +27,10 @@ static int64_t count_lost(struct str file, struct str column)
     pthread_mutex_lock(&lost_lock);
     if (!lost)
         lost = map_new();
-    char *n = map_get(lost, key);
-    n = (char *)((uintptr_t)n + 1);
-    if ((uintptr_t)n > 1 || map_count(lost) < LOST_MAX_TOLD)
-        map_put(lost, key, n);
+    if (map_count(lost) >= LOST_MAX_TOLD && !map_has(lost, key))
+        key = STR("");
+    char *n = (char *)((uintptr_t)map_get(lost, key) + 1);
+    map_put(lost, key, n);
     pthread_mutex_unlock(&lost_lock);
     arena_free(a);
     return (int64_t)(uintptr_t)n;
@@ -47,7 +49,10 @@ static int lost_value(void *ctx, const struct duck_arg *a, size_t count, struct 
     *is_null = true;
     while (told < n)
         told *= 10;
-    if (told == n)
+    if (told == n && !a[2].text.len)
+        log_warn("files", "a row is no JSON object and is read as NULL file=%.*s line=%jd value=%s so_far=%jd (rescuedDataColumn keeps it)",
+                 STR_ARGS(a[0].text), (intmax_t)a[1].i64, log_value(shown(a[3].text), value), (intmax_t)n);
+    else if (told == n)
         log_warn("files", "a value is not of its column's type and is read as NULL file=%.*s line=%jd column=%.*s value=%s so_far=%jd "
                  "(rescuedDataColumn keeps it)", STR_ARGS(a[0].text), (intmax_t)a[1].i64, STR_ARGS(a[2].text),
                  log_value(shown(a[3].text), value), (intmax_t)n);
@@ -79,6 +84,10 @@ static int json_surplus(void *ctx, const struct duck_arg *a, size_t count, struc
         json_quote(out, d->keys[i].name);
         buf_char(out, ':');
         doc_write(out, d->items[i]);
+    }
+    if (!d) {
+        buf_z(out, "\"_corrupt_record\":");
+        json_quote(out, a[0].text);
     }
     *is_null = !out->len;
     arena_free(arena);

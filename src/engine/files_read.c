@@ -52,24 +52,13 @@ static void select_with_partitions(const struct file_source *f, struct buf *out)
     buf_z(out, " FROM ");
 }
 
-static int json_raw(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out,
-                    struct err *err)
+void json_objects(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out)
 {
-    (void)err;
-    if (!file_source_flag(f, "multiLine", false))
-        return json_lines(f, files, count, out, err);
+    buf_z(out, "SELECT *, json AS d, json AS " COL_RECORD ", 0::BIGINT AS " COL_LINE " FROM (");
     select_with_partitions(f, out);
-    buf_z(out, "read_json(");
+    buf_z(out, "read_json_objects(");
     file_list(out, files, count);
-    buf_z(out, ", format = 'auto', filename = '" COL_FILE "', columns = {");
-    for (size_t i = 0; i < f->data_columns; i++) {
-        if (i)
-            buf_z(out, ", ");
-        duck_quote_text(out, f->schema->fields[i].name);
-        buf_z(out, ": 'JSON'");
-    }
-    buf_z(out, "}, hive_partitioning = false)");
-    return 0;
+    buf_z(out, ", format = 'auto', filename = '" COL_FILE "', hive_partitioning = false))");
 }
 
 static int parquet_raw(const struct file_source *f, const struct data_file *files, size_t count, struct buf *out,
@@ -379,17 +368,14 @@ static int print_malformed(const struct file_source *f, struct buf *out, struct 
 static int print_kept(const struct file_source *f, size_t i, struct buf *out, struct err *err)
 {
     const struct type_field *field = &f->schema->fields[i];
-    bool lost = file_mode(f) == MODE_PERMISSIVE && !f->rescued.ptr && !file_corrupt_column(f) && f->format->rescues &&
-                file_value_may_fail(field->type);
-    if (!lost)
+    if (!file_loses(f) || !file_value_may_fail(field->type))
         return f->format->value(f, field, out, err);
     buf_z(out, "coalesce(");
     if (f->format->value(f, field, out, err))
         return -1;
     buf_z(out, ", CASE WHEN ");
     file_raw_name(out, field->name);
-    buf_printf(out, "%s IS NOT NULL THEN CAST(spark_lost_value(r." COL_FILE ", %s, ", f->format->value == json_value ? "->>'$'" : "",
-               f->format->value == json_value && file_source_flag(f, "multiLine", false) ? "0" : "r." COL_LINE);
+    buf_printf(out, "%s IS NOT NULL THEN CAST(spark_lost_value(r." COL_FILE ", r." COL_LINE ", ", f->format->value == json_value ? "->>'$'" : "");
     duck_quote_text(out, field->name);
     buf_z(out, ", CAST(");
     file_raw_name(out, field->name);

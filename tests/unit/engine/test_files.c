@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <cmocka.h>
 #include "base/fs.h"
+#include "base/log.h"
 #include "engine/csv.h"
 #include "engine/files_int.h"
 #include "engine/print.h"
@@ -246,6 +247,60 @@ static void options_do_or_are_refused(void **state)
     arena_free(a);
 }
 
+static const char *deep_array(struct arena *a, size_t depth)
+{
+    char *s = arena_alloc(a, depth * 2 + 1);
+    memset(s, '[', depth);
+    memset(s + depth, ']', depth);
+    return s;
+}
+
+static void no_member_of_a_document_is_lost_unseen(void **state)
+{
+    static const struct { const char *options, *part; } rows[] = {
+        {"multiLine => true, schema => 'a INT, _rescued_data STRING'", "[[1,\"{\\\"z\\\":{\\\"y\\\":2},\\\"_file_path\\\":"},
+        {"multiLine => true, schema => 'a INT, _rescued_data STRING'", "[null,\"{\\\"a\\\":\\\"x\\\",\\\"_file_path\\\":"},
+        {"multiLine => true, schema => 'a INT, _corrupt_record STRING'", "[[1,null],[null,\"{\\\"a\\\":\\\"x\\\"}\"]]"},
+        {"multiLine => true, mode => 'DROPMALFORMED', schema => 'a INT'", "[[1]]"},
+    };
+    struct world *w = *state;
+    struct arena *a = arena_new();
+    put_file(w, "j/a.json", STR("[{\"a\":1,\n\"z\":{\"y\":2}},\n{\"a\":\"x\"}]"));
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        const char *got = read_text_of(w, a, "j", str_fmt(a, "format => 'json', %s", rows[i].options).ptr);
+        if (!strstr(got, rows[i].part))
+            fail_msg("'%s' is not in '%s'", rows[i].part, got);
+    }
+    put_file(w, "k/a.json", str_fmt(a, "{\"a\":1,\"z\":%s}\n", deep_array(a, DOC_MAX_DEPTH + 1)));
+    assert_non_null(strstr(read_text_of(w, a, "k", "format => 'json', schema => 'a INT, _rescued_data STRING'"), "_corrupt_record"));
+    arena_free(a);
+}
+
+static char said[4000];
+
+static void keep_line(void *ctx, enum log_level level, struct str line)
+{
+    size_t n = strlen(said);
+    (void)ctx;
+    (void)level;
+    snprintf(said + n, sizeof said - n, "%.*s\n", STR_ARGS(line));
+}
+
+static void rows_that_are_no_objects_are_told(void **state)
+{
+    struct world *w = *state;
+    struct arena *a = arena_new();
+    said[0] = 0;
+    put_file(w, "l/a.json", STR("{\"a\":1}\nno json\n7\n"));
+    log_set_sink(keep_line, NULL);
+    const char *rows = read_text_of(w, a, "l", "format => 'json', schema => 'a INT'");
+    log_set_sink(NULL, NULL);
+    assert_string_equal(rows, "[[1],[null],[null]]");
+    assert_non_null(strstr(said, "a row is no JSON object and is read as NULL file="));
+    assert_non_null(strstr(said, "line=2 value=\"no json\" so_far=1"));
+    arena_free(a);
+}
+
 /* Wherever the bytes read so far end, a record is the one that the whole text gives. */
 static void records_are_whole_wherever_a_read_ends(void **state)
 {
@@ -299,6 +354,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(lines_of_text_are_rows, setup, teardown),
         cmocka_unit_test_setup_teardown(folders_give_columns, setup, teardown),
+        cmocka_unit_test_setup_teardown(no_member_of_a_document_is_lost_unseen, setup, teardown),
+        cmocka_unit_test_setup_teardown(rows_that_are_no_objects_are_told, setup, teardown),
         cmocka_unit_test_setup_teardown(options_do_or_are_refused, setup, teardown),
         cmocka_unit_test(records_are_whole_wherever_a_read_ends),
         cmocka_unit_test_setup_teardown(a_long_row_costs_its_length, setup, teardown),
