@@ -53,13 +53,13 @@ void amqp_close_conn(struct amqp_conn *c, const struct amqp_error *e)
 
 /* ------------------------------------------------------------------ rights */
 
-bool amqp_may(const struct amqp_conn *c, unsigned rights, struct str hub)
+bool amqp_may(const struct amqp_conn *c, unsigned rights, struct str where)
 {
     int64_t now = time_now_ms();
     if (c->amqp->hub->opts.insecure_local)
         return true;
     for (const struct amqp_claim *k = c->claims; k; k = k->next)
-        if ((!k->claim.expires_ms || k->claim.expires_ms > now) && sas_allows(&k->claim, rights, c->ns_name ? c->ns_name : c->amqp->hub->default_ns->name, hub))
+        if ((!k->claim.expires_ms || k->claim.expires_ms > now) && sas_allows(&k->claim, rights, c->ns_name ? c->ns_name : c->amqp->hub->default_ns->name, where))
             return true;
     return false;
 }

@@ -3,7 +3,7 @@
  * One port takes plain connections, TLS, and AMQP over WebSocket, told apart by their first bytes. A
  * connection is headers, SASL if the client begins with it, open; then sessions, and in them links:
  *
- *     client sends to                            <hub>, <hub>/Partitions/<n>     events
+ *     client sends to                            <hub>, <hub>/Partitions/<n>, <hub>/Publishers/<name>     events
  *     client receives from                       <hub>/ConsumerGroups/<g>/Partitions/<n>
  *     both, a pair                               $cbs: put-token; $management: READ
  *

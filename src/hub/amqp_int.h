@@ -76,6 +76,8 @@ struct amqp_link {
     bool presettled, drain;
     uint32_t credit, count;
     char *hub;                         /* of events */
+    char *where;                       /* what rights are asked for: sas_allows() */
+    char *publisher;                   /* NULL: none */
     int32_t partition;                 /* -1: any */
 
     /* client sends: the delivery that is coming in */
@@ -117,7 +119,7 @@ struct amqp_delivery {
 void amqp_flush(struct amqp_conn *c);
 /* Says why and closes the connection. */
 void amqp_close_conn(struct amqp_conn *c, const struct amqp_error *e);
-bool amqp_may(const struct amqp_conn *c, unsigned rights, struct str hub);
+bool amqp_may(const struct amqp_conn *c, unsigned rights, struct str where); /* sas_allows() */
 /* The namespace that a token says, if nothing said one and no link has used it. */
 void amqp_token_namespace(struct amqp_conn *c, struct str token);
 /* Remembers a claim, in place of one for the same audience. */
@@ -152,7 +154,7 @@ void amqp_node_pump(struct amqp_link *l);
 void amqp_node_close(struct amqp_link *l);
 
 /* An address without scheme and host, and its parts. */
-struct amqp_address { struct str hub, group; int32_t partition; /* -1: none */ };
+struct amqp_address { struct str hub, group, publisher; int32_t partition; /* -1: none */ };
 bool amqp_address_read(struct str address, struct amqp_address *out);
 struct str amqp_address_path(struct str address);
 /* The hub an address names, made if that is allowed. NULL: *e. */

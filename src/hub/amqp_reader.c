@@ -129,7 +129,7 @@ int amqp_reader_open(struct amqp_link *l, const struct amqp_attach *a, struct am
     struct amqp_conn *c = l->session->conn;
     struct position from;
     struct amqp_val epoch = amqp_map_get(&a->properties, "com.microsoft:epoch");
-    if (!amqp_address_read(a->source_address, &where) || where.group.len > MAX_GROUP)
+    if (!amqp_address_read(a->source_address, &where) || where.publisher.ptr || where.group.len > MAX_GROUP)
         return amqp_fail(e, "amqp:not-found", "'%.*s' is nothing to receive from", STR_ARGS(a->source_address));
     if (!amqp_may(c, SAS_LISTEN, where.hub))
         return amqp_fail(e, "amqp:unauthorized-access", "Unauthorized access. 'Listen' claim(s) are required to perform this operation on '%.*s'.",
@@ -140,6 +140,7 @@ int amqp_reader_open(struct amqp_link *l, const struct amqp_attach *a, struct am
     if (epoch.type != AMQP_NULL && (!amqp_val_i64(&epoch, &l->epoch) || l->epoch < 0))
         return amqp_fail(e, "amqp:invalid-field", "an epoch is a number from 0");
     l->hub = mem_strdup(p->topic->name);
+    l->where = mem_strdup(l->hub);
     l->group = where.group.ptr ? str_dup(where.group) : mem_strdup("$Default");
     l->partition = where.partition;
     l->metrics = amqp_names(&a->desired, "com.microsoft:enable-receiver-runtime-metric");

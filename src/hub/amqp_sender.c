@@ -12,9 +12,10 @@ int amqp_sender_open(struct amqp_link *l, const struct amqp_attach *a, uint64_t 
 {
     struct amqp_address where;
     struct amqp_conn *c = l->session->conn;
+    struct str path = amqp_address_path(a->target_address); /* <hub>/Publishers/<name> is asked for as it stands */
     if (!amqp_address_read(a->target_address, &where) || where.group.ptr)
         return amqp_fail(e, "amqp:not-found", "'%.*s' is nothing to send to", STR_ARGS(a->target_address));
-    if (!amqp_may(c, SAS_SEND, where.hub))
+    if (!amqp_may(c, SAS_SEND, where.publisher.ptr ? path : where.hub))
         return amqp_fail(e, "amqp:unauthorized-access", "Unauthorized access. 'Send' claim(s) are required to perform this operation on '%.*s'.",
                          STR_ARGS(where.hub));
     struct topic *t = amqp_topic(c, where.hub, e);
@@ -26,6 +27,8 @@ int amqp_sender_open(struct amqp_link *l, const struct amqp_attach *a, uint64_t 
     if (amqp_names(&a->desired, "com.microsoft:idempotent-producer"))
         return amqp_fail(e, "amqp:not-implemented", "idempotent publishing is not served over AMQP: use a Kafka client for it");
     l->hub = mem_strdup(t->name);
+    l->where = str_dup(where.publisher.ptr ? path : where.hub);
+    l->publisher = where.publisher.ptr ? str_dup(where.publisher) : NULL;
     l->partition = where.partition;
     *max_message = t->cfg.max_batch_bytes < AMQP_MAX_MESSAGE ? (uint64_t)t->cfg.max_batch_bytes : AMQP_MAX_MESSAGE;
     return 0;
@@ -74,6 +77,8 @@ static int take_events(struct amqp_link *l, struct str message, struct amqp_erro
         return -1;
     if (!events.count || l->partition >= t->part_count)
         return amqp_fail(e, "amqp:decode-error", "there are no events in the delivery, or its partition is gone");
+    if (l->publisher && events_of_publisher(&events, str_z(l->publisher), &err))
+        return amqp_fail(e, "amqp:not-allowed", "%s", err.msg);
     if (events_append(c->amqp->hub, c->amqp->scratch, t, l->partition, &events, &logs, &err))
         return amqp_fail(e, err.code == ERR_LIMIT ? "amqp:link:message-size-exceeded" : "amqp:internal-error", "%s", err.msg);
     struct amqp_delivery *d = mem_alloc(sizeof *d + logs.count * sizeof d->logs[0]);

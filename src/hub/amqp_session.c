@@ -44,6 +44,8 @@ static void link_free(struct amqp_link *l)
     l->session->conn->link_count--;
     buf_release(&l->message);
     mem_free(l->hub);
+    mem_free(l->where);
+    mem_free(l->publisher);
     mem_free(l->group);
     mem_free(l->reply_to);
     mem_free(l);
@@ -113,7 +115,7 @@ void amqp_check_claims(struct amqp_conn *c)
     for (int i = 0; i < AMQP_MAX_SESSIONS; i++)
         for (int j = 0; c->sessions[i] && j < AMQP_MAX_LINKS; j++) {
             struct amqp_link *l = c->sessions[i]->links[j];
-            if (!l || l->detached || l->node != AMQP_NODE_EVENTS || amqp_may(c, l->receiver ? SAS_LISTEN : SAS_SEND, str_z(l->hub)))
+            if (!l || l->detached || l->node != AMQP_NODE_EVENTS || amqp_may(c, l->receiver ? SAS_LISTEN : SAS_SEND, str_z(l->where)))
                 continue;
             amqp_fail(&e, "amqp:unauthorized-access", "the token for hub '%s' has expired", l->hub);
             amqp_detach(l, &e);
@@ -164,7 +166,7 @@ struct str amqp_address_path(struct str a)
     return a;
 }
 
-/* <hub>[/ConsumerGroups/<group>][/Partitions/<n>] or <hub>/Publishers/<name> */
+/* <hub>[/ConsumerGroups/<group>][/Partitions/<n>] or <hub>/Publishers/<name>; no part twice */
 bool amqp_address_read(struct str address, struct amqp_address *out)
 {
     struct str rest = amqp_address_path(address), word, value;
@@ -177,12 +179,14 @@ bool amqp_address_read(struct str address, struct amqp_address *out)
             return false;
         if (str_ieqz(word, "ConsumerGroups") && !out->group.ptr)
             out->group = value;
-        else if (str_ieqz(word, "Partitions") && str_i64(value, &n) && n >= 0 && n < TOPIC_MAX_PARTITIONS)
+        else if (str_ieqz(word, "Partitions") && out->partition < 0 && str_i64(value, &n) && n >= 0 && n < TOPIC_MAX_PARTITIONS)
             out->partition = (int32_t)n;
-        else if (!str_ieqz(word, "Publishers"))
+        else if (str_ieqz(word, "Publishers") && !out->publisher.ptr)
+            out->publisher = value;
+        else
             return false;
     }
-    return true;
+    return !out->publisher.ptr || (!out->group.ptr && out->partition < 0);
 }
 
 struct topic *amqp_topic(struct amqp_conn *c, struct str name, struct amqp_error *e)

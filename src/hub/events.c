@@ -57,6 +57,18 @@ int events_append(struct hub *h, struct arena *a, struct topic *t, int32_t parti
     return 0;
 }
 
+int events_of_publisher(struct amqp_events *events, struct str publisher, struct err *err)
+{
+    for (size_t i = 0; i < events->count; i++) {
+        struct str *key = &events->items[i].key;
+        if (key->ptr && !str_eq(*key, publisher))
+            return err_set(err, ERR_INPUT, "event %zu of publisher '%.*s' has the partition key '%.*s': it is the publisher's name or left out", i,
+                           STR_ARGS(publisher), STR_ARGS(*key));
+        *key = publisher;
+    }
+    return 0;
+}
+
 bool events_failed(struct plog *const *logs, size_t count)
 {
     for (size_t i = 0; i < count; i++)

@@ -13,6 +13,8 @@ struct events_logs { struct plog **items; size_t count; };
 /* `partition` -1: any. ERR_LIMIT: too large; ERR_IO: the log takes no more. On an error a part may be there. */
 int events_append(struct hub *h, struct arena *a, struct topic *t, int32_t partition, const struct amqp_events *events,
                   struct events_logs *out, struct err *err) MUST_CHECK;
+/* A publisher's events have its name as their key, as Event Hubs has it. ERR_INPUT: one has another key. */
+int events_of_publisher(struct amqp_events *events, struct str publisher, struct err *err) MUST_CHECK;
 /* After the wait for the disk: did one of the logs fail? */
 bool events_failed(struct plog *const *logs, size_t count);
 #endif

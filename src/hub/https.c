@@ -7,18 +7,19 @@
 static int authorize(struct hreq *q, unsigned rights, struct err *err)
 {
     struct hub *h = q->https->hub;
-    struct sas_claim claim;
+    struct str where = q->publisher.ptr ? str_fmt(q->http->arena, "%.*s/publishers/%.*s", STR_ARGS(q->hub_name), STR_ARGS(q->publisher)) : q->hub_name;
     struct str token = http_req_header(q->http, "authorization"), name = sas_namespace_of(q->http->host);
     if (!name.ptr)
         name = sas_namespace_of(str_z(http_req_tls_name(q->http)));
     const char *ns = name.ptr ? str_cz(q->http->arena, name) : h->default_ns->name;
+    q->claim = (struct sas_claim){.rights = SAS_SEND | SAS_LISTEN | SAS_MANAGE, .path = STR("")};
     if (!h->opts.insecure_local) {
         if (!token.ptr)
             return err_set(err, ERR_AUTH, "the Authorization header is missing: it holds a SharedAccessSignature");
-        if (sas_check_token(h->sas, q->http->arena, token, time_now_ms(), &claim, err))
+        if (sas_check_token(h->sas, q->http->arena, token, time_now_ms(), &q->claim, err))
             return -1;
-        if (!sas_allows(&claim, rights, ns, q->hub_name))
-            return err_set(err, ERR_AUTH, "the token does not allow this on '%.*s'", STR_ARGS(q->hub_name));
+        if (!sas_allows(&q->claim, rights, ns, where))
+            return err_set(err, ERR_AUTH, "the token does not allow this on '%.*s'", STR_ARGS(where));
     }
     q->ns = name.ptr ? hub_namespace(h, ns, err) : h->default_ns;
     return q->ns ? 0 : -1;
@@ -43,6 +44,7 @@ struct hreq *hreq_begin(struct http_req *r, unsigned rights)
     q->https = r->ctx;
     q->http = r;
     q->hub_name = http_req_param(r, "hub");
+    q->publisher = http_req_param(r, "publisher");
     q->partition = -1;
     q->https->open++;
     if (authorize(q, rights, &err) == 0)
@@ -134,16 +136,26 @@ static void add_property(struct props *p, const char *name, struct str value, bo
     buf_release(&encoded);
 }
 
-static void read_broker(struct props *p, const struct doc *d, struct str *key)
+/* `d` NULL: there are none. */
+static int read_broker(struct props *p, const struct doc *d, struct str *key, struct err *err)
 {
-    struct str k = doc_str(doc_get(d, "PartitionKey"), STR_NONE);
-    if (k.len)
-        *key = k;
-    for (size_t i = 0; i < COUNT_OF(BROKER); i++) {
-        struct str v = doc_str(doc_get(d, BROKER[i].broker), STR_NONE);
-        if (v.ptr)
-            add_property(p, BROKER[i].amqp, v, BROKER[i].symbol);
+    if (d && !doc_is(d, DOC_OBJECT))
+        return err_at(err, ERR_INPUT, d->file, d->line, d->col, "BrokerProperties are an object");
+    for (size_t i = 0; d && i < d->count; i++) {
+        struct str name = d->keys[i].name, v = doc_str(d->items[i], STR_NONE);
+        size_t j = 0;
+        while (j < COUNT_OF(BROKER) && !str_eqz(name, BROKER[j].broker))
+            j++;
+        if (j == COUNT_OF(BROKER) && !str_eqz(name, "PartitionKey"))
+            return err_at(err, ERR_INPUT, d->file, d->keys[i].line, d->keys[i].col, "an event hub has no broker property '%.*s'", STR_ARGS(name));
+        if (!v.ptr)
+            return err_at(err, ERR_INPUT, d->file, d->items[i]->line, d->items[i]->col, "the broker property %.*s is a text", STR_ARGS(name));
+        if (j < COUNT_OF(BROKER))
+            add_property(p, BROKER[j].amqp, v, BROKER[j].symbol);
+        else if (v.len)
+            *key = v;
     }
+    return 0;
 }
 
 /* HTTP's own headers, and what stands before us on the way: no properties of an event. */
@@ -166,14 +178,13 @@ static int read_one(struct hreq *q, struct amqp_events *to, struct err *err)
 {
     struct http_req *r = q->http;
     struct props p = {.arena = r->arena};
-    struct event e = {.key = q->publisher, .body = r->body.ptr ? r->body : STR("")};
+    struct event e = {.body = r->body.ptr ? r->body : STR("")};
     struct str broker = http_req_header(r, "BrokerProperties"), type = http_req_header(r, "Content-Type");
     struct buf b;
     if (broker.len) {
         struct doc *d = doc_json(r->arena, "BrokerProperties", broker, err);
-        if (!d)
+        if (!d || read_broker(&p, d, &e.key, err))
             return -1;
-        read_broker(&p, d, &e.key);
     }
     if (type.len)
         add_property(&p, "content-type", type, true);
@@ -190,40 +201,57 @@ static int read_one(struct hreq *q, struct amqp_events *to, struct err *err)
     return 0;
 }
 
+static int read_item(struct hreq *q, const struct doc *item, struct amqp_events *to, struct err *err)
+{
+    const struct doc *body = NULL, *user = NULL, *broker = NULL;
+    const struct { const char *name; const struct doc **to; } fields[] = {{"Body", &body}, {"UserProperties", &user}, {"BrokerProperties", &broker}};
+    struct props p = {.arena = q->http->arena};
+    struct event e = {0};
+    struct buf b;
+    for (size_t i = 0; doc_is(item, DOC_OBJECT) && i < item->count; i++) {
+        size_t j = 0;
+        while (j < COUNT_OF(fields) && !str_eqz(item->keys[i].name, fields[j].name))
+            j++;
+        if (j == COUNT_OF(fields))
+            return err_at(err, ERR_INPUT, item->file, item->keys[i].line, item->keys[i].col, "an event of a batch has no '%.*s'", STR_ARGS(item->keys[i].name));
+        *fields[j].to = item->items[i];
+    }
+    if (!body)
+        return err_at(err, ERR_INPUT, item->file, item->line, item->col, "an event of a batch is an object with Body");
+    if (user && !doc_is(user, DOC_OBJECT))
+        return err_at(err, ERR_INPUT, user->file, user->line, user->col, "UserProperties are an object");
+    if (read_broker(&p, broker, &e.key, err))
+        return -1;
+    buf_init(&b);
+    if (body->kind == DOC_STRING)
+        buf_str(&b, body->text);
+    else
+        doc_write(&b, body);
+    e.body = str_copy(q->http->arena, buf_view(&b));
+    buf_clear(&b);
+    for (size_t i = 0; user && i < user->count; i++) {
+        put_json(&b, user->items[i]);
+        add(&p, user->keys[i].name, &b);
+    }
+    buf_release(&b);
+    if (p.count > BATCH_MAX_HEADERS)
+        return err_at(err, ERR_LIMIT, item->file, item->line, item->col, "an event has more than %d properties", BATCH_MAX_HEADERS);
+    e.headers = p.items;
+    e.header_count = p.count;
+    amqp_events_push(q->http->arena, to, &e, RECORD_AMQP);
+    return 0;
+}
+
 static int read_batch(struct hreq *q, struct amqp_events *to, struct err *err)
 {
-    struct http_req *r = q->http;
-    struct doc *list = doc_json(r->arena, "the batch", r->body, err);
-    struct buf b;
+    struct doc *list = doc_json(q->http->arena, "the batch", q->http->body, err);
     if (!list)
         return -1;
     if (!doc_is(list, DOC_ARRAY) || !list->count)
         return err_set(err, ERR_INPUT, "a batch is a JSON array of objects with Body");
-    for (size_t i = 0; i < list->count; i++) {
-        const struct doc *item = list->items[i], *body = doc_get(item, "Body"), *user = doc_get(item, "UserProperties");
-        struct props p = {.arena = r->arena};
-        struct event e = {.key = q->publisher};
-        if (!body)
-            return err_at(err, ERR_INPUT, "the batch", item->line, item->col, "event %zu has no Body", i);
-        buf_init(&b);
-        if (body->kind == DOC_STRING)
-            buf_str(&b, body->text);
-        else
-            doc_write(&b, body);
-        e.body = str_copy(r->arena, buf_view(&b));
-        buf_clear(&b);
-        read_broker(&p, doc_get(item, "BrokerProperties"), &e.key);
-        for (size_t j = 0; doc_is(user, DOC_OBJECT) && j < user->count; j++) {
-            put_json(&b, user->items[j]);
-            add(&p, user->keys[j].name, &b);
-        }
-        buf_release(&b);
-        if (p.count > BATCH_MAX_HEADERS)
-            return err_at(err, ERR_LIMIT, "the batch", item->line, item->col, "event %zu has more than %d properties", i, BATCH_MAX_HEADERS);
-        e.headers = p.items;
-        e.header_count = p.count;
-        amqp_events_push(r->arena, to, &e, RECORD_AMQP);
-    }
+    for (size_t i = 0; i < list->count; i++)
+        if (read_item(q, list->items[i], to, err))
+            return -1;
     return 0;
 }
 
@@ -255,6 +283,7 @@ static int send(struct hreq *q, struct err *err)
         return err_set(err, ERR_INPUT, "hub '%s' has partitions 0 to %d, not '%.*s'", t->name, t->part_count - 1, STR_ARGS(partition));
     bool batch = str_starts_z(type, "application/vnd.microsoft.servicebus.json");
     if ((batch ? read_batch : read_one)(q, &events, err) ||
+        (q->publisher.ptr && events_of_publisher(&events, q->publisher, err)) ||
         events_append(q->https->hub, r->arena, t, (int32_t)n, &events, &q->logs, err))
         return -1;
     q->wait = (struct hub_wait){.done = on_durable, .arg = q};
@@ -268,8 +297,6 @@ static void post_messages(struct http_req *r)
     struct hreq *q = hreq_begin(r, SAS_SEND);
     if (!q)
         return;
-    struct str publisher = http_req_param(r, "publisher");
-    q->publisher = publisher.len ? publisher : STR_NONE;
     if (send(q, &err))
         hreq_refuse(q, &err);
 }

@@ -2,7 +2,7 @@
  *
  *     POST /<hub>/messages                        one event, or a batch by its content type
  *     POST /<hub>/partitions/<p>/messages
- *     POST /<hub>/publishers/<name>/messages      the name is the partition key
+ *     POST /<hub>/publishers/<name>/messages      the name is the partition key, of all
  *     GET  /<hub>                                 Atom: the hub
  *     GET  /<hub>/consumergroups                  Atom: its groups; $Default is always one
  *     GET  /<hub>/consumergroups/<g>
@@ -13,7 +13,8 @@
  *     PUT  /<hub>                                 makes a hub (right Manage); the body may say <PartitionCount>
  *
  * Who calls says so in Authorization: SharedAccessSignature … (sas.h). BrokerProperties holds JSON:
- * PartitionKey goes to the record's key, the rest of AMQP's properties by their names. Other headers that
+ * PartitionKey goes to the record's key, the rest of AMQP's properties by their names; what else it holds is
+ * refused by name, as is what a batch's event holds beside its three fields. Other headers that
  * are not HTTP's own are the event's properties: a number or true/false if the text is one, else a
  * string; Content-Type is the property content-type. A batch is a JSON array of {Body, UserProperties,
  * BrokerProperties}, content type application/vnd.microsoft.servicebus.json.

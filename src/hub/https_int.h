@@ -12,7 +12,8 @@ struct hreq {                          /* in the request's arena */
     struct https *https;
     struct http_req *http;
     struct hub_ns *ns;
-    struct str hub_name, publisher;
+    struct sas_claim claim;            /* of who asks */
+    struct str hub_name, publisher;    /* ptr NULL: none */
     int32_t partition;
     struct events_logs logs;
     struct hub_wait wait;

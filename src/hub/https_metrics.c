@@ -1,4 +1,5 @@
-/* https_metrics.c -- GET /metrics: what the hub holds and does, as OpenMetrics text. */
+/* https_metrics.c -- GET /metrics: what the hub holds and does, as OpenMetrics text; of the namespaces that
+ * who asks may manage. */
 #include "hub/amqp.h"
 #include "hub/group.h"
 #include "hub/https_int.h"
@@ -80,24 +81,37 @@ static void put_lags(struct buf *b, const struct hub_ns *ns)
     }
 }
 
-static void put_all(struct buf *b, struct hub *h)
+/* The next namespace that may be seen, NULL at the end. */
+static struct hub_ns *next_namespace(const struct hreq *q, size_t *at)
 {
+    struct str key;
+    void *ns;
+    while (map_next(q->https->hub->store->namespaces, at, &key, &ns))
+        if (sas_allows(&q->claim, SAS_MANAGE, ((struct hub_ns *)ns)->name, STR_NONE))
+            return ns;
+    return NULL;
+}
+
+static void put_all(struct buf *b, const struct hreq *q)
+{
+    const struct hub *h = q->https->hub;
+    struct hub_ns *ns;
     size_t at, in;
     struct str key;
-    void *ns, *t;
+    void *t;
     for (size_t i = 0; i < COUNT_OF(PARTITION_METRICS); i++) {
         put_head(b, PARTITION_METRICS[i].name, PARTITION_METRICS[i].help, PARTITION_METRICS[i].type);
         at = 0;
-        while (map_next(h->store->namespaces, &at, &key, &ns)) {
+        while ((ns = next_namespace(q, &at))) {
             in = 0;
-            while (map_next(((struct hub_ns *)ns)->topics, &in, &key, &t))
+            while (map_next(ns->topics, &in, &key, &t))
                 if (!((struct topic *)t)->internal)
                     put_partitions(b, &PARTITION_METRICS[i], t);
         }
     }
     put_head(b, "hub_group_lag", "events between a group's committed offset and the end", GAUGE);
     at = 0;
-    while (map_next(h->store->namespaces, &at, &key, &ns))
+    while ((ns = next_namespace(q, &at)))
         put_lags(b, ns);
     put_head(b, "hub_connections", "open connections", GAUGE);
     buf_printf(b, "hub_connections{protocol=\"kafka\"} %d\nhub_connections{protocol=\"amqp\"} %d\n", h->kafka ? kafka_connections(h->kafka) : 0,
@@ -113,7 +127,7 @@ void https_get_metrics(struct http_req *r)
     if (!q)
         return;
     buf_init(&b);
-    put_all(&b, q->https->hub);
+    put_all(&b, q);
     q->https->open--;
     http_respond_buf(r, 200, TYPE, &b);
 }

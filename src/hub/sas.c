@@ -254,18 +254,27 @@ int sas_check_token(const struct sas *s, struct arena *a, struct str token, int6
     return err_set(err, ERR_AUTH, "the token's signature is not one of policy '%.*s': `paystreak keys` prints the keys", STR_ARGS(name));
 }
 
-/* Is `hub` the path's first segment? A path below a hub (…/Partitions/0, …/publishers/p) is taken for the hub. */
-static bool path_covers(struct str path, struct str hub)
+static struct str first_segment(struct str path)
 {
     struct str first = path;
     str_split(&path, '/', &first);
-    return !first.len || (hub.ptr && str_ieq(first, hub));
+    return first;
 }
 
-bool sas_allows(const struct sas_claim *c, unsigned rights, const char *ns, struct str hub)
+static bool path_covers(struct str path, struct str where)
 {
-    return (c->rights & rights) && (!c->ns.ptr || str_ieqz(c->ns, ns)) && path_covers(c->path, hub) &&
-           (!c->policy_hub.ptr || (hub.ptr && str_ieq(c->policy_hub, hub)));
+    struct str hub = first_segment(path), within = str_from(path, hub.len + (hub.len < path.len));
+    if (!hub.len)
+        return true;
+    if (str_ieqz(first_segment(within), "publishers"))
+        return where.ptr && str_ieq(path, where);
+    return where.ptr && str_ieq(hub, first_segment(where));
+}
+
+bool sas_allows(const struct sas_claim *c, unsigned rights, const char *ns, struct str where)
+{
+    return (c->rights & rights) && (!c->ns.ptr || str_ieqz(c->ns, ns)) && path_covers(c->path, where) &&
+           (!c->policy_hub.ptr || (where.ptr && str_ieq(c->policy_hub, first_segment(where))));
 }
 
 void sas_token_write(struct buf *out, const char *policy, const char *key, struct str uri, int64_t expires_s)

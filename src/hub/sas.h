@@ -54,8 +54,10 @@ int sas_check_token(const struct sas *s, struct arena *a, struct str token, int6
                     struct err *err) MUST_CHECK;
 /* The namespace that a token's policy name says, in `a`; ptr NULL: none. Nothing is checked. */
 struct str sas_token_namespace(struct arena *a, struct str token);
-/* Does the claim give one of `rights` on `hub` of namespace `ns`? hub ptr NULL: on the whole namespace. */
-bool sas_allows(const struct sas_claim *c, unsigned rights, const char *ns, struct str hub);
+/* Does the claim give one of `rights` in namespace `ns`, on `where`: a hub, or "<hub>/publishers/<name>"; ptr NULL: on the
+ * whole namespace? A claim for something within a hub (…/Partitions/0, …/$management) is one for the hub, as clients
+ * ask for them so; but that of a publisher is good for sending as this publisher only. */
+bool sas_allows(const struct sas_claim *c, unsigned rights, const char *ns, struct str where);
 
 /* The namespace that a host names; ptr NULL: the default one. */
 struct str sas_namespace_of(struct str host);

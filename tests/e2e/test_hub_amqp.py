@@ -613,6 +613,20 @@ def test_sasl_plain_is_a_policy(guarded, name):
     assert not (guarded.state / "hub/else").exists()
 
 
+def test_publishers(hub, guarded, name):
+    event = b"\x00\x53\x75\xa0\x01e"
+    accepted, rejected = bytes([0, 0x53, 0x24]), bytes([0, 0x53, 0x25])
+    dialogue(hub, HEADER, OPEN, BEGIN, attach(0, f"{name}/Publishers/device-7"), transfer(0, 0, event), transfer(0, 1, event), until=accepted)
+    got = receive(consumer(hub, name), 2)
+    assert [e.partition_key for _, e in got] == [b"device-7"] * 2 and len({p for p, _ in got}) == 1
+    other = b"\x00\x53\x72" + b"\xc1\x1b\x02\xa3\x13x-opt-partition-key\xa1\x03k-1" + event
+    said = dialogue(hub, HEADER, OPEN, BEGIN, attach(0, f"{name}/Publishers/device-7"), transfer(0, 0, other), until=rejected)
+    assert b"device-7" in said and b"k-1" in said
+    for wrong in (f"{name}/Publishers/a/Partitions/0", f"{name}/Partitions/0/Partitions/1", f"{name}/Publishers/a/Publishers/b"):
+        assert b"nothing to send to" in dialogue(hub, HEADER, OPEN, BEGIN, attach(0, wrong))
+    assert b"unauthorized" in dialogue(guarded, plain("ListenOnly", derived("ListenOnly")), attach(0, f"{name}/Publishers/a"))
+
+
 def test_strangers_hold_little(hub, guarded, name):
     """What a connection may make the hub keep before it has shown a token, and after."""
     part = b"p" * 40_000

@@ -90,6 +90,13 @@ def test_publisher_is_the_key(hub, name):  # noqa: F811
     ("/{}/messages", b"[]", {"Content_Type": "application/vnd.microsoft.servicebus.json"}, 400),
     ("/{}/messages", b'[{"NoBody": 1}]', {"Content_Type": "application/vnd.microsoft.servicebus.json"}, 400),
     ("/{}/messages", b"x", {"BrokerProperties": "{"}, 400),
+    ("/{}/messages", b"x", {"BrokerProperties": "[]"}, 400),
+    ("/{}/messages", b"x", {"BrokerProperties": '{"TimeToLive": "5"}'}, 400),
+    ("/{}/messages", b"x", {"BrokerProperties": '{"MessageId": 5}'}, 400),
+    ("/{}/messages", b'[{"Body": 1, "Properties": {}}]', {"Content_Type": "application/vnd.microsoft.servicebus.json"}, 400),
+    ("/{}/messages", b'[{"Body": 1, "UserProperties": []}]', {"Content_Type": "application/vnd.microsoft.servicebus.json"}, 400),
+    ("/{}/messages", b'[1]', {"Content_Type": "application/vnd.microsoft.servicebus.json"}, 400),
+    ("/{}/publishers/p/messages", b"x", {"BrokerProperties": '{"PartitionKey": "q"}'}, 400),
     ("/no%20such/messages", b"x", {}, 400),
     ("/{}/nothing", b"x", {}, 404),
     ("/{}/messages", b"x", {"Host": "evil.example"}, 403),
@@ -108,6 +115,10 @@ def test_tokens(guarded, name):  # noqa: F811
     for t in refused:
         status, body = ask(guarded, "POST", f"/{name}/messages", b"x", tls=True, **({"Authorization": t} if t else {}))
         assert status == 401 and b"<Detail>" in body, t
+    publisher = {"Authorization": token(f"{uri}/publishers/p7")}
+    assert ask(guarded, "POST", f"/{name}/messages", b"x", **publisher)[0] == 401
+    assert ask(guarded, "POST", f"/{name}/publishers/p8/messages", b"x", **publisher)[0] == 401
+    assert ask(guarded, "POST", "/devices/publishers/p7/messages", b"x", Authorization=token("https://localhost/devices/publishers/p7"))[0] == 201
     assert ask(guarded, "POST", f"/{name}/messages", b"x", Authorization=token(uri, "SendOnly", derived("SendOnly")))[0] == 201
     assert ask(guarded, "POST", "/only-this/messages", b"x", Authorization=token("https://localhost/only-this", "web", "d2Vi"))[0] == 201
     assert len(receive(consumer(guarded, name), 2)) == 2
@@ -150,4 +161,11 @@ def test_metrics(hub, guarded, name):  # noqa: F811
     assert any(line.startswith("hub_flushes_total ") for line in lines)
     assert ask(guarded, "GET", "/metrics")[0] == 401
     assert ask(guarded, "GET", "/metrics", Authorization=token("sb://localhost", "SendOnly", derived("SendOnly")))[0] == 401
-    assert ask(guarded, "GET", "/metrics", Authorization=token("sb://localhost"))[0] == 200
+    for ns in ("mine", "yours"):
+        host = f"{ns}.servicebus.windows.net"
+        assert ask(guarded, "POST", f"/{name}/messages", ns, Host=host, Authorization=token(f"https://{host}/{name}"))[0] == 201
+    _, body = ask(guarded, "GET", "/metrics", Authorization=token("sb://localhost"))
+    assert b'namespace="mine"' in body and b'namespace="yours"' in body
+    host = "mine.servicebus.windows.net"
+    _, body = ask(guarded, "GET", "/metrics", Host=host, Authorization=token(f"sb://{host}"))
+    assert b'namespace="mine"' in body and b'namespace="yours"' not in body and b'namespace="default"' not in body

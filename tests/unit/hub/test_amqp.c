@@ -306,6 +306,57 @@ static void test_message_and_back(void **state)
     batch_reader_release(&r);
 }
 
+/* What we do not understand of a message is refused, and its name is said; nothing of it is left out unseen. */
+static void test_messages_not_understood(void **state)
+{
+    (void)state;
+    static const struct { const char *bytes; size_t len; const char *condition, *says; } cases[] = {
+#define SAYS(s, condition, says) {s, sizeof(s) - 1, condition, says}
+#define DATA "\x00\x53\x75\xa0\x01x"
+        SAYS("\x00\x53\x79\x45" DATA, "amqp:not-implemented", "0x79"),
+        SAYS("\x00\x80\x00\x00\x01\x37\x00\x00\x00\x07\xc1\x01\x00" DATA, "amqp:not-implemented", "0x13700000007"),
+        SAYS("\x00\xa3\x10" "amqp:data:binary\xa0\x01x", "amqp:not-implemented", "amqp:data:binary"),
+        SAYS("\x00\x53\x74\xc1\x01\x00" "\x00\x53\x74\xc1\x01\x00" DATA, "amqp:decode-error", "0x74"),
+        SAYS("\x00\x53\x73\x45" DATA "\x00\x53\x73\x45", "amqp:decode-error", "0x73"),
+        SAYS("\x00\x53\x74\xc1\x04\x02\x53\x01\x41" DATA, "amqp:not-implemented", "0x74 of the message is no text"),
+        SAYS("\x00\x53\x72\xc1\x04\x02\x53\x01\x41" DATA, "amqp:not-implemented", "0x72 of the message is no text"),
+        SAYS("\x00\x53\x70\xc1\x01\x00" DATA, "amqp:decode-error", "0x70"),
+        SAYS(DATA "\x00\x53\x77\x40", "amqp:decode-error", "0x77"),
+        SAYS(DATA "\x00\x53\x74\xc1\x01\x00" DATA, "amqp:decode-error", "0x75"),
+        SAYS("\x45", "amqp:decode-error", "section 0"),
+    };
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct amqp_events events;
+        struct amqp_error e = {0};
+        assert_int_equal(amqp_events_read(a, 0, str_of(cases[i].bytes, cases[i].len), &events, &e), -1);
+        if (strcmp(e.condition, cases[i].condition) || !strstr(e.text, cases[i].says))
+            fail_msg("case %zu: %s: %s", i, e.condition, e.text);
+    }
+}
+
+/* A record with as many headers as one may have, all of one name but the first: the last one counts. */
+static void test_many_headers(void **state)
+{
+    (void)state;
+    struct batch_builder w;
+    struct batch_reader r;
+    struct amqp_sections s;
+    struct amqp_error e;
+    struct event_header headers[BATCH_MAX_HEADERS];
+    batch_builder_init(&w);
+    batch_reader_init(&r);
+    for (size_t i = 0; i < COUNT_OF(headers); i++)
+        headers[i] = (struct event_header){i ? STR("same") : STR("first"), str_fmt(a, "%zu", i)};
+    struct event ev = {.body = STR("x"), .headers = headers, .header_count = COUNT_OF(headers)};
+    struct record rec = record_of(&w, &r, &ev, 0);
+    amqp_record_write(&b, &rec, NULL);
+    assert_int_equal(amqp_sections_read(buf_view(&b), &s, &e), 0);
+    assert_int_equal(s.application.count, 4);
+    assert_true(str_eqz(amqp_map_get(&s.application, "first").bytes, "0") && str_eqz(amqp_map_get(&s.application, "same").bytes, "999"));
+    batch_builder_release(&w);
+    batch_reader_release(&r);
+}
+
 static void test_kafka_record_as_message(void **state)
 {
     (void)state;
@@ -526,6 +577,19 @@ static void test_sas(void **state)
     sas_token_write(&b, "shop~" SAS_ROOT_POLICY, "root", STR("sb://shop.servicebus.windows.net/orders"), 2000);
     assert_int_equal(sas_check_token(s, a, buf_view(&b), 0, &c, &err), 0);
     assert_true(sas_allows(&c, SAS_SEND, "shop", STR("orders")) && !sas_allows(&c, SAS_SEND, "other", STR("orders")));
+    /* A publisher's token is good for that publisher, one for anything else in a hub for the hub. */
+    static const struct { const char *uri, *where; bool good; } paths[] = {
+        {"sb://h/orders/publishers/d7", "orders/Publishers/d7", true}, {"sb://h/orders/publishers/d7", "orders/Publishers/d8", false},
+        {"sb://h/orders/publishers/d7", "orders", false}, {"sb://h/orders/Partitions/0", "orders", true}, {"sb://h/orders/$management", "orders", true},
+        {"sb://h/orders", "orders/publishers/d7", true}, {"sb://h/order", "orders/publishers/d7", false}, {"sb://h", "orders/publishers/d7", true},
+    };
+    for (size_t i = 0; i < COUNT_OF(paths); i++) {
+        buf_clear(&b);
+        sas_token_write(&b, SAS_ROOT_POLICY, "root", str_z(paths[i].uri), 2000);
+        assert_int_equal(sas_check_token(s, a, buf_view(&b), 0, &c, &err), 0);
+        if (sas_allows(&c, SAS_SEND, "default", str_z(paths[i].where)) != paths[i].good)
+            fail_msg("'%s' on '%s'", paths[i].uri, paths[i].where);
+    }
     sas_close(s);
     static const char *const wrong[] = { /* what would otherwise be a policy without its limit */
         "\"rights\":[\"send\"]", "\"rights\":\"Send\"", "\"rights\":[]", "\"rights\":[\"Send\"],\"namespace\":5", "\"rights\":[\"Send\"],\"hub\":null",
@@ -552,7 +616,7 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_numbers), T(test_compound), T(test_empty_items), T(test_malformed), T(test_frames), T(test_message_and_back), T(test_kafka_record_as_message),
+        T(test_numbers), T(test_compound), T(test_empty_items), T(test_malformed), T(test_frames), T(test_message_and_back), T(test_messages_not_understood), T(test_many_headers), T(test_kafka_record_as_message),
         T(test_batch_and_bodies), T(test_spoiled_messages), T(test_partition_of_key), T(test_websocket), T(test_sas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
