@@ -7,7 +7,9 @@
  *
  * Vacuum. A file stays if it is live, if its remove is younger than the retention, if a live file's
  * deletion vector is in it, or if it is itself younger than the retention: that protects what
- * another writer is about to commit. Names are compared as local paths. */
+ * another writer is about to commit. Names are compared as local paths. A path that is logged whole may
+ * spell the table's folder in another way (s3a for s3, through a symbolic link): of such a one the last
+ * part counts, wherever it is found. */
 #include "lake/maintain.h"
 #include "lake/dv.h"
 #include "lake/log_int.h"
@@ -140,19 +142,28 @@ int64_t lake_maintain(struct lake_table *t, struct duck_conn *c, struct err *err
 
 /* ---- vacuum */
 
+/* `keep` holds local paths and, of what is logged whole, last parts, which have no slash. */
+static void keep_path(struct arena *a, struct map *keep, const char *dir, struct str logged)
+{
+    struct store_want w;
+    struct str path = str_z(lake_file_path(a, dir, logged));
+    map_put(keep, path, (void *)1);
+    if (str_chr(logged, ':') > 0 || str_starts_z(logged, "/"))
+        map_put(keep, path_base(place_want(a, dir, logged, -1, &w) ? str_z(w.name) : path), (void *)1);
+}
+
+static bool is_kept(struct arena *a, struct map *keep, const char *dir, const char *name)
+{
+    return map_has(keep, path_base(str_z(name))) || map_has(keep, str_z(place_join(a, dir, name)));
+}
+
 static void keep_file(struct arena *a, struct map *keep, const struct lake_snapshot *s, const struct lake_file *f)
 {
-    map_put(keep, str_z(lake_file_path(a, s->dir, f->path)), (void *)1);
-    if (!f->dv.storage || f->dv.storage == 'i')
-        return;
+    struct str vector;
     struct err err;
-    struct buf key; /* "<path>|<offset>|<size>" */
-    buf_init(&key);
-    if (lake_dv_key(&key, s->dir, &f->dv, &err) == 0) {
-        struct str path = str_sub(buf_view(&key), 0, (size_t)str_rchr(buf_view(&key), '|'));
-        map_put(keep, str_sub(path, 0, (size_t)str_rchr(path, '|')), (void *)1);
-    }
-    buf_release(&key);
+    keep_path(a, keep, s->dir, f->path);
+    if (f->dv.storage && f->dv.storage != 'i' && lake_dv_file(a, &f->dv, &vector, &err) == 0)
+        keep_path(a, keep, s->dir, vector);
 }
 
 /* All that must stay. Holds the table's lock while it looks at the tombstones. */
@@ -196,7 +207,7 @@ static int64_t sweep(struct arena *a, const char *dir, struct map *keep, int64_t
     *out = NULL;
     for (int64_t i = 0; i < n; i++) {
         const char *name = list[i].name;
-        if (is_hidden(str_z(name)) || map_has(keep, str_z(place_join(a, dir, name))) || list[i].mtime_us >= before_us)
+        if (is_hidden(str_z(name)) || is_kept(a, keep, dir, name) || list[i].mtime_us >= before_us)
             continue;
         if (!dry_run && store_remove(s, name, err))
             return -1;

@@ -254,6 +254,18 @@ def test_vacuum_keeps_what_the_retention_needs(small):
     assert done("verify", small)["findings"] == 0
 
 
+def test_vacuum_keeps_files_that_are_logged_by_another_spelling_of_the_folder(tmp_path):
+    path = by_hand(tmp_path / "t", [field("a", "long")], [])
+    (tmp_path / "link").symlink_to(path)
+    for name in ("live", "dead"):
+        pq.write_table(pa.table({"a": [1]}), path / f"{name}.parquet")
+        os.utime(path / f"{name}.parquet", (0, 0))
+    add = {"path": f"file://{tmp_path}/link/live.parquet", "partitionValues": {}, "size": (path / "live.parquet").stat().st_size, "modificationTime": 0, "dataChange": True}
+    (path / "_delta_log" / f"{1:020}.json").write_text(json.dumps({"add": add}) + "\n")
+    assert [r["path"] for r in rows("vacuum", path, "--dry-run")[:-1]] == ["dead.parquet"]
+    assert done("vacuum", path)["numFiles"] == 1 and rows("cat", path) == [{"a": 1}]
+
+
 def test_restore_brings_a_version_back(small):
     table = deltalake.DeltaTable(str(small))
     table.delete("id >= 45")
