@@ -21,10 +21,10 @@ void cells_add(struct cells *c, const struct str *row)
     buf_char(&c->values, ')');
 }
 
-/* Reads the collected rows back through DuckDB, so that every result has one kind of reader. */
 /* Spark's names of columns that are true or false: isTemporary, isMaterialized … */
 static bool is_flag(const char *name) { return name[0] == 'i' && name[1] == 's' && name[2] >= 'A' && name[2] <= 'Z'; }
 
+/* Reads the collected rows back through DuckDB, so that every result has one kind of reader. */
 int cells_result(struct cells *c, struct session *s, struct session_result *out, struct err *err)
 {
     struct type_field *fields = ARENA_ARRAY(c->a, struct type_field, c->cols);
@@ -255,6 +255,21 @@ static int describe_detail(struct session *s, struct arena *a, const struct stmt
     return cells_result(&c, s, out, err);
 }
 
+/* DESCRIBE t c: what a column is. */
+static int describe_column(struct session *s, struct arena *a, const struct stmt *st, const struct type *t, struct session_result *out, struct err *err)
+{
+    static const char *const names[] = {"info_name", "info_value"};
+    const struct type_field *f = type_field_find(t, st->key);
+    struct cells c;
+    if (!f)
+        return stmt_err(st, ERR_INPUT, err, "[UNRESOLVED_COLUMN] there is no column '%.*s'", STR_ARGS(st->key));
+    cells_init(&c, a, names, COUNT_OF(names));
+    cells_add(&c, (struct str[]){STR("col_name"), f->name});
+    cells_add(&c, (struct str[]){STR("data_type"), type_ddl(a, f->type)});
+    cells_add(&c, (struct str[]){STR("comment"), f->comment.len ? f->comment : STR("NULL")});
+    return cells_result(&c, s, out, err);
+}
+
 int exec_describe(struct session *s, struct arena *a, const struct stmt *st, const struct session_hook *hook,
                   struct session_result *out, struct err *err)
 {
@@ -266,9 +281,13 @@ int exec_describe(struct session *s, struct arena *a, const struct stmt *st, con
         return describe_detail(s, a, st, out, err);
     if (st->object.len && !str_ieqz(st->object, "TABLE") && !str_ieqz(st->object, "QUERY"))
         return stmt_err(st, ERR_UNSUPPORTED, err, "DESCRIBE %.*s is not supported", STR_ARGS(st->object));
+    if (st->value.len || st->partition_spec.count)
+        return stmt_err(st, ERR_UNSUPPORTED, err, "DESCRIBE … %s is not supported", st->value.len ? "AS JSON" : "PARTITION");
     const struct type *t = session_schema_of(s, a, st->query ? st->query : named_rel(a, st), hook, err);
     if (!t)
         return -1;
+    if (st->key.len)
+        return describe_column(s, a, st, t, out, err);
     cells_init(&c, a, names, 3);
     for (size_t i = 0; i < t->field_count; i++)
         cells_add(&c, (struct str[]){t->fields[i].name, type_ddl(a, t->fields[i].type), t->fields[i].comment.len ? t->fields[i].comment : STR_NONE});

@@ -16,6 +16,15 @@ static void describe_tells_columns(void **state)
     expect(w, "CREATE TABLE d (id INT COMMENT 'the key', price DECIMAL(10,2)); DESCRIBE d",
            "{\"col_name\":\"id\",\"data_type\":\"int\",\"comment\":\"the key\"}"
            "{\"col_name\":\"price\",\"data_type\":\"decimal(10,2)\",\"comment\":null}");
+    expect(w, "DESCRIBE d ID", "{\"info_name\":\"col_name\",\"info_value\":\"id\"}{\"info_name\":\"data_type\",\"info_value\":\"int\"}"
+           "{\"info_name\":\"comment\",\"info_value\":\"the key\"}");
+    expect_error(w, "DESCRIBE d nope", "UNRESOLVED_COLUMN");
+    expect_error(w, "DESCRIBE EXTENDED d AS JSON", "AS JSON is not supported");
+    expect_error(w, "DESCRIBE d PARTITION (id = 1)", "PARTITION is not supported");
+    expect(w, "ALTER TABLE d ALTER COLUMN price COMMENT 'told'; ALTER TABLE d ADD COLUMNS (more STRING AFTER id); DESCRIBE d",
+           "{\"col_name\":\"id\",\"data_type\":\"int\",\"comment\":\"the key\"}{\"col_name\":\"more\",\"data_type\":\"string\",\"comment\":null}"
+           "{\"col_name\":\"price\",\"data_type\":\"decimal(10,2)\",\"comment\":\"told\"}");
+    expect(w, "SHOW COLUMNS IN d", "{\"col_name\":\"id\"}{\"col_name\":\"more\"}{\"col_name\":\"price\"}");
     expect_error(w, "DESCRIBE nosuch", "TABLE_OR_VIEW_NOT_FOUND");
 }
 
