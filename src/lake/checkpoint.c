@@ -163,13 +163,22 @@ static int apply_adds(struct replay *r, struct duck_conn *c, struct str sql, str
     return got;
 }
 
-/* The struct type of a checkpoint's column; NULL if the file has no such column. */
-static const struct type *column_type(struct arena *a, const struct duck_result *q, const char *name, struct err *err)
+static bool has_column(const struct duck_result *q, const char *name, size_t *at)
 {
-    for (size_t i = 0; i < duck_cols(q); i++)
-        if (str_ieqz(duck_col_name(q, i), name))
-            return type_read_duck(a, duck_col_type_text(q, i), err);
-    return NULL;
+    for (*at = 0; *at < duck_cols(q); ++*at)
+        if (str_ieqz(duck_col_name(q, *at), name))
+            return true;
+    return false;
+}
+
+/* The struct type of a checkpoint's column; NULL if the file has no such column. */
+static int column_type(struct arena *a, const struct duck_result *q, const char *name, const struct type **out, struct err *err)
+{
+    size_t at;
+    *out = NULL;
+    if (!has_column(q, name, &at) || (*out = type_read_duck(a, duck_col_type_text(q, at), err)))
+        return 0;
+    return err_wrap(err, "column '%s'", name);
 }
 
 /* Brings here what is in a store. */
@@ -192,10 +201,12 @@ static int read_parquet_files(struct replay *r, struct sidecars *sc, const struc
         buf_release(&sql);
         return -1;
     }
-    const struct type *add = column_type(sc->arena, q, "add", err);
-    const struct type *removed = column_type(sc->arena, q, "remove", err);
-    int rc = 0;
-    if (add) {
+    const struct type *add, *removed = NULL;
+    size_t at;
+    int rc = column_type(sc->arena, q, "add", &add, err);
+    if (rc == 0)
+        rc = column_type(sc->arena, q, "remove", &removed, err);
+    if (rc == 0 && add) {
         buf_clear(&sql);
         put_adds(&sql, add);
         put_from(&sql, files, count);
@@ -209,7 +220,7 @@ static int read_parquet_files(struct replay *r, struct sidecars *sc, const struc
         put_members(&sql, "\"remove\"", removed, remove_members, COUNT_OF(remove_members));
     }
     for (size_t i = 0; i < COUNT_OF(others); i++)
-        if (column_type(sc->arena, q, others[i], err))
+        if (has_column(q, others[i], &at))
             buf_printf(&sql, ", '%s': \"%s\"", others[i], others[i]);
     buf_z(&sql, "})::VARCHAR");
     put_from(&sql, files, count);

@@ -13,6 +13,7 @@
 #include <string.h>
 
 enum { DAY_MS = 86400000, TOMB_DAYS = 7, LOG_DAYS = 30, MIN_LINE_BYTES = 64 << 10 };
+#define LONGEST_INTERVAL_MS (1000LL * 366 * DAY_MS) /* a longer one is as good as ever */
 
 static const char checkpoint_columns[] =
     "{txn: 'STRUCT(appId VARCHAR, version BIGINT, lastUpdated BIGINT)', "
@@ -39,7 +40,11 @@ int64_t lake_interval_ms(struct str text, int64_t otherwise)
             continue;
         for (size_t i = 0; i < COUNT_OF(units); i++)
             if (n >= 0 && str_starts_z(part, units[i].unit)) {
-                total = (total < 0 ? 0 : total) + n * units[i].ms;
+                int64_t more;
+                if (__builtin_mul_overflow(n, units[i].ms, &more) || more > LONGEST_INTERVAL_MS)
+                    more = LONGEST_INTERVAL_MS;
+                total = (total < 0 ? 0 : total) + more;
+                total = total < LONGEST_INTERVAL_MS ? total : LONGEST_INTERVAL_MS;
                 break;
             }
     }
@@ -222,11 +227,13 @@ int64_t lake_clean_log(struct lake_table *t, struct duck_conn *c, struct err *er
     struct segment seg;
     struct store_entry *list;
     struct store_list_opts all = {.prefix = LAKE_LOG_DIR "/", .flat = true, .look = true};
-    int64_t deleted = 0, n = -1;
+    int64_t deleted = 0, n = -1, kept_from = 0;
     int64_t before_us = (time_now_ms() - lake_interval_ms(lake_property(s, "delta.logRetentionDuration"), (int64_t)LOG_DAYS * DAY_MS)) * 1000;
     if (lake_property_bool(s, "delta.enableExpiredLogCleanup", true)) {
-        if (segment_find(a, t->store, -1, &seg, err) == 0)
+        if (segment_find(a, t->store, -1, &seg, err) == 0) {
+            kept_from = seg.checkpoint.version;
             n = store_list(t->store, a, &all, &list, err);
+        }
     } else {
         n = 0;
     }
@@ -234,12 +241,14 @@ int64_t lake_clean_log(struct lake_table *t, struct duck_conn *c, struct err *er
         int64_t version;
         if (!log_file_version(list[i].name, &version) || version >= seg.checkpoint.version)
             continue;
-        if (list[i].mtime_us >= before_us) /* whatever clocks said of later ones: no holes */
+        if (list[i].mtime_us >= before_us) { /* whatever clocks said of later ones: no holes */
+            kept_from = version;
             break;
+        }
         deleted = store_remove(t->store, list[i].name, err) ? -1 : deleted + 1;
     }
     if (deleted > 0) {
-        int64_t sidecars = checkpoint_v2_clean(a, t, seg.checkpoint.version, before_us, err);
+        int64_t sidecars = checkpoint_v2_clean(a, t, kept_from, before_us, err);
         deleted = sidecars < 0 ? -1 : deleted + sidecars;
     }
     arena_free(a);

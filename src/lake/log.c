@@ -9,7 +9,7 @@
  *
  * Timestamps. A version's is its inCommitTimestamp, else its file's mtime, and at least one
  * millisecond after its predecessor's. */
-#include "lake/log_int.h"
+#include "lake/txn_int.h"
 #include <string.h>
 
 struct lake_table *lake_table_open(const char *dir)
@@ -76,6 +76,51 @@ static int apply_commit(struct replay *r, struct store *s, int64_t version, stru
     return 1;
 }
 
+/* A commit's inCommitTimestamp, or else its file's mtime: 1 done, 0 there is none, -1 error. */
+static int commit_time(struct store *s, int64_t version, int64_t *ms, struct store_mark *mark, struct err *err)
+{
+    struct err read_err;
+    struct buf text;
+    struct str line = STR_NONE, rest;
+    char name[COMMIT_NAME];
+    buf_init_max(&text, LAKE_COMMIT_MAX_BYTES);
+    int rc = store_get(s, commit_name(version, name), LAKE_COMMIT_MAX_BYTES, &text, mark, &read_err);
+    if (rc == 0) {
+        struct arena *a = arena_new();
+        *ms = mark->mtime_us / 1000;
+        rest = buf_view(&text);
+        str_split(&rest, '\n', &line);
+        struct doc *d = str_find(line, STR("inCommitTimestamp")) >= 0 ? doc_json(a, NULL, line, &read_err) : NULL;
+        doc_i64(doc_get(doc_get(d, "commitInfo"), "inCommitTimestamp"), ms);
+        arena_free(a);
+    }
+    buf_release(&text);
+    if (rc && read_err.code != ERR_NOT_FOUND)
+        *err = read_err;
+    return rc == 0 ? 1 : read_err.code == ERR_NOT_FOUND ? 0 : -1;
+}
+
+/* A checkpoint does not say when its version was made: its commit does, while it is there. */
+static int time_of_checkpoint(struct replay *r, struct store *s, const struct checkpoint *k, struct err *err)
+{
+    struct err look_err;
+    char name[COMMIT_NAME];
+    int got;
+    if (meta_property_bool(&r->meta, "delta.enableInCommitTimestamps")) {
+        got = commit_time(s, r->version, &r->timestamp_ms, &r->commit_mark, err);
+    } else {
+        got = store_look(s, commit_name(r->version, name), &r->commit_mark, &look_err) == 0 ? 1 : look_err.code == ERR_NOT_FOUND ? 0 : -1;
+        r->timestamp_ms = r->commit_mark.mtime_us / 1000;
+        if (got < 0)
+            *err = look_err;
+    }
+    if (got == 0) {
+        r->commit_mark = (struct store_mark){-1, 0};
+        r->timestamp_ms = mtime_us(s, k->files[0].name) / 1000;
+    }
+    return got < 0 ? -1 : 0;
+}
+
 static int load(struct replay *r, int64_t target, struct duck_conn *c, struct err *err)
 {
     struct segment seg;
@@ -83,14 +128,10 @@ static int load(struct replay *r, int64_t target, struct duck_conn *c, struct er
     struct arena *a = arena_new();
     int rc = s ? segment_find(a, s, target, &seg, err) : -1;
     if (rc == 0 && seg.checkpoint.version >= 0) {
-        char name[COMMIT_NAME];
-        struct err gone;
         rc = checkpoint_read(r, &seg.checkpoint, c, err);
         r->version = seg.checkpoint.version;
-        if (store_look(s, commit_name(r->version, name), &r->commit_mark, &gone) == 0)
-            r->timestamp_ms = r->commit_mark.mtime_us / 1000;
-        else
-            r->timestamp_ms = mtime_us(s, seg.checkpoint.files[0].name) / 1000;
+        if (rc == 0)
+            rc = time_of_checkpoint(r, s, &seg.checkpoint, err);
     }
     for (int64_t v = seg.first_commit; rc == 0 && v <= seg.last_commit; v++) {
         int got = apply_commit(r, s, v, err);
@@ -126,14 +167,16 @@ static int is_behind(struct lake_table *t, struct store *s, bool *behind, struct
     if (*behind || !store_is_local(s)) /* a remote log is looked at once: what is cleaned first is the commit we are at */
         return 0;
     int64_t hint_us = mtime_us(s, LAKE_LOG_DIR "/_last_checkpoint");
-    if (hint_us != t->hint_mtime_us) {
-        struct segment seg;
-        struct arena *a = arena_new();
-        *behind = segment_find(a, s, -1, &seg, err) == 0 && seg.last_commit > t->replay.version;
-        arena_free(a);
-    }
-    t->hint_mtime_us = hint_us;
-    return 0;
+    if (hint_us == t->hint_mtime_us)
+        return 0;
+    struct segment seg;
+    struct arena *a = arena_new();
+    int rc = segment_find(a, s, -1, &seg, err);
+    *behind = rc == 0 && seg.last_commit > t->replay.version;
+    if (rc == 0)
+        t->hint_mtime_us = hint_us;
+    arena_free(a);
+    return rc;
 }
 
 /* Brings the replay up to the newest commit. */
@@ -194,36 +237,21 @@ struct lake_snapshot *lake_table_at(struct lake_table *t, struct duck_conn *c, i
     return s;
 }
 
-/* inCommitTimestamp of a commit, or its mtime. */
-static int64_t commit_time_ms(struct arena *a, struct store *s, int64_t version)
-{
-    struct err err;
-    struct buf text;
-    struct store_mark mark = {};
-    struct str line = STR_NONE, rest;
-    char name[COMMIT_NAME];
-    int64_t ms = -1;
-    buf_init(&text);
-    if (store_get(s, commit_name(version, name), LAKE_COMMIT_MAX_BYTES, &text, &mark, &err) == 0) {
-        rest = buf_view(&text);
-        str_split(&rest, '\n', &line);
-        struct doc *d = str_find(line, STR("inCommitTimestamp")) >= 0 ? doc_json(a, NULL, line, &err) : NULL;
-        doc_i64(doc_get(doc_get(d, "commitInfo"), "inCommitTimestamp"), &ms);
-    }
-    buf_release(&text);
-    return ms >= 0 ? ms : mark.mtime_us / 1000;
-}
-
 struct lake_snapshot *lake_table_at_time(struct lake_table *t, struct duck_conn *c, struct tp when, struct err *err)
 {
     struct arena *a = arena_new();
-    int64_t *versions, found = -1, last_ms = INT64_MIN, earliest_ms = 0;
+    int64_t *versions, found = -1, last_ms = INT64_MIN, earliest_ms = -1;
     struct store *s = store_shared(t->dir, err);
     int64_t n = s ? lake_versions(a, t->dir, &versions, err) : -1;
     for (int64_t i = 0; i < n; i++) {
-        int64_t ms = commit_time_ms(a, s, versions[i]);
+        struct store_mark mark;
+        int64_t ms = 0;
+        int got = commit_time(s, versions[i], &ms, &mark, err);
+        n = got < 0 ? -1 : n;
+        if (got <= 0) /* it may be cleaned away meanwhile */
+            continue;
         last_ms = ms > last_ms ? ms : last_ms + 1;
-        if (i == 0)
+        if (earliest_ms < 0)
             earliest_ms = last_ms;
         if (last_ms > when.us / 1000)
             break;

@@ -14,7 +14,8 @@
 
 enum { MAX_PARTS = 100000, HINT_MAX_BYTES = 1 << 20 };
 
-struct parts { int64_t version, total; int64_t seen; struct store_want *files; };
+/* A checkpoint in parts. Two writers may cut one version differently; their parts' names are mixed then. */
+struct parts { int64_t total, seen; struct store_want *files; };
 
 static bool digits(struct str s, size_t n, int64_t *out)
 {
@@ -54,7 +55,9 @@ struct finder {
     const char *root;
     int64_t target;
     struct checkpoint best;
-    struct parts parts;
+    int64_t parts_version;                /* of `parts` */
+    struct parts *parts;
+    size_t parts_count, parts_cap;
     bool seen;                            /* a file of any version */
     int64_t *commits;
     size_t commit_count, commit_cap;
@@ -65,7 +68,7 @@ static struct store_want want(const struct finder *f, const struct store_entry *
     return (struct store_want){f->root, e->name, e->size, e->etag.len ? str_hash(e->etag) : 0};
 }
 
-/* A later candidate of the same version replaces the earlier: names are sorted, V2 after classic. */
+/* A later candidate of the same version replaces the earlier: any of them is the whole state. */
 static void take_single(struct finder *f, int64_t version, const struct store_entry *e, bool json)
 {
     f->best = (struct checkpoint){.version = version, .count = 1, .json = json};
@@ -75,9 +78,17 @@ static void take_single(struct finder *f, int64_t version, const struct store_en
 
 static void take_part(struct finder *f, int64_t version, const struct store_entry *e, int64_t part, int64_t total)
 {
-    struct parts *p = &f->parts;
-    if (p->version != version || p->total != total)
-        *p = (struct parts){version, total, 0, ARENA_ARRAY(f->arena, struct store_want, total)};
+    struct parts *p = NULL;
+    if (f->parts_version != version)
+        f->parts_count = 0;
+    f->parts_version = version;
+    for (size_t i = 0; i < f->parts_count && !p; i++)
+        p = f->parts[i].total == total ? &f->parts[i] : NULL;
+    if (!p) {
+        f->parts = arena_grow(f->arena, f->parts, &f->parts_cap, f->parts_count + 1, sizeof *f->parts);
+        p = &f->parts[f->parts_count++];
+        *p = (struct parts){total, 0, ARENA_ARRAY(f->arena, struct store_want, total)};
+    }
     if (!p->files[part - 1].name)
         p->seen++;
     p->files[part - 1] = want(f, e);
@@ -166,11 +177,11 @@ static int64_t hinted(struct arena *a, struct store *s, int64_t target)
 
 static int find_once(struct arena *a, struct store *s, int64_t target, struct segment *out, struct err *err)
 {
-    struct finder f = {.arena = a, .target = target, .best = {.version = -1}, .parts = {.version = -1}};
+    struct finder f = {.arena = a, .target = target, .best = {.version = -1}};
     int64_t from = store_is_local(s) ? 0 : hinted(a, s, target);
     int64_t n = look_at_log(&f, s, from, err);
     if (n >= 0 && from > 0 && f.best.version < from) { /* the hint is wrong */
-        f = (struct finder){.arena = a, .target = target, .best = {.version = -1}, .parts = {.version = -1}};
+        f = (struct finder){.arena = a, .target = target, .best = {.version = -1}};
         n = look_at_log(&f, s, 0, err);
     }
     return n < 0 ? -1 : check_commits(&f, store_root(s), out, err);
@@ -205,7 +216,7 @@ bool lake_is_table(const char *dir)
 
 int64_t lake_versions(struct arena *a, const char *dir, int64_t **out, struct err *err)
 {
-    struct finder f = {.arena = a, .target = -1, .best = {.version = -1}, .parts = {.version = -1}};
+    struct finder f = {.arena = a, .target = -1, .best = {.version = -1}};
     struct store *s = store_shared(dir, err);
     int64_t n = s ? look_at_log(&f, s, 0, err) : -1;
     if (n < 0)
