@@ -4,13 +4,14 @@
  *     POST /<hub>/partitions/<p>/messages
  *     POST /<hub>/publishers/<name>/messages      the name is the partition key, of all
  *     GET  /<hub>                                 Atom: the hub
- *     GET  /<hub>/consumergroups                  Atom: its groups; $Default is always one
+ *     GET  /<hub>/consumergroups                  Atom: $Default, the group that is always there; others need not be made
  *     GET  /<hub>/consumergroups/<g>
  *     GET  /<hub>/consumergroups/<g>/partitions/<p>
  *     GET  /<hub>/partitions/<p>
  *     GET  /$Resources/EventHubs                  Atom: the hubs of the namespace
  *     GET  /metrics                              OpenMetrics: sizes, offsets, rates, lag (right Manage)
- *     PUT  /<hub>                                 makes a hub (right Manage); the body may say <PartitionCount>
+ *     PUT  /<hub>                                 makes a hub (right Manage); the body is empty or says EventHubDescription with
+ *                                                 PartitionCount and MessageRetentionInDays (-1: for ever)
  *
  * Who calls says so in Authorization: SharedAccessSignature … (sas.h). BrokerProperties holds JSON:
  * PartitionKey goes to the record's key, the rest of AMQP's properties by their names; what else it holds is

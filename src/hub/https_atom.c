@@ -5,6 +5,7 @@
 
 #define ATOM "http://www.w3.org/2005/Atom"
 #define SB "http://schemas.microsoft.com/netservices/2010/10/servicebus/connect"
+#define DAY_MS INT64_C(86400000)
 #define TYPE "application/atom+xml;type=entry;charset=utf-8"
 
 void atom_text(struct buf *out, struct str s)
@@ -42,7 +43,7 @@ static void put_hub(struct buf *b, const struct topic *t)
 {
     open_entry(b, str_z(t->name), "EventHubDescription", t->created_ms);
     buf_printf(b, "<MessageRetentionInDays>%jd</MessageRetentionInDays><Status>Active</Status><PartitionCount>%d</PartitionCount><PartitionIds>",
-               t->cfg.retention_ms < 0 ? (intmax_t)-1 : (intmax_t)(t->cfg.retention_ms / 86400000), t->part_count);
+               t->cfg.retention_ms < 0 ? (intmax_t)-1 : (intmax_t)(t->cfg.retention_ms / DAY_MS), t->part_count);
     for (int32_t i = 0; i < t->part_count; i++)
         buf_printf(b, "<string xmlns=\"http://schemas.microsoft.com/2003/10/Serialization/Arrays\">%d</string>", i);
     buf_z(b, "</PartitionIds>");
@@ -105,7 +106,8 @@ void https_get_hubs(struct http_req *r)
     respond(q, 200, &b);
 }
 
-void https_get_hub(struct http_req *r)
+/* Answers with what `put` says of the hub that is asked for. */
+static void describe(struct http_req *r, void (*put)(struct buf *b, const struct hreq *q, const struct topic *t))
 {
     struct topic *t = NULL;
     struct hreq *q = begin(r, &t);
@@ -113,35 +115,32 @@ void https_get_hub(struct http_req *r)
     if (!q)
         return;
     buf_init(&b);
-    put_hub(&b, t);
+    put(&b, q, t);
     respond(q, 200, &b);
 }
 
-void https_get_groups(struct http_req *r)
+static void say_hub(struct buf *b, const struct hreq *q, const struct topic *t)
 {
-    struct topic *t = NULL;
-    struct hreq *q = begin(r, &t);
-    struct buf b;
-    if (!q)
-        return;
-    buf_init(&b);
-    buf_z(&b, "<feed xmlns=\"" ATOM "\"><title type=\"text\">ConsumerGroups</title>");
-    put_group(&b, t, STR("$Default"));
-    buf_z(&b, "</feed>");
-    respond(q, 200, &b);
+    (void)q;
+    put_hub(b, t);
 }
 
-void https_get_group(struct http_req *r)
+static void say_groups(struct buf *b, const struct hreq *q, const struct topic *t)
 {
-    struct topic *t = NULL;
-    struct hreq *q = begin(r, &t);
-    struct buf b;
-    if (!q)
-        return;
-    buf_init(&b);
-    put_group(&b, t, http_req_param(r, "group"));
-    respond(q, 200, &b);
+    (void)q;
+    buf_z(b, "<feed xmlns=\"" ATOM "\"><title type=\"text\">ConsumerGroups</title>");
+    put_group(b, t, STR("$Default"));
+    buf_z(b, "</feed>");
 }
+
+static void say_group(struct buf *b, const struct hreq *q, const struct topic *t)
+{
+    put_group(b, t, http_req_param(q->http, "group"));
+}
+
+void https_get_hub(struct http_req *r) { describe(r, say_hub); }
+void https_get_groups(struct http_req *r) { describe(r, say_groups); }
+void https_get_group(struct http_req *r) { describe(r, say_group); }
 
 void https_get_partition(struct http_req *r)
 {
@@ -163,18 +162,52 @@ void https_get_partition(struct http_req *r)
     respond(q, 200, &b);
 }
 
-/* The number in <PartitionCount>…</PartitionCount>; 0: the default. */
-static int read_count(struct str body, int64_t *out, struct err *err)
+/* What a new hub's description says: elements of EventHubDescription that hold a number, in any order. */
+static const struct setting { const char *name; int64_t min, max; } SETTINGS[] = {
+    {"PartitionCount", 1, TOPIC_MAX_PARTITIONS}, {"MessageRetentionInDays", -1, INT32_MAX}};
+enum { SET_PARTITIONS, SET_RETENTION };
+
+/* Takes the next tag, with its brackets, off the text: its name, "/name" if it closes. False: there is none. */
+static bool next_tag(struct str *text, struct str *name)
 {
-    int64_t at = str_find(body, STR("<PartitionCount>"));
-    *out = 0;
-    if (at < 0)
+    int64_t open = str_chr(*text, '<'), end;
+    if (open < 0 || (end = str_chr(*text = str_from(*text, (size_t)open + 1), '>')) < 0)
+        return false;
+    size_t n = 0;
+    while (n < (size_t)end && text->ptr[n] > ' ' && (n == 0 || text->ptr[n] != '/'))
+        n++;
+    *name = str_sub(*text, 0, n);
+    *text = str_from(*text, (size_t)end + 1);
+    return true;
+}
+
+static int read_setting(struct str name, struct str *text, int64_t values[], struct err *err)
+{
+    int64_t end = str_chr(*text, '<');
+    for (size_t i = 0; i < COUNT_OF(SETTINGS); i++) {
+        const struct setting *s = &SETTINGS[i];
+        if (!str_eqz(name, s->name))
+            continue;
+        if (end < 0 || !str_i64(str_trim(str_sub(*text, 0, (size_t)end)), &values[i]) || values[i] < s->min || values[i] > s->max)
+            return err_set(err, ERR_INPUT, "%s is a number from %jd to %jd", s->name, (intmax_t)s->min, (intmax_t)s->max);
+        return next_tag(text, &name) && str_starts_z(name, "/") && str_eqz(str_from(name, 1), s->name) ? 0 : err_set(err, ERR_INPUT, "%s has no end", s->name);
+    }
+    return err_set(err, ERR_UNSUPPORTED, "a hub is made with PartitionCount and MessageRetentionInDays, not with '%.*s'", STR_ARGS(name));
+}
+
+static int read_description(struct str body, int64_t values[], struct err *err)
+{
+    struct str name = STR_NONE;
+    if (!str_trim(body).len)
         return 0;
-    struct str text = str_from(body, (size_t)at + sizeof "<PartitionCount>" - 1);
-    int64_t end = str_chr(text, '<');
-    if (end < 0 || !str_i64(str_trim(str_sub(text, 0, (size_t)end)), out) || *out < 1 || *out > TOPIC_MAX_PARTITIONS)
-        return err_set(err, ERR_INPUT, "PartitionCount is a number from 1 to %d", TOPIC_MAX_PARTITIONS);
-    return 0;
+    while (next_tag(&body, &name) && !str_eqz(name, "EventHubDescription"))
+        ; /* an Atom entry may be around it */
+    if (!str_eqz(name, "EventHubDescription"))
+        return err_set(err, ERR_INPUT, "the body has no EventHubDescription");
+    while (next_tag(&body, &name) && !str_eqz(name, "/EventHubDescription"))
+        if (read_setting(name, &body, values, err))
+            return -1;
+    return str_eqz(name, "/EventHubDescription") ? 0 : err_set(err, ERR_INPUT, "EventHubDescription has no end");
 }
 
 void https_put_hub(struct http_req *r)
@@ -182,15 +215,21 @@ void https_put_hub(struct http_req *r)
     struct hreq *q = hreq_begin(r, SAS_MANAGE);
     struct err err;
     struct buf b;
-    int64_t count;
+    int64_t values[COUNT_OF(SETTINGS)] = {0};
     if (!q)
         return;
+    struct plog_config cfg = topic_default_config(q->https->hub->store);
     if (topic_find(q->ns, q->hub_name)) {
         err_set(&err, ERR_EXISTS, "there is a hub '%.*s' already", STR_ARGS(q->hub_name));
         hreq_refuse(q, &err);
         return;
     }
-    struct topic *t = read_count(r->body, &count, &err) ? NULL : topic_create(q->ns, q->hub_name, (int32_t)count, NULL, &err);
+    struct topic *t = NULL;
+    if (read_description(r->body, values, &err) == 0) {
+        if (values[SET_RETENTION])
+            cfg.retention_ms = values[SET_RETENTION] < 0 ? -1 : values[SET_RETENTION] * DAY_MS;
+        t = topic_create(q->ns, q->hub_name, (int32_t)values[SET_PARTITIONS], &cfg, &err);
+    }
     if (!t) {
         hreq_refuse(q, &err);
         return;

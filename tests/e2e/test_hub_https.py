@@ -139,6 +139,16 @@ def test_what_there_is(hub):
     assert ask(hub, "GET", f"/{one}")[0] == 404
     status, body = ask(hub, "PUT", f"/{one}", b"<EventHubDescription><PartitionCount>3</PartitionCount></EventHubDescription>")
     assert status == 201 and ask(hub, "PUT", f"/{one}")[0] == 409
+    kept = f"kept-{uuid.uuid4().hex[:6]}"
+    entry = b"<entry xmlns='http://www.w3.org/2005/Atom'><content type='application/xml'><EventHubDescription xmlns:i='x' xmlns='y'>%s</EventHubDescription></content></entry>"
+    assert ask(hub, "PUT", f"/{kept}", entry % b"<MessageRetentionInDays>3</MessageRetentionInDays><PartitionCount>2</PartitionCount>")[0] == 201
+    told = ask(hub, "GET", f"/{kept}")[1]
+    assert b"<MessageRetentionInDays>3<" in told and b"<PartitionCount>2<" in told
+    for wrong, says in ((b"<CaptureDescription><Enabled>true</Enabled></CaptureDescription>", b"CaptureDescription"), (b"<PartitionCount>0</PartitionCount>", b"PartitionCount"),
+                        (b"<PartitionCount>3", b"PartitionCount has no end"), (b"<PartitionCount/>", b"PartitionCount")):
+        status, answer = ask(hub, "PUT", f"/x{kept}", entry % wrong)
+        assert 400 <= status < 600 and status != 500 and says in answer, (wrong, status, answer)
+    assert ask(hub, "PUT", f"/x{kept}", b"PartitionCount=3")[0] == 400 and ask(hub, "GET", f"/x{kept}")[0] == 404
     sb = "{http://schemas.microsoft.com/netservices/2010/10/servicebus/connect}"
     entry = ET.fromstring(ask(hub, "GET", f"/{one}?api-version=2014-01")[1])
     assert entry.find(f".//{sb}PartitionCount").text == "3" and [e.text for e in entry.find(f".//{sb}PartitionIds")] == ["0", "1", "2"]
