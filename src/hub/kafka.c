@@ -338,6 +338,7 @@ struct kafka *kafka_start(struct hub *h, struct err *err)
     struct tcp_server_opts o = {
         .host = h->opts.host,
         .port = h->opts.port,
+        .max_conns = KAFKA_MAX_CONNS,
         .max_pending = KAFKA_MAX_REQUEST + FRAME_HEADER,
         .on_open = on_open,
         .on_bytes = on_bytes,

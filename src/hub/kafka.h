@@ -14,6 +14,7 @@
 
 enum {
     KAFKA_NODE_ID = 1,
+    KAFKA_MAX_CONNS = 16384,
     KAFKA_MAX_REQUEST = 100 << 20,
     KAFKA_MAX_REQUEST_UNKNOWN = 64 << 10, /* before authentication */
     KAFKA_MAX_RESPONSE = 256 << 20,
