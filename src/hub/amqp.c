@@ -77,11 +77,27 @@ static void claim_put(struct amqp_conn *c, struct amqp_claim *claim)
             *at = k->next;
             claim_free(k);
             c->claim_count--;
+            c->claims_changed = true;
             break;
         }
     claim->next = c->claims;
     c->claims = claim;
     c->claim_count++;
+}
+
+static void claims_expire(struct amqp_conn *c)
+{
+    int64_t now = time_now_ms();
+    for (struct amqp_claim **at = &c->claims, *k; (k = *at);) {
+        if (!k->claim.expires_ms || k->claim.expires_ms > now) {
+            at = &k->next;
+            continue;
+        }
+        *at = k->next;
+        claim_free(k);
+        c->claim_count--;
+        c->claims_changed = true;
+    }
 }
 
 void amqp_token_namespace(struct amqp_conn *c, struct str token)
@@ -98,6 +114,7 @@ int amqp_add_claim(struct amqp_conn *c, struct str audience, struct str token, s
     struct hub *h = c->amqp->hub;
     if (h->opts.insecure_local)
         return 0;
+    claims_expire(c);
     if (c->claim_count >= AMQP_MAX_CLAIMS)
         return err_set(err, ERR_LIMIT, "a connection has more than %d tokens", AMQP_MAX_CLAIMS);
     struct amqp_claim *k = NEW(struct amqp_claim);
@@ -387,8 +404,10 @@ static void tick_conn(struct amqp_conn *c, int64_t now)
     } else {
         if (c->peer_idle_ms && now - c->last_out_us > (int64_t)c->peer_idle_ms * 1000 / 3)
             amqp_put_empty(&c->out);
-        if (c->claims)
+        claims_expire(c);
+        if (c->claims_changed)
             amqp_check_claims(c);
+        c->claims_changed = false;
         amqp_flush(c);
     }
 }

@@ -46,6 +46,7 @@ struct amqp_conn {
     uint32_t sessions_made;
     struct amqp_claim *claims;
     int claim_count;
+    bool claims_changed;               /* one went or took another's place: what links may is asked again */
     struct amqp_delivery *deliveries;  /* not durable yet */
     size_t held_bytes, partial_bytes;
     int link_count, reply_count;
