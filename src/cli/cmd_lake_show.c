@@ -45,7 +45,8 @@ static int show(const struct cli_args *args, show_fn fn)
 
 /* ---- cat */
 
-static int put_cat(struct lake_target *t, const struct cli_args *args, struct buf *sql, struct err *err)
+/* `*held` gets a reference for the caller: what the scan reads from a store is here as long as it is held. */
+static int put_cat(struct lake_target *t, const struct cli_args *args, struct buf *sql, struct lake_snapshot **held, struct err *err)
 {
     struct lake_snapshot *s = NULL;
     struct lake_scan o = {.json_variants = true};
@@ -59,11 +60,10 @@ static int put_cat(struct lake_target *t, const struct cli_args *args, struct bu
             to = s->version;
             lake_snapshot_unref(s);
         }
-        rc = lake_cdf_sql(t->table, t->conn, args->cdf_from, to, true, sql, NULL, err);
+        rc = lake_cdf_sql(t->table, t->conn, args->cdf_from, to, true, sql, held, err);
     } else {
-        s = lake_target_snapshot(t, args, err);
+        s = *held = lake_target_snapshot(t, args, err);
         rc = s ? lake_scan_sql(s, &o, sql, err) : -1;
-        lake_snapshot_unref(s);
     }
     int64_t limit = args->limit ? args->limit : args->json ? 0 : TEXT_LIMIT + 1;
     if (limit)
@@ -148,9 +148,11 @@ static int show_cat(struct lake_target *t, const struct cli_args *args, struct e
 {
     struct buf sql;
     buf_init(&sql);
-    struct duck_result *r = put_cat(t, args, &sql, err) == 0 ? duck_query(t->conn, buf_view(&sql), err) : NULL;
+    struct lake_snapshot *held = NULL;
+    struct duck_result *r = put_cat(t, args, &sql, &held, err) == 0 ? duck_query(t->conn, buf_view(&sql), err) : NULL;
     int rc = !r ? -1 : args->json ? print_rows(r, err) : print_grid(r, args, err);
     duck_result_free(r);
+    lake_snapshot_unref(held);
     buf_release(&sql);
     return rc;
 }

@@ -10,11 +10,12 @@
 
 struct snap { /* what is behind a lake_snapshot; `pub` is first */
     struct lake_snapshot pub;
-    atomic_int refs;
+    pthread_mutex_t lock;         /* over refs and kept: who is the last reader is decided once */
+    int refs;
     struct leaf **leaves;
     size_t leaf_count;
     char *dir;
-    atomic_bool kept;             /* one reference is the handle's own */
+    bool kept;                    /* one reference is the handle's own */
 };
 
 static struct leaf *leaf_new(void)
@@ -298,7 +299,8 @@ struct lake_snapshot *replay_snapshot(struct replay *r, struct err *err)
     }
     struct snap *p = NEW(struct snap);
     struct lake_snapshot *s = &p->pub;
-    atomic_init(&p->refs, 1);
+    pthread_mutex_init(&p->lock, NULL);
+    p->refs = 1;
     p->dir = mem_strdup(r->dir);
     p->leaves = mem_alloc(sizeof *p->leaves * (r->leaf_count + 1));
     for (size_t i = 0; i < r->leaf_count; i++) {
@@ -332,40 +334,58 @@ struct lake_snapshot *replay_snapshot(struct replay *r, struct err *err)
 
 struct lake_snapshot *lake_snapshot_ref(struct lake_snapshot *s)
 {
-    atomic_fetch_add(&((struct snap *)s)->refs, 1);
+    struct snap *p = (struct snap *)s;
+    pthread_mutex_lock(&p->lock);
+    p->refs++;
+    pthread_mutex_unlock(&p->lock);
     return s;
+}
+
+static void snap_free(struct snap *p)
+{
+    store_pins_free(p->pub.pins);
+    for (size_t i = 0; i < p->leaf_count; i++)
+        leaf_unref(p->leaves[i]);
+    pthread_mutex_destroy(&p->lock);
+    mem_free(p->leaves);
+    mem_free(p->dir);
+    mem_free(p->pub.files);
+    mem_free(p->pub.txns);
+    mem_free(p->pub.domains.items);
+    mem_free(p);
 }
 
 struct lake_snapshot *snapshot_keep(struct lake_snapshot *s)
 {
     if (s)
-        atomic_store(&((struct snap *)s)->kept, true);
+        ((struct snap *)s)->kept = true; /* nobody else has it yet */
     return s;
+}
+
+/* Takes a reference off. The last reader lets the files go, and whoever is the last of all frees the snapshot. */
+static void leave(struct snap *p, bool handle)
+{
+    pthread_mutex_lock(&p->lock);
+    if (handle)
+        p->kept = false;
+    int left = --p->refs;
+    if (left == 1 && p->kept)
+        store_pins_clear(p->pub.pins);
+    pthread_mutex_unlock(&p->lock);
+    if (left == 0)
+        snap_free(p);
 }
 
 void snapshot_let_go(struct lake_snapshot *s)
 {
     if (s)
-        atomic_store(&((struct snap *)s)->kept, false);
-    lake_snapshot_unref(s);
+        leave((struct snap *)s, true);
 }
 
 void lake_snapshot_unref(struct lake_snapshot *s)
 {
-    struct snap *p = (struct snap *)s;
-    if (p && atomic_load(&p->kept)) /* the last reader lets the files go */
-        store_pins_clear(s->pins, &p->refs, 2);
-    if (!p || atomic_fetch_sub(&p->refs, 1) != 1)
-        return;
-    store_pins_free(s->pins);
-    for (size_t i = 0; i < p->leaf_count; i++)
-        leaf_unref(p->leaves[i]);
-    mem_free(p->leaves);
-    mem_free(p->dir);
-    mem_free(s->files);
-    mem_free(s->txns);
-    mem_free(s->domains.items);
-    mem_free(p);
+    if (s)
+        leave((struct snap *)s, false);
 }
 
 struct str lake_property(const struct lake_snapshot *s, const char *key)

@@ -355,11 +355,10 @@ static void unpin_all(struct store_pins *p)
     p->count = 0;
 }
 
-void store_pins_clear(struct store_pins *p, atomic_int *users, int only)
+void store_pins_clear(struct store_pins *p)
 {
     pthread_mutex_lock(&p->lock);
-    if (atomic_load(users) == only)
-        unpin_all(p);
+    unpin_all(p);
     pthread_mutex_unlock(&p->lock);
 }
 

@@ -8,7 +8,6 @@
 #ifndef PAYSTREAK_LAKE_STORE_CACHE_H
 #define PAYSTREAK_LAKE_STORE_CACHE_H
 #include "lake/store.h"
-#include <stdatomic.h>
 
 #define STORE_CACHE_BYTES (10LL << 30)
 enum { STORE_CACHE_THREADS = 8 };
@@ -25,8 +24,7 @@ char *store_cache_path(struct arena *a, const struct store_want *w);
 /* A set of pins. */
 struct store_pins; /* opaque */
 struct store_pins *store_pins_new(void);
-/* Unpins all, if *users is `only` (looked at under the lock that store_pins_add() takes at its end). */
-void store_pins_clear(struct store_pins *p, atomic_int *users, int only);
+void store_pins_clear(struct store_pins *p);   /* unpins all */
 void store_pins_free(struct store_pins *p);    /* NULL is allowed */
 /* Fetches what is not here and pins all, or pins nothing. Errors: ERR_LIMIT names the file or scan that is larger than
  * the cache; ERR_CORRUPT if an object has another size; those of store_get_file(). */
