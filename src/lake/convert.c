@@ -23,21 +23,12 @@ struct converter {
     size_t count;
 };
 
-static bool hidden(struct str path)
-{
-    struct str part;
-    while (str_split(&path, '/', &part))
-        if (part.len && (part.ptr[0] == '.' || (part.ptr[0] == '_' && (!path.len || str_chr(part, '=') < 0))))
-            return true;
-    return false;
-}
-
 static int find_files(struct converter *v, struct err *err)
 {
     struct store *s = store_shared(v->dir, err);
     int64_t n = s ? store_list(s, v->arena, &(struct store_list_opts){.look = true}, &v->files, err) : -1;
     for (int64_t i = 0; i < n; i++)
-        if (str_ends_z(str_z(v->files[i].name), ".parquet") && !hidden(str_z(v->files[i].name)))
+        if (str_ends_z(str_z(v->files[i].name), ".parquet") && !place_is_hidden(str_z(v->files[i].name)))
             v->files[v->count++] = v->files[i];
     if (n >= 0 && !v->count)
         return err_set(err, ERR_NOT_FOUND, "there is no Parquet file below '%s'", v->dir);

@@ -184,17 +184,10 @@ static struct map *kept(struct arena *a, struct lake_table *t, const struct lake
     return keep;
 }
 
-/* A part of the path that starts with _ or . hides it, but for a partition folder (`_p=1`). Change data
- * files are ours to delete: none is needed longer than the files they tell of. */
+/* Change data files are ours to delete: none is needed longer than the files they tell of. */
 static bool is_hidden(struct str path)
 {
-    struct str part;
-    if (str_starts_z(path, "_change_data/"))
-        path = str_from(path, sizeof "_change_data/" - 1);
-    while (str_split(&path, '/', &part))
-        if (part.len && (part.ptr[0] == '.' || (part.ptr[0] == '_' && (!path.len || str_chr(part, '=') < 0))))
-            return true;
-    return false;
+    return place_is_hidden(str_starts_z(path, "_change_data/") ? str_from(path, sizeof "_change_data/" - 1) : path);
 }
 
 static int64_t sweep(struct arena *a, const char *dir, struct map *keep, int64_t before_us, bool dry_run, char ***out,

@@ -59,6 +59,15 @@ char *lake_file_path(struct arena *a, const char *dir, struct str logged)
     return path.len && path.ptr[0] == '/' ? (char *)path.ptr : path_join(a, dir, path.ptr);
 }
 
+bool place_is_hidden(struct str path)
+{
+    struct str part;
+    while (str_split(&path, '/', &part))
+        if (part.len && (part.ptr[0] == '.' || (part.ptr[0] == '_' && (!path.len || str_chr(part, '=') < 0))))
+            return true;
+    return false;
+}
+
 struct wanted { struct arena *arena; const char *dir; struct store_want *items; size_t count, cap; };
 
 static void want(struct wanted *w, struct str logged, int64_t size)

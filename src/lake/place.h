@@ -18,4 +18,6 @@ int place_pin(struct store_pins *pins, const char *dir, const struct lake_file *
 int place_pin_vector(struct store_pins *pins, const char *dir, const struct lake_dv *dv, struct err *err) MUST_CHECK;
 /* A deletion vector's file, as a logged path relative to the table or absolute; empty for inline ones. */
 int lake_dv_file(struct arena *a, const struct lake_dv *dv, struct str *out, struct err *err) MUST_CHECK;
+/* Is a file below a table's folder none of its data: a part of `path` starts with _ or ., but for a partition folder (`_p=1`)? */
+bool place_is_hidden(struct str path);
 #endif
