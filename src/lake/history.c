@@ -11,8 +11,8 @@ int64_t lake_history(struct arena *a, const char *dir, int64_t limit, struct lak
     int64_t *versions, n = lake_versions(a, dir, &versions, err), last_ms = INT64_MIN;
     if (n < 0)
         return -1;
-    int64_t skip = limit > 0 && n > limit ? n - limit : 0, count = n - skip;
-    *out = ARENA_ARRAY(a, struct lake_history_entry, count + 1);
+    int64_t skip = limit > 0 && n > limit ? n - limit : 0, count = 0;
+    struct lake_history_entry *entries = ARENA_ARRAY(a, struct lake_history_entry, n - skip + 1);
     for (int64_t i = skip; i < n; i++) {
         struct lake_change *ch;
         int64_t got = lake_changes(a, dir, versions[i], versions[i], &ch, err);
@@ -21,7 +21,7 @@ int64_t lake_history(struct arena *a, const char *dir, int64_t limit, struct lak
         if (got == 0)
             continue; /* cleaned away since it was listed */
         last_ms = ch->timestamp_ms > last_ms ? ch->timestamp_ms : last_ms + 1;
-        (*out)[n - 1 - i] = (struct lake_history_entry){
+        entries[n - 1 - i] = (struct lake_history_entry){
             .version = versions[i],
             .timestamp_ms = last_ms,
             .operation = doc_str(doc_get(ch->info, "operation"), STR_NONE),
@@ -29,8 +29,10 @@ int64_t lake_history(struct arena *a, const char *dir, int64_t limit, struct lak
             .metrics = doc_get(ch->info, "operationMetrics"),
             .info = ch->info,
         };
+        count++;
     }
-    return count;
+    *out = entries;
+    return count; /* what was cleaned away is the oldest, at the end */
 }
 
 static void put_key(struct buf *out, const char *key)
@@ -85,33 +87,50 @@ static void put_properties(struct buf *out, struct lake_pairs p)
     buf_char(out, '}');
 }
 
+/* The logical path of a column given by physical names, which may be nested; false: it is not in the schema. */
+static bool put_logical(struct buf *out, const struct lake_snapshot *s, const struct doc *path)
+{
+    const struct type *t = s->schema;
+    for (size_t k = 0; k < path->count; k++) {
+        const struct type_field *field = NULL;
+        for (size_t f = 0; f < t->field_count && !field; f++)
+            if (str_eq(lake_physical_name(s, &t->fields[f]), doc_str(path->items[k], STR(""))))
+                field = &t->fields[f];
+        if (!field)
+            return false;
+        buf_z(out, k ? "." : "");
+        buf_str(out, field->name);
+        t = field->type;
+    }
+    return path->count > 0;
+}
+
 /* {"clusteringColumns":[["a"],["s","b"]]}: physical names, nested ones as paths. */
-static void put_clustering(struct buf *out, const struct lake_snapshot *s)
+size_t lake_clustering(struct arena *a, const struct lake_snapshot *s, struct str **out)
 {
     struct err err;
-    struct arena *a = arena_new();
     const struct doc *columns = NULL;
+    size_t n = 0;
     for (size_t i = 0; i < s->domains.count; i++)
         if (str_eqz(s->domains.items[i].key, "delta.clustering"))
             columns = doc_get(doc_json(a, NULL, s->domains.items[i].value, &err), "clusteringColumns");
-    put_key(out, "clusteringColumns");
-    buf_char(out, '[');
+    *out = ARENA_ARRAY(a, struct str, columns ? columns->count + 1 : 1);
     for (size_t i = 0; columns && i < columns->count; i++) {
         struct buf path;
         buf_init(&path);
-        for (size_t k = 0; k < columns->items[i]->count; k++) {
-            struct str part = doc_str(columns->items[i]->items[k], STR(""));
-            for (size_t f = 0; k == 0 && f < s->schema->field_count; f++)
-                if (str_eq(lake_physical_name(s, &s->schema->fields[f]), part))
-                    part = s->schema->fields[f].name;
-            buf_z(&path, k ? "." : "");
-            buf_str(&path, part);
-        }
-        buf_z(out, i ? "," : "");
-        json_quote(out, buf_view(&path));
+        if (put_logical(&path, s, columns->items[i]))
+            (*out)[n++] = str_copy(a, buf_view(&path));
         buf_release(&path);
     }
-    buf_char(out, ']');
+    return n;
+}
+
+static void put_clustering(struct buf *out, const struct lake_snapshot *s)
+{
+    struct arena *a = arena_new();
+    struct str *names;
+    size_t n = lake_clustering(a, s, &names);
+    put_names(out, "clusteringColumns", names, n);
     arena_free(a);
 }
 

@@ -14,6 +14,8 @@ struct lake_history_entry {
  * the count or -1; ERR_NOT_FOUND if there is no table. */
 int64_t lake_history(struct arena *a, const char *dir, int64_t limit, struct lake_history_entry **out, struct err *err) MUST_CHECK;
 
+/* The columns that the table is clustered by, by name, nested ones as "a.b"; in the arena. Returns how many. */
+size_t lake_clustering(struct arena *a, const struct lake_snapshot *s, struct str **out);
 /* One JSON object: format, id, name, description, location, createdAt, lastModified (ms),
  * partitionColumns, clusteringColumns, numFiles, sizeInBytes, properties, minReaderVersion,
  * minWriterVersion, tableFeatures, version, numRecords. */

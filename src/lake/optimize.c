@@ -10,11 +10,15 @@
  * Z curve:      a = a3 a2 a1 a0,  b = b3 b2 b1 b0   ->   a3 b3 a2 b2 a1 b1 a0 b0
  * Rows in order of that are cut into files of the target size. The order is made in a temporary table,
  * which DuckDB spills to disk, so that each file is a range of it whatever threads write it.
- * A table clustered by columns (the domain delta.clustering) is optimized by those. */
+ * Each file carries the tag ORDER_TAG: the columns, and the id of the run that ordered its set. A partition
+ * whose files all carry the same is in order, and left alone: rows that came or changed since are in files
+ * without it. A table clustered by columns (the domain delta.clustering) is optimized by those. */
 #include "lake/optimize.h"
-#include "lake/log_int.h"
+#include "lake/history.h"
 #include "lake/scan.h"
+#include "lake/txn_int.h"
 
+#define ORDER_TAG "paystreak.zorder"
 enum { TARGET_BYTES = 256 << 20, DELETED_PERCENT = 5, KEY_BITS = 62, RANK_BITS = 16 };
 
 struct bin { const struct lake_file **files; size_t count, cap; int64_t bytes, rows; bool deleted; };
@@ -34,10 +38,8 @@ struct job {
 
 static int64_t target_bytes(const struct lake_snapshot *s, const struct lake_optimize_opts *o)
 {
-    int64_t n;
-    if (o->target_bytes > 0)
-        return o->target_bytes;
-    return str_i64(lake_property(s, "delta.targetFileSize"), &n) && n > 0 ? n : TARGET_BYTES;
+    int64_t n = property_bytes(lake_property(s, "delta.targetFileSize"));
+    return o->target_bytes > 0 ? o->target_bytes : n > 0 ? n : TARGET_BYTES;
 }
 
 static bool many_deleted(const struct lake_file *f)
@@ -94,20 +96,54 @@ static void pack(struct job *j, struct bins *bins)
     map_free(open);
 }
 
+/* The file's ORDER_TAG, empty if it has none. */
+static struct str order_tag(struct arena *a, const struct lake_file *f)
+{
+    struct err err;
+    if (str_find(f->extra, STR(ORDER_TAG)) < 0)
+        return STR_NONE;
+    const struct doc *extra = doc_json(a, NULL, str_fmt(a, "{%.*s}", STR_ARGS(str_from(f->extra, 1))), &err); /* ",\"k\":1" */
+    return doc_str(doc_get_str(doc_get(extra, "tags"), STR(ORDER_TAG)), STR_NONE);
+}
+
+/* ["a","b"] */
+static void put_order(const struct job *j, struct buf *out)
+{
+    for (size_t i = 0; i < j->order_count; i++) {
+        buf_char(out, i ? ',' : '[');
+        json_quote(out, j->order[i]);
+    }
+    buf_char(out, ']');
+}
+
+static bool in_order(const struct job *j, const struct bin *b)
+{
+    struct buf want;
+    struct str first = order_tag(j->arena, b->files[0]);
+    buf_init(&want);
+    put_order(j, &want);
+    bool same = str_starts(first, buf_view(&want));
+    buf_release(&want);
+    for (size_t i = 1; i < b->count && same; i++)
+        same = str_eq(order_tag(j->arena, b->files[i]), first);
+    return same;
+}
+
 static bool worth_it(const struct job *j, const struct bin *b)
 {
-    return b->count > 1 || b->deleted || (j->order_count && b->count && b->bytes > j->target);
+    if (b->deleted || !j->order_count)
+        return b->deleted || b->count > 1;
+    return (b->count > 1 || b->bytes > j->target) && !in_order(j, b);
 }
 
 /* ---- rewriting */
 
-static int note_removed(struct job *j, const struct bin *b)
+static void note_removed(struct job *j, const struct bin *b)
 {
     for (size_t i = 0; i < b->count; i++)
         lake_txn_remove(j->txn, b->files[i], false);
     j->out->removed += (int64_t)b->count;
     j->out->removed_bytes += b->bytes;
-    return 0;
 }
 
 static int write_rows(struct job *j, struct str sql, int64_t bytes, struct err *err)
@@ -141,14 +177,14 @@ static void put_path(struct buf *sql, const struct type *schema, struct str colu
     }
 }
 
-/* The interleaved bits of the ranks _z0 … */
+/* The interleaved bits of the ranks _lake_z0 … */
 static void put_z(const struct job *j, struct buf *sql, int bits)
 {
     size_t k = j->order_count;
     bool any = false;
     for (int bit = 0; bit < bits; bit++) {
         for (size_t c = 0; c < k; c++) {
-            buf_printf(sql, "%s((_z%zu >> %d) & 1) << %zu", any ? " | (" : "(", c, bit, (size_t)bit * k + (k - 1 - c));
+            buf_printf(sql, "%s((_lake_z%zu >> %d) & 1) << %zu", any ? " | (" : "(", c, bit, (size_t)bit * k + (k - 1 - c));
             buf_char(sql, ')');
             any = true;
         }
@@ -161,14 +197,14 @@ static int put_ordered(const struct job *j, const struct bin *b, const char *tab
     bits = bits < RANK_BITS ? bits : RANK_BITS;
     buf_printf(sql, "CREATE OR REPLACE TEMP TABLE %s AS SELECT * EXCLUDE (", table);
     for (size_t c = 0; c < j->order_count; c++)
-        buf_printf(sql, "%s_z%zu", c ? ", " : "", c);
+        buf_printf(sql, "%s_lake_z%zu", c ? ", " : "", c);
     buf_z(sql, "), row_number() OVER (ORDER BY ");
     put_z(j, sql, bits);
-    buf_z(sql, ") AS _zrow FROM (SELECT *");
+    buf_z(sql, ") AS _lake_zrow FROM (SELECT *");
     for (size_t c = 0; c < j->order_count; c++) {
         buf_z(sql, ", CAST(floor(percent_rank() OVER (ORDER BY ");
         put_path(sql, j->snap->schema, j->order[c]);
-        buf_printf(sql, " NULLS FIRST) * %d) AS BIGINT) AS _z%zu", (1 << bits) - 1, c);
+        buf_printf(sql, " NULLS FIRST) * %d) AS BIGINT) AS _lake_z%zu", (1 << bits) - 1, c);
     }
     buf_z(sql, " FROM ");
     if (lake_txn_scan(j->txn, b->files, b->count, sql, err))
@@ -177,10 +213,29 @@ static int put_ordered(const struct job *j, const struct bin *b, const char *tab
     return buf_check(sql, "an OPTIMIZE statement", err);
 }
 
+/* The files that were added from the `from`th on are one set. */
+static void tag_added(struct job *j, size_t from)
+{
+    char id[UUID_TEXT];
+    struct buf value, extra;
+    buf_init(&value);
+    buf_init(&extra);
+    put_order(j, &value);
+    buf_printf(&value, " %s", uuid_make(id));
+    buf_z(&extra, ",\"tags\":{\"" ORDER_TAG "\":");
+    json_quote(&extra, buf_view(&value));
+    buf_char(&extra, '}');
+    for (size_t i = from; i < j->txn->add_count; i++)
+        j->txn->adds[i].extra = str_copy(j->txn->arena, buf_view(&extra));
+    buf_release(&value);
+    buf_release(&extra);
+}
+
 static int order_files(struct job *j, const struct bin *b, struct err *err)
 {
     struct buf sql;
     bool found;
+    size_t from = j->txn->add_count;
     int64_t rows = 0, files = (b->bytes + j->target - 1) / j->target;
     char *table = arena_printf(j->arena, "_zorder_%016jx", (uintmax_t)random_u64());
     buf_init(&sql);
@@ -191,10 +246,11 @@ static int order_files(struct job *j, const struct bin *b, struct err *err)
         rc = duck_scalar_i64(j->conn, str_fmt(j->arena, "SELECT count(*) FROM %s", table), &rows, &found, err);
     for (int64_t i = 0; i < files && rc == 0; i++) {
         buf_clear(&sql);
-        buf_printf(&sql, "SELECT * EXCLUDE (_zrow) FROM %s WHERE _zrow > %jd AND _zrow <= %jd ORDER BY _zrow", table,
+        buf_printf(&sql, "SELECT * EXCLUDE (_lake_zrow) FROM %s WHERE _lake_zrow > %jd AND _lake_zrow <= %jd ORDER BY _lake_zrow", table,
                    (intmax_t)(rows * i / files), (intmax_t)(rows * (i + 1) / files));
         rc = write_rows(j, buf_view(&sql), j->target * 8, err);
     }
+    tag_added(j, from);
     struct err drop_err;
     if (duck_execf(j->conn, &drop_err, "DROP TABLE IF EXISTS %s", table))
         log_err(LOG_WARN, "lake", &drop_err);
@@ -241,29 +297,17 @@ static int check_order(const struct job *j, struct err *err)
     return 0;
 }
 
-/* Columns that the table is clustered by, by their logical names. */
+/* A table that is clustered is ordered by its own columns. */
 static int clustering(struct job *j, struct err *err)
 {
-    for (size_t i = 0; i < j->snap->domains.count; i++) {
-        if (!str_eqz(j->snap->domains.items[i].key, "delta.clustering"))
-            continue;
-        struct err ignored;
-        const struct doc *columns = doc_get(doc_json(j->arena, NULL, j->snap->domains.items[i].value, &ignored), "clusteringColumns");
-        if (!columns || columns->kind != DOC_ARRAY || !columns->count)
-            return 0;
-        if (j->order_count)
-            return err_set(err, ERR_INPUT, "ZORDER BY: the table '%s' is clustered by its own columns: OPTIMIZE does it", j->snap->dir);
-        struct str *names = ARENA_ARRAY(j->arena, struct str, columns->count);
-        for (size_t k = 0; k < columns->count; k++) {
-            struct str part = columns->items[k]->count ? doc_str(columns->items[k]->items[0], STR_NONE) : STR_NONE;
-            for (size_t f = 0; f < j->snap->schema->field_count; f++)
-                if (str_eq(lake_physical_name(j->snap, &j->snap->schema->fields[f]), part) && columns->items[k]->count == 1)
-                    names[j->order_count++] = j->snap->schema->fields[f].name;
-        }
-        j->order = names;
-        if (j->order_count > LAKE_ZORDER_MAX)
-            j->order_count = LAKE_ZORDER_MAX;
-    }
+    struct str *names;
+    size_t n = lake_clustering(j->arena, j->snap, &names);
+    if (!n)
+        return 0;
+    if (j->order_count)
+        return err_set(err, ERR_INPUT, "ZORDER BY: the table '%s' is clustered by its own columns: OPTIMIZE does it", j->snap->dir);
+    j->order = names;
+    j->order_count = n < LAKE_ZORDER_MAX ? n : LAKE_ZORDER_MAX;
     return 0;
 }
 
@@ -294,8 +338,9 @@ static int rewrite_all(struct job *j, struct err *err)
         struct bin *b = &bins.items[i];
         if (!worth_it(j, b))
             continue;
-        if ((j->order_count ? order_files(j, b, err) : join_files(j, b, err)) || note_removed(j, b))
+        if (j->order_count ? order_files(j, b, err) : join_files(j, b, err))
             return -1;
+        note_removed(j, b);
         done += (int64_t)b->count;
         if (j->opts->progress)
             j->opts->progress(j->opts->ctx, done, total);

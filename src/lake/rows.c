@@ -235,8 +235,7 @@ static int put_select(struct lake_txn *x, struct buf *sql, const struct duck_res
 
 /* ---- COPY */
 
-/* "134217728", "128mb" */
-static int64_t size_bytes(struct str v)
+int64_t property_bytes(struct str v)
 {
     int64_t n;
     size_t digits = 0;
@@ -252,7 +251,7 @@ static int64_t file_bytes(const struct lake_txn *x, const struct lake_write_opts
     int64_t n;
     if (o->target_file_bytes > 0)
         return o->target_file_bytes;
-    n = size_bytes(meta_property(&x->meta, "delta.targetFileSize"));
+    n = property_bytes(meta_property(&x->meta, "delta.targetFileSize"));
     if (n > 0 && n <= MAX_FILE_BYTES)
         return n;
     return DEFAULT_FILE_BYTES;

@@ -112,6 +112,8 @@ struct rows_opts {
     bool row_ids;                     /* the SELECT has _lake_row_id and _lake_row_version, to be kept with the rows */
     bool forget;                      /* metrics: do not count the rows as output */
 };
+/* A property that is a size: "134217728", "128mb"; 0 if it is none. */
+int64_t property_bytes(struct str v);
 int64_t rows_write(struct lake_txn *x, struct str select_sql, const struct rows_opts *o, struct err *err) MUST_CHECK;
 void txn_wrote(struct lake_txn *x, char *path);
 

@@ -242,6 +242,42 @@ def test_zorder_makes_files_that_can_be_skipped(tmp_path):
         assert status == 1 and word in err
 
 
+def test_a_partition_in_order_is_left_alone(tmp_path):
+    path = tmp_path / "z"
+    for part in range(3):
+        deltalake.write_deltalake(str(path), pa.table({"p": [part % 2] * 500, "a": [i * 7919 % 500 for i in range(500)]}), mode="append", partition_by=["p"])
+    assert done("optimize", path, "--zorder", "a")["numFilesRemoved"] == 2  # of p = 0; one small file is no set
+    assert done("optimize", path, "--zorder", "a")["numFilesRemoved"] == 0
+    deltalake.write_deltalake(str(path), pa.table({"p": [0], "a": [1]}), mode="append")
+    assert done("checkpoint", path)["files"] == 3
+    assert done("optimize", path, "--zorder", "a")["numFilesRemoved"] == 2
+    assert done("optimize", path, "--zorder", "a")["numFilesRemoved"] == 0 and len(rows("cat", path)) == 1501
+    deltalake.DeltaTable(str(path)).alter.set_table_properties({"delta.targetFileSize": "1kb"})
+    assert done("optimize", path, "--zorder", "a")["numFilesAdded"] > 2
+
+
+def test_a_table_is_clustered_by_a_nested_column_under_its_physical_name(tmp_path):
+    def mapped(name, kind, number):
+        return field(name, kind, **{"delta.columnMapping.id": number, "delta.columnMapping.physicalName": f"col-{number}"})
+
+    path = by_hand(tmp_path / "t", [mapped("s", {"type": "struct", "fields": [mapped("b", "long", 2)]}, 1)], [], features=[], **{"delta.columnMapping.mode": "name", "delta.columnMapping.maxColumnId": "2"})
+    log = path / "_delta_log" / f"{0:020}.json"
+    protocol = {"minReaderVersion": 2, "minWriterVersion": 7, "writerFeatures": ["columnMapping", "clustering", "domainMetadata"]}
+    domain = {"domain": "delta.clustering", "configuration": json.dumps({"clusteringColumns": [["col-1", "col-2"]]}), "removed": False}
+    adds = []
+    for part in range(2):
+        values = [i * 7919 % 5000 for i in range(part, 5000, 2)]
+        pq.write_table(pa.table({"col-1": pa.array([{"col-2": v} for v in values], pa.struct([("col-2", pa.int64())]))}), path / f"{part}.parquet")
+        adds.append({"add": {"path": f"{part}.parquet", "partitionValues": {}, "size": (path / f"{part}.parquet").stat().st_size, "modificationTime": 0, "dataChange": True}})
+    lines = [line for line in log.read_text().splitlines() if "protocol" not in line]
+    log.write_text("\n".join([json.dumps({"protocol": protocol}), *lines, json.dumps({"domainMetadata": domain}), *map(json.dumps, adds)]) + "\n")
+    assert rows("detail", path)[0]["clusteringColumns"] == ["s.b"]
+    assert done("optimize", path)["numFilesRemoved"] == 2
+    values = [row["s"]["b"] for row in rows("cat", path)]
+    assert values == sorted(values) and len(values) == 5000
+    assert done("optimize", path)["numFilesRemoved"] == 0
+
+
 def test_vacuum_keeps_what_the_retention_needs(small):
     done("optimize", small)
     assert done("vacuum", small, "--dry-run")["numFiles"] == 0
