@@ -75,7 +75,7 @@ static int client_open(struct client *c, rd_kafka_type_t type, const char *group
         (type == RD_KAFKA_CONSUMER && set(conf, "enable.auto.commit", "false", err)) ||
         !(c->rk = rd_kafka_new(type, conf, why, sizeof why))) {
         rd_kafka_conf_destroy(conf);
-        return c->rk ? -1 : err_set(err, ERR_INTERNAL, "librdkafka: no client");
+        return err->code ? -1 : err_set(err, ERR_INTERNAL, "librdkafka: %s", why);
     }
     return 0;
 }
@@ -87,8 +87,10 @@ static int failed(rd_kafka_resp_err_t e, const char *what, struct err *err)
                    down ? "; is the hub running, and is --listen its address?" : "");
 }
 
-/* Partitions of a hub, each with its offset set to the start or the end. */
-static int partitions_of(struct client *c, const char *hub, bool end, rd_kafka_topic_partition_list_t **out, struct err *err)
+/* Partitions of a hub, in *start each with its first offset, in *end with the one after its last; either may be NULL.
+ * The caller destroys the lists, also after an error. */
+static int partitions_of(struct client *c, const char *hub, rd_kafka_topic_partition_list_t **start, rd_kafka_topic_partition_list_t **end,
+                         struct err *err)
 {
     const struct rd_kafka_metadata *md;
     rd_kafka_topic_t *t = rd_kafka_topic_new(c->rk, hub, NULL);
@@ -99,14 +101,19 @@ static int partitions_of(struct client *c, const char *hub, bool end, rd_kafka_t
     int rc = 0;
     if (md->topic_cnt != 1 || md->topics[0].err)
         rc = failed(md->topic_cnt ? md->topics[0].err : RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, hub, err);
-    *out = rd_kafka_topic_partition_list_new(8);
+    for (int i = 0; i < 2; i++)
+        if (i ? end : start)
+            *(i ? end : start) = rd_kafka_topic_partition_list_new(8);
     for (int i = 0; rc == 0 && i < md->topics[0].partition_cnt; i++) {
         int64_t low, high;
-        e = rd_kafka_query_watermark_offsets(c->rk, hub, md->topics[0].partitions[i].id, &low, &high, ASK_MS);
+        int32_t id = md->topics[0].partitions[i].id;
+        e = rd_kafka_query_watermark_offsets(c->rk, hub, id, &low, &high, ASK_MS);
         if (e)
             rc = failed(e, hub, err);
-        else
-            rd_kafka_topic_partition_list_add(*out, hub, md->topics[0].partitions[i].id)->offset = end ? high : low;
+        if (rc == 0 && start)
+            rd_kafka_topic_partition_list_add(*start, hub, id)->offset = low;
+        if (rc == 0 && end)
+            rd_kafka_topic_partition_list_add(*end, hub, id)->offset = high;
     }
     rd_kafka_metadata_destroy(md);
     return rc;
@@ -214,8 +221,7 @@ static int consume(struct client *c, struct err *err)
 {
     rd_kafka_topic_partition_list_t *at = NULL, *end = NULL;
     const char *hub = c->args->words[0];
-    int rc = client_open(c, RD_KAFKA_CONSUMER, "paystreak-cli", err) || partitions_of(c, hub, false, &at, err) || partitions_of(c, hub, true, &end, err) ||
-             print_from(c, at, end, err);
+    int rc = client_open(c, RD_KAFKA_CONSUMER, "paystreak-cli", err) || partitions_of(c, hub, &at, &end, err) || print_from(c, at, end, err);
     if (at)
         rd_kafka_topic_partition_list_destroy(at);
     if (end)
@@ -226,7 +232,7 @@ static int consume(struct client *c, struct err *err)
 static int tail(struct client *c, struct err *err)
 {
     rd_kafka_topic_partition_list_t *at = NULL;
-    int rc = client_open(c, RD_KAFKA_CONSUMER, "paystreak-cli", err) || partitions_of(c, c->args->words[0], true, &at, err) || print_from(c, at, NULL, err);
+    int rc = client_open(c, RD_KAFKA_CONSUMER, "paystreak-cli", err) || partitions_of(c, c->args->words[0], NULL, &at, err) || print_from(c, at, NULL, err);
     if (at)
         rd_kafka_topic_partition_list_destroy(at);
     return rc ? -1 : 0;
@@ -294,7 +300,7 @@ static int topics(struct client *c, struct err *err)
         rd_kafka_topic_partition_list_t *low = NULL, *high = NULL;
         const char *name = md->topics[i].topic;
         int64_t events = 0;
-        rc = partitions_of(c, name, false, &low, err) || partitions_of(c, name, true, &high, err) ? -1 : 0;
+        rc = partitions_of(c, name, &low, &high, err);
         for (int p = 0; rc == 0 && p < low->cnt && p < high->cnt; p++)
             events += high->elems[p].offset - low->elems[p].offset;
         if (rc == 0)
@@ -363,9 +369,15 @@ static int print_group(struct client *c, const struct rd_kafka_group_info *g, st
         else
             lag += high - hubs->elems[i].offset;
     }
-    if (rc == 0)
-        printf(c->args->json ? "{\"group\":\"%s\",\"state\":\"%s\",\"members\":%d,\"lag\":%jd}\n" : "%-40s %-12s %4d members %12jd behind\n", g->group, g->state,
-               g->member_cnt, (intmax_t)lag);
+    if (rc == 0 && c->args->json) {
+        struct buf name; /* a group's may be any text */
+        buf_init(&name);
+        json_quote(&name, str_z(g->group));
+        printf("{\"group\":%s,\"state\":\"%s\",\"members\":%d,\"lag\":%jd}\n", name.ptr, g->state, g->member_cnt, (intmax_t)lag);
+        buf_release(&name);
+    } else if (rc == 0) {
+        printf("%-40s %-12s %4d members %12jd behind\n", g->group, g->state, g->member_cnt, (intmax_t)lag);
+    }
     rd_kafka_topic_partition_list_destroy(hubs);
     if (own.rk)
         rd_kafka_destroy(own.rk);
@@ -396,7 +408,7 @@ static int reset_offsets(struct client *c, struct err *err)
     bool latest = str_eqz(to, "latest");
     if (!latest && !str_eqz(to, "earliest") && (!str_i64(to, &offset) || offset < 0))
         return err_set(err, ERR_USAGE, "--to is earliest, latest, or an offset, not '%.*s'", STR_ARGS(to));
-    int rc = client_open(c, RD_KAFKA_CONSUMER, c->args->words[0], err) || partitions_of(c, c->args->words[1], latest, &at, err) ? -1 : 0;
+    int rc = client_open(c, RD_KAFKA_CONSUMER, c->args->words[0], err) || partitions_of(c, c->args->words[1], latest ? NULL : &at, latest ? &at : NULL, err) ? -1 : 0;
     for (int i = 0; rc == 0 && offset >= 0 && i < at->cnt; i++)
         at->elems[i].offset = offset;
     rd_kafka_resp_err_t e = rc ? 0 : rd_kafka_commit(c->rk, at, 0);

@@ -42,6 +42,9 @@ def test_groups(hub):
     ask(hub, "reset-offsets", "billing", "lagging", "--to", "1")
     [group] = [g for g in ask(hub, "groups") if g["group"] == "billing"]
     assert group == {"group": "billing", "state": "Empty", "members": 0, "lag": 2}
+    quoted = 'a "quoted" group'
+    ask(hub, "reset-offsets", quoted, "lagging", "--to", "latest")
+    assert [g["lag"] for g in ask(hub, "groups") if g["group"] == quoted] == [0]
     ask(hub, "reset-offsets", "billing", "lagging", "--to", "latest")
     assert [g["lag"] for g in ask(hub, "groups") if g["group"] == "billing"] == [0]
     assert "earliest" in ask(hub, "reset-offsets", "billing", "lagging", "--to", "somewhere", status=2)[0]["error"]
