@@ -2,6 +2,8 @@
  *
  * RESTORE adds the files that only the older version has, and removes those that only the newest has; a
  * logical file is a path with its deletion vector. Both change data, so a stream reading the table sees it.
+ * Files and metadata of then may need table features that were dropped since: the protocol gets them back,
+ * for without them readers would take deleted rows for live ones.
  * The commit read the whole table: whatever lands meanwhile is a conflict.
  *
  * CLONE. Paths become absolute URIs, deletion vectors too ('u' becomes 'p'). Metadata, protocol and domains are
@@ -59,7 +61,7 @@ static int check_there(struct arena *a, const struct lake_snapshot *s, const str
         return err_set(err, ERR_NOT_FOUND, "version %jd of '%s' cannot be restored: its file '%.*s' was deleted (by vacuum?)", (intmax_t)s->version,
                        s->dir, STR_ARGS(f->path));
     }
-    store = store_shared(want.root, err);
+    store = place_check(s->dir, &want, err) ? NULL : store_shared(want.root, err);
     if (!store || store_stat(store, want.name, &entry, a, err))
         return err_wrap(err, "version %jd of '%s' cannot be restored: '%.*s'", (intmax_t)s->version, s->dir, STR_ARGS(f->path));
     return 0;
@@ -121,6 +123,29 @@ static void restore_state(struct lake_txn *x, const struct lake_snapshot *now, c
     buf_release(&b);
 }
 
+static int restore_protocol(struct lake_txn *x, const struct lake_snapshot *then, struct err *err)
+{
+    struct lake_protocol *p = &x->protocol, before = *p;
+    if (protocol_can_write(then, err))
+        return err_wrap(err, "version %jd cannot be restored", (intmax_t)then->version);
+    if (!p->writer_feature_count && !then->writer_feature_count) {
+        p->min_writer = p->min_writer > then->min_writer ? p->min_writer : then->min_writer;
+        p->min_reader = p->min_reader > then->min_reader ? p->min_reader : then->min_reader;
+    }
+    for (size_t i = 0; i < then->writer_feature_count; i++) {
+        const char *name = feature_name(then->writer_features[i]);
+        if (!name)
+            return err_set(err, ERR_UNSUPPORTED, "version %jd cannot be restored: it has the table feature %.*s", (intmax_t)then->version,
+                           STR_ARGS(then->writer_features[i]));
+        txn_need_feature(x, name);
+    }
+    if (x->meta_changed && txn_settle_protocol(x, err))
+        return -1;
+    x->protocol_changed = x->protocol_changed || before.min_reader != p->min_reader || before.min_writer != p->min_writer ||
+                          before.writer_feature_count != p->writer_feature_count || before.reader_feature_count != p->reader_feature_count;
+    return 0;
+}
+
 static void restore_info(struct lake_txn *x, int64_t version, const struct lake_snapshot *then, const struct lake_restored *r)
 {
     struct doc *p = doc_new_object(x->arena), *m = doc_new_object(x->arena);
@@ -154,6 +179,9 @@ int lake_restore(struct lake_table *t, struct duck_conn *c, int64_t version, str
     }
     if (rc == 0) {
         restore_state(x, now, then);
+        rc = restore_protocol(x, then, err);
+    }
+    if (rc == 0) {
         restore_info(x, version, then, out);
         rc = lake_txn_commit(x, &out->version, err);
     }

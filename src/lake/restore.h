@@ -6,7 +6,8 @@
 #include "lake/write.h"
 
 struct lake_restored { int64_t version, added, removed, added_bytes, removed_bytes; };
-/* Makes the newest version hold what `version` held: its files, schema and properties; the protocol stays.
+/* Makes the newest version hold what `version` held: its files, schema and properties; the protocol keeps
+ * what it has and gets what that version had.
  * ERR_NOT_FOUND names a file that vacuum has deleted; ERR_CONFLICT, retriable. */
 int lake_restore(struct lake_table *t, struct duck_conn *c, int64_t version, struct lake_restored *out, struct err *err) MUST_CHECK;
 

@@ -317,6 +317,18 @@ def test_restore_brings_a_version_back(small):
     assert status == 1 and "deleted" in err
 
 
+def test_restore_brings_dropped_features_back(tmp_path):
+    for text in ["CREATE TABLE t (id INT) TBLPROPERTIES ('delta.enableDeletionVectors' = 'true')", "INSERT INTO t SELECT id FROM range(10)", "DELETE FROM t WHERE id = 3",
+                 "ALTER TABLE t SET TBLPROPERTIES ('delta.enableDeletionVectors' = 'false')", "DELETE FROM t WHERE id = 4", "ALTER TABLE t DROP FEATURE deletionVectors"]:
+        made = subprocess.run([str(program()), "sql", "--state", str(tmp_path), text], capture_output=True, text=True, timeout=DEADLINE_SEC)
+        assert made.returncode == 0, made.stderr
+    path = tmp_path / "lake" / "main" / "default" / "t"
+    assert rows("detail", path)[0]["minReaderVersion"] == 1
+    done("restore", path, "--version", 2)
+    assert "deletionVectors" in rows("detail", path)[0]["tableFeatures"] and rows("detail", path)[0]["minReaderVersion"] == 3
+    assert their_ids(path) == [0, 1, 2, 4, 5, 6, 7, 8, 9] and len(rows("cat", path)) == 9
+
+
 def test_a_shallow_clone_shares_files(small, tmp_path):
     clone = tmp_path / "a clone"
     done("clone", small, clone, "--version", 5)
