@@ -138,26 +138,30 @@ static bool ready(struct fetch *f)
     return f->min_bytes <= 0 || bytes >= f->max_bytes;
 }
 
+/* Batches from the log, read to where they leave from; what error there is stands before them. */
+static void put_records(struct kreq *r, struct fetch_part *p, size_t error_at, int64_t *left, bool *any)
+{
+    struct kout *o = &r->out;
+    struct err err;
+    int64_t want = p->max_bytes < *left ? p->max_bytes : *left;
+    size_t at = kout_begin_bytes(o);
+    int64_t got = plog_read(p->part->log, p->offset, want > 0 ? (size_t)want : 0, !*any, &o->b, &err);
+    if (got < 0) {
+        log_err(LOG_ERROR, "hub", &err);
+        o->b.len = o->b.overflow ? o->b.len : at;
+        be16_put(o->b.ptr + error_at, (uint16_t)kerr_of(&err));
+    }
+    kout_end_bytes(o, at);
+    *any = *any || got > 0;
+    *left -= got > 0 ? got : 0;
+}
+
 static void put_part(struct kreq *r, struct fetch_part *p, int64_t *left, bool *any)
 {
     struct kout *o = &r->out;
     const struct plog *log = p->part ? p->part->log : NULL;
-    bool known = log && !p->error;
-    struct buf records;
-    struct err err;
-    buf_init_max(&records, KAFKA_MAX_RESPONSE);
-    if (known && *left > 0) {
-        int64_t want = p->max_bytes < *left ? p->max_bytes : *left;
-        int64_t got = plog_read(p->part->log, p->offset, want > 0 ? (size_t)want : 0, !*any, &records, &err);
-        if (got < 0) {
-            log_err(LOG_ERROR, "hub", &err);
-            p->error = kerr_of(&err);
-            buf_clear(&records);
-        }
-        *any = *any || got > 0;
-        *left -= got > 0 ? got : 0;
-    }
     kout_i32(o, p->index);
+    size_t error_at = o->b.len;
     kout_i16(o, (int16_t)p->error);
     kout_i64(o, log ? log->high_watermark : -1);
     kout_i64(o, log ? log->high_watermark : -1); /* last stable offset */
@@ -166,9 +170,11 @@ static void put_part(struct kreq *r, struct fetch_part *p, int64_t *left, bool *
     kout_count(o, -1); /* aborted transactions */
     if (r->version >= 11)
         kout_i32(o, -1); /* preferred read replica */
-    kout_nbytes(o, str_of(records.ptr, records.len));
+    if (log && !p->error && *left > 0 && !o->b.overflow)
+        put_records(r, p, error_at, left, any);
+    else
+        kout_nbytes(o, STR(""));
     kout_tags(o);
-    buf_release(&records);
 }
 
 static void answer(struct kreq *r)

@@ -242,16 +242,22 @@ void kout_tags(struct kout *o)
         kout_uvarint(o, 0);
 }
 
-size_t kout_later_i32(struct kout *o)
+size_t kout_begin_bytes(struct kout *o)
 {
-    kout_i32(o, 0);
-    return o->b.len - 4;
+    static const uint8_t room[WIRE_UVARINT_BYTES];
+    buf_add(&o->b, room, o->flex ? WIRE_UVARINT_BYTES : 4);
+    return o->b.len;
 }
 
-void kout_fix_i32(struct kout *o, size_t at, int32_t v)
+void kout_end_bytes(struct kout *o, size_t at)
 {
     if (o->b.overflow)
         return; /* the response is refused as a whole */
-    CHECK(at + 4 <= o->b.len);
-    be32_put(o->b.ptr + at, (uint32_t)v);
+    size_t n = o->b.len - at;
+    uint8_t *length = (uint8_t *)o->b.ptr + at - (o->flex ? WIRE_UVARINT_BYTES : 4);
+    CHECK(at <= o->b.len && n < INT32_MAX);
+    if (!o->flex)
+        be32_put(length, (uint32_t)n);
+    for (size_t i = 0, v = n + 1; o->flex && i < WIRE_UVARINT_BYTES; i++, v >>= 7)
+        length[i] = (uint8_t)((v & 0x7f) | (i + 1 < WIRE_UVARINT_BYTES ? 0x80 : 0));
 }

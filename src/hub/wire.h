@@ -61,7 +61,8 @@ void kout_nbytes(struct kout *o, struct str s); /* ptr NULL writes null */
 void kout_count(struct kout *o, int32_t n);     /* -1: null */
 void kout_uuid(struct kout *o, const uint8_t id[16]);
 void kout_tags(struct kout *o);                 /* none, in flexible versions only */
-/* A field whose value is known later: an int32 or int64 of zero; returns its place for kout_fix_*. */
-size_t kout_later_i32(struct kout *o);
-void kout_fix_i32(struct kout *o, size_t at, int32_t v);
+/* Bytes that are appended to `b` in between, without a copy: leaves room for their length, which kout_end_bytes() fills
+ * in. In a flexible version the length is a uvarint of full width (0x80 goes on): a reader of uvarints takes it. */
+size_t kout_begin_bytes(struct kout *o);
+void kout_end_bytes(struct kout *o, size_t at);
 #endif
