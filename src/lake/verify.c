@@ -7,6 +7,9 @@
  *     parquet     and its footer can be read
  *     rows        which has as many rows as the statistics say
  *     vector      a deletion vector decodes, marks as many rows as it says, none past the file's end
+ *     change      each change data file of the commits that are younger than
+ *                 delta.deletedFileRetentionDuration is there, as long as logged, and its footer can be read;
+ *                 of a table whose feed is on. Vacuum deletes older ones
  *     stats       (full) bounds hold for all rows, and null counts are right
  * Footers are read many at once by one query. Where that fails, one of them cannot be read, and they
  * are asked one by one. Bounds of statistics may be cut or rounded by their writer, so a bound may
@@ -19,7 +22,7 @@
 #include "lake/scan.h"
 #include <string.h>
 
-enum { BATCH = 256 /* files of one query */ };
+enum { BATCH = 256 /* files of one query */, RETENTION_MS = 7 * 86400000 };
 
 struct verifier {
     struct arena *arena;
@@ -57,13 +60,41 @@ static int check_log(struct verifier *v, struct err *err)
     return n < 0 ? -1 : 0;
 }
 
-static void compare_maps(struct verifier *v, struct str path, const char *what, const struct map *stored, const struct map *replayed)
+/* May a writer have meant the same by both? Statistics may be there in one form or the other. */
+static bool same_file(const void *x, const void *y)
+{
+    const struct lake_file *a = x, *b = y;
+    bool same = a->size == b->size && a->modified_ms == b->modified_ms && (a->rows < 0 || b->rows < 0 || a->rows == b->rows) &&
+                a->dv.cardinality == b->dv.cardinality && a->partition.count == b->partition.count;
+    for (size_t i = 0; i < a->partition.count && same; i++) {
+        const struct lake_pair *p = &a->partition.items[i], *q = lake_partition_value(b, p->key);
+        same = q && (p->is_null || !p->value.len) == (q->is_null || !q->value.len) && str_eq(p->value, q->value);
+    }
+    return same;
+}
+
+static bool same_txn(const void *x, const void *y)
+{
+    return ((const struct lake_app_txn *)x)->version == ((const struct lake_app_txn *)y)->version;
+}
+
+static bool same_domain(const void *x, const void *y)
+{
+    return str_eq(((const struct lake_pair *)x)->value, ((const struct lake_pair *)y)->value);
+}
+
+static void compare_maps(struct verifier *v, struct str path, const char *what, const struct map *stored, const struct map *replayed,
+                         bool (*same)(const void *x, const void *y))
 {
     struct str key;
     void *value;
-    for (size_t at = 0; map_next(stored, &at, &key, &value);)
-        if (!map_has(replayed, key))
+    for (size_t at = 0; map_next(stored, &at, &key, &value);) {
+        const void *other = map_get(replayed, key);
+        if (!other)
             tell(v, "checkpoint", path, "has the %s '%.*s', which the commits have not", what, STR_ARGS(key));
+        else if (!same(value, other))
+            tell(v, "checkpoint", path, "says of the %s '%.*s' something else than the commits", what, STR_ARGS(key));
+    }
     for (size_t at = 0; map_next(replayed, &at, &key, &value);)
         if (!map_has(stored, key))
             tell(v, "checkpoint", path, "lacks the %s '%.*s'", what, STR_ARGS(key));
@@ -109,9 +140,9 @@ static int check_checkpoint(struct verifier *v, struct err *err)
     if (got > 0 && checkpoint_read(&stored, &seg.checkpoint, v->conn, err)) {
         tell(v, "checkpoint", path, "cannot be read: %s", err->msg);
     } else if (got > 0) {
-        compare_maps(v, path, "file", stored.files, commits.files);
-        compare_maps(v, path, "transaction", stored.txns, commits.txns);
-        compare_maps(v, path, "domain", stored.domains, commits.domains);
+        compare_maps(v, path, "file", stored.files, commits.files, same_file);
+        compare_maps(v, path, "transaction", stored.txns, commits.txns, same_txn);
+        compare_maps(v, path, "domain", stored.domains, commits.domains, same_domain);
         if (!str_eq(stored.meta.schema_json, commits.meta.schema_json) || !str_eq(stored.meta.id, commits.meta.id))
             tell(v, "checkpoint", path, "has another metaData than the commits");
         if (stored.protocol.min_reader != commits.protocol.min_reader || stored.protocol.min_writer != commits.protocol.min_writer)
@@ -132,6 +163,19 @@ static void check_crc(struct verifier *v)
 
 /* ---- files */
 
+/* The greatest row that is marked, -1 if none. */
+static int64_t last_row(const struct lake_bitmap *b)
+{
+    int64_t n = lake_bitmap_count(b), last;
+    if (!n)
+        return -1;
+    uint64_t *rows = mem_alloc((size_t)n * sizeof *rows);
+    lake_bitmap_rows(b, rows);
+    last = (int64_t)rows[n - 1];
+    mem_free(rows);
+    return last;
+}
+
 static void check_vector(struct verifier *v, const struct lake_file *f, int64_t rows)
 {
     struct err err;
@@ -144,8 +188,8 @@ static void check_vector(struct verifier *v, const struct lake_file *f, int64_t 
         tell(v, "vector", f->path, "its deletion vector cannot be read: %s", err.msg);
     else if (lake_bitmap_count(b) != f->dv.cardinality)
         tell(v, "vector", f->path, "its deletion vector marks %jd rows, the log says %jd", (intmax_t)lake_bitmap_count(b), (intmax_t)f->dv.cardinality);
-    else if (rows >= 0 && lake_bitmap_count(b) > rows)
-        tell(v, "vector", f->path, "its deletion vector marks %jd of %jd rows", (intmax_t)lake_bitmap_count(b), (intmax_t)rows);
+    else if (last_row(b) >= rows)
+        tell(v, "vector", f->path, "its deletion vector marks row %jd of %jd rows", (intmax_t)last_row(b) + 1, (intmax_t)rows);
     lake_bitmap_free(b);
     buf_release(&key);
 }
@@ -188,7 +232,8 @@ static int footers(struct verifier *v, const struct lake_file *const *files, siz
     return got;
 }
 
-static void check_footers(struct verifier *v, const struct lake_file *const *files, size_t count)
+/* Of live files also their rows. `check` names a file that cannot be read. */
+static void check_footers(struct verifier *v, const struct lake_file *const *files, size_t count, const char *check, bool live)
 {
     struct err err;
     int64_t rows[BATCH];
@@ -197,28 +242,63 @@ static void check_footers(struct verifier *v, const struct lake_file *const *fil
     bool one_by_one = footers(v, files, count, rows, &err) < 0;
     for (size_t i = 0; i < count; i++) {
         if (one_by_one && (rows[i] = -1, footers(v, &files[i], 1, &rows[i], &err) < 0))
-            tell(v, "parquet", files[i]->path, "cannot be read: %s", err.msg);
-        else if (rows[i] >= 0)
+            tell(v, check, files[i]->path, "cannot be read: %s", err.msg);
+        else if (rows[i] >= 0 && live)
             check_rows(v, files[i], rows[i]);
     }
 }
 
-static bool is_there(struct verifier *v, const struct lake_file *f)
+/* Is it there, whatever its size? The checks are "file" and "size", or `change` for both. */
+static bool is_there(struct verifier *v, const struct lake_file *f, const char *change)
 {
     struct fs_stat st;
     struct err err;
     struct store_want w;
     if (place_want(v->arena, v->snap->dir, f->path, f->size, &w) && place_pin(v->snap->pins, v->snap->dir, &f, 1, &err)) {
-        tell(v, err.code == ERR_CORRUPT ? "size" : "file", f->path, err.code == ERR_NOT_FOUND ? "is missing" : "cannot be fetched: %s", err.msg);
+        tell(v, change ? change : err.code == ERR_CORRUPT ? "size" : "file", f->path, err.code == ERR_NOT_FOUND ? "is missing" : "cannot be fetched: %s", err.msg);
         return false;
     }
     if (fs_stat(lake_file_path(v->arena, v->snap->dir, f->path), &st, &err)) {
-        tell(v, "file", f->path, err.code == ERR_NOT_FOUND ? "is missing" : "cannot be looked at: %s", err.msg);
+        tell(v, change ? change : "file", f->path, err.code == ERR_NOT_FOUND ? "is missing" : "cannot be looked at: %s", err.msg);
         return false;
     }
     if (st.size != f->size)
-        tell(v, "size", f->path, "has %jd bytes, the log says %jd", (intmax_t)st.size, (intmax_t)f->size);
+        tell(v, change ? change : "size", f->path, "has %jd bytes, the log says %jd", (intmax_t)st.size, (intmax_t)f->size);
     return true;
+}
+
+/* ---- change data files */
+
+static void check_changes_of(struct verifier *v, const struct lake_change *ch)
+{
+    const struct lake_file *batch[BATCH];
+    size_t n = 0;
+    for (size_t i = 0; i < ch->cdc_count; i++) {
+        if (is_there(v, &ch->cdc[i], "change"))
+            batch[n++] = &ch->cdc[i];
+        if (n == BATCH || i + 1 == ch->cdc_count) {
+            check_footers(v, batch, n, "change", false);
+            n = 0;
+        }
+    }
+}
+
+static int check_changes(struct verifier *v, struct err *err)
+{
+    if (!lake_property_bool(v->snap, "delta.enableChangeDataFeed", false))
+        return 0;
+    int64_t since_ms = time_now_ms() - lake_interval_ms(lake_property(v->snap, "delta.deletedFileRetentionDuration"), RETENTION_MS);
+    int64_t *versions, n = lake_versions(v->arena, v->snap->dir, &versions, err), got = n < 0 ? -1 : 1;
+    for (bool young = true; young && got > 0 && n > 0; n--) {
+        struct arena *scratch = arena_new();
+        struct lake_change *ch;
+        got = lake_changes(scratch, v->snap->dir, versions[n - 1], versions[n - 1], &ch, err);
+        young = got > 0 && ch->timestamp_ms >= since_ms;
+        if (young)
+            check_changes_of(v, ch);
+        arena_free(scratch);
+    }
+    return got < 0 ? -1 : 0;
 }
 
 /* ---- statistics */
@@ -354,13 +434,13 @@ static void check_files(struct verifier *v)
     size_t n = 0;
     for (size_t i = 0; i < v->snap->file_count; i++) {
         const struct lake_file *f = v->snap->files[i];
-        bool there = is_there(v, f);
+        bool there = is_there(v, f, NULL);
         if (there)
             batch[n++] = f;
         if (there && v->opts->full)
             check_stats(v, f);
         if (n == BATCH || i + 1 == v->snap->file_count) {
-            check_footers(v, batch, n);
+            check_footers(v, batch, n, "parquet", true);
             n = 0;
             if (v->opts->progress)
                 v->opts->progress(v->opts->ctx, (int64_t)i + 1, (int64_t)v->snap->file_count);
@@ -379,6 +459,7 @@ int lake_verify(struct lake_table *t, struct duck_conn *c, const struct lake_ver
     if (rc == 0) {
         check_crc(&v);
         check_files(&v);
+        rc = check_changes(&v, err);
         out->version = v.snap->version;
         out->files = (int64_t)v.snap->file_count;
         out->bytes = v.snap->size;

@@ -7,7 +7,7 @@
 #include "lake/log.h"
 
 struct lake_finding {
-    const char *check;            /* "log", "file", "size", "parquet", "rows", "vector", "stats", "checkpoint", "crc" */
+    const char *check;            /* "log", "file", "size", "parquet", "rows", "vector", "stats", "change", "checkpoint", "crc" */
     struct str path;              /* of the file it is about, as logged or below the log folder */
     const char *problem;          /* a sentence's part */
 };

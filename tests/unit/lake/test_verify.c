@@ -1,6 +1,7 @@
 /* verify and the upkeep commits on tables made here: what is sound has no findings, and each kind of damage
  * is found by name. */
 #include "lake/crc.h"
+#include "lake/dml.h"
 #include "lake/optimize.h"
 #include "lake/restore.h"
 #include "lake/scan.h"
@@ -172,6 +173,74 @@ static void test_damage(void **state)
     buf_release(&b);
 }
 
+/* Puts `to` in place of `from` in a log file of the table, and opens it anew. */
+static void edit_log(const char *name, const char *from, const char *to)
+{
+    struct err err = {0};
+    struct buf b, out;
+    char path[200];
+    buf_init(&b);
+    buf_init(&out);
+    snprintf(path, sizeof path, "%s/_delta_log/%s", root, name);
+    must(fs_read_file(path, 1 << 20, &b, &err), &err);
+    char *at = strstr(b.ptr, from);
+    assert_non_null(at);
+    buf_str(&out, str_sub(buf_view(&b), 0, (size_t)(at - b.ptr)));
+    buf_z(&out, to);
+    buf_z(&out, at + strlen(from));
+    must(fs_write_file(path, buf_view(&out), &err), &err);
+    buf_release(&b);
+    buf_release(&out);
+    lake_table_close(table);
+    table = lake_table_open(root);
+}
+
+static void test_checkpoint_of_other_files(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    must(lake_checkpoint(table, conn, &err), &err);
+    verify();
+    assert_string_equal(told, "");
+    edit_log("00000000000000000002.json", "\"modificationTime\":1", "\"modificationTime\":2");
+    verify();
+    assert_string_equal(told, "checkpoint ");
+}
+
+static void test_change_files(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    char **paths, path[4400], dir[200];
+    struct lake_pair on = {STR("delta.enableChangeDataFeed"), STR("true"), false}, now = {STR("delta.deletedFileRetentionDuration"), STR("interval 0 seconds"), false};
+    struct lake_txn *x = lake_txn_begin(table, conn, &err);
+    int64_t version;
+    must(lake_txn_set_properties(x, (struct lake_pairs){&on, 1}, &err) || lake_txn_commit(x, &version, &err), &err);
+    lake_txn_end(x);
+    x = lake_txn_begin(table, conn, &err);
+    struct lake_dml_metrics metrics;
+    must(lake_txn_delete(x, &(struct lake_where){.duck = STR("t.id = 15"), .text = STR("id = 15")}, &metrics, &err) || lake_txn_commit(x, &version, &err), &err);
+    lake_txn_end(x);
+    verify();
+    assert_string_equal(told, "");
+    struct arena *a = arena_new();
+    snprintf(dir, sizeof dir, "%s/_change_data", root);
+    assert_int_equal(fs_list(a, dir, &paths, &err), 1);
+    snprintf(path, sizeof path, "%s/%s", dir, paths[0]);
+    must(fs_write_file(path, STR("nonsense nonsense nonsense"), &err), &err);
+    verify();
+    assert_string_equal(told, "change change "); /* its size, its footer */
+    must(fs_unlink(path, &err), &err);
+    verify();
+    assert_string_equal(told, "change ");
+    x = lake_txn_begin(table, conn, &err); /* too old to be needed */
+    must(lake_txn_set_properties(x, (struct lake_pairs){&now, 1}, &err) || lake_txn_commit(x, &version, &err), &err);
+    lake_txn_end(x);
+    verify();
+    assert_string_equal(told, "");
+    arena_free(a);
+}
+
 static void test_optimize_and_restore(void **state)
 {
     (void)state;
@@ -257,6 +326,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_sound, setup, teardown),
         cmocka_unit_test_setup_teardown(test_damage, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_checkpoint_of_other_files, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_change_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_optimize_and_restore, setup, teardown),
         cmocka_unit_test_setup_teardown(test_scan_skips_files, setup, teardown),
         cmocka_unit_test_setup_teardown(test_clone, setup, teardown),
