@@ -98,9 +98,11 @@ int azure_identity_open(const struct store_settings *from, struct azure_identity
     const char *client = GET(from, "AZURE_CLIENT_ID", "AZURE_STORAGE_CLIENT_ID");
     const char *tenant = GET(from, "AZURE_TENANT_ID", "AZURE_STORAGE_TENANT_ID");
     const char *proof = GET(from, "AZURE_CLIENT_SECRET", "AZURE_STORAGE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE");
-    const char *endpoint = GET(from, "IDENTITY_ENDPOINT"), *machine = GET(from, "AZURE_USE_MANAGED_IDENTITY");
-    bool on_machine = machine && (str_ieqz(str_z(machine), "true") || !strcmp(machine, "1"));
+    const char *endpoint = GET(from, "IDENTITY_ENDPOINT");
+    int on_machine = store_setting_bool(from, "AZURE_USE_MANAGED_IDENTITY", false, err);
     *out = NULL;
+    if (on_machine < 0)
+        return -1;
     if (proof && (!client || !tenant))
         return err_set(err, ERR_AUTH, "a client's secret is set, but not %s", client ? "AZURE_TENANT_ID" : "AZURE_CLIENT_ID");
     if (!proof && !endpoint && !on_machine)

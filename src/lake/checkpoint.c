@@ -48,7 +48,7 @@ static void put_from(struct buf *sql, const struct store_want *files, size_t cou
     buf_z(sql, count > 1 ? "], union_by_name = true)" : "])");
 }
 
-static int note_sidecar(struct replay *r, struct sidecars *sc, const struct doc *line)
+static int note_sidecar(struct replay *r, struct sidecars *sc, const struct doc *line, struct err *err)
 {
     struct str path = doc_str(doc_get(doc_get(line, "sidecar"), "path"), STR_NONE);
     if (!path.len)
@@ -58,7 +58,7 @@ static int note_sidecar(struct replay *r, struct sidecars *sc, const struct doc 
     if (str_chr(path, '/') < 0)
         path = str_fmt(sc->arena, LAKE_LOG_DIR "/_sidecars/%.*s", STR_ARGS(path));
     if (place_want(sc->arena, r->dir, path, -1, w))
-        return 0;
+        return place_check(r->dir, w, err);
     char *local = lake_file_path(sc->arena, r->dir, path);
     *w = (struct store_want){str_cz(sc->arena, path_dir(str_z(local))), str_cz(sc->arena, path_base(str_z(local))), -1, 0};
     return 0;
@@ -70,7 +70,7 @@ static int apply_line(struct replay *r, struct sidecars *sc, struct arena *scrat
     struct doc *d = doc_json(scratch, NULL, line, err);
     if (!d || replay_apply(r, d, -1, err))
         return -1;
-    return note_sidecar(r, sc, d);
+    return note_sidecar(r, sc, d, err);
 }
 
 static int apply_query(struct replay *r, struct sidecars *sc, struct duck_conn *c, struct str sql, struct err *err)

@@ -35,6 +35,14 @@ bool place_want(struct arena *a, const char *dir, struct str logged, int64_t siz
     return true;
 }
 
+int place_check(const char *dir, const struct store_want *w, struct err *err)
+{
+    if (store_follows(str_z(w->root), str_z(dir)))
+        return 0;
+    return err_set(err, ERR_DENIED, "the log of '%s' names the file '%s/%s' at an endpoint that is not the table's: credentials do not go there",
+                   dir, w->root, w->name);
+}
+
 char *store_place_of(struct arena *a, const struct store_want *w)
 {
     return store_is_remote(str_z(w->root)) ? store_cache_path(a, w) : path_join(a, w->root, w->name);
@@ -70,13 +78,16 @@ bool place_is_hidden(struct str path)
 
 struct wanted { struct arena *arena; const char *dir; struct store_want *items; size_t count, cap; };
 
-static void want(struct wanted *w, struct str logged, int64_t size)
+static int want(struct wanted *w, struct str logged, int64_t size, struct err *err)
 {
     struct store_want one;
     if (!place_want(w->arena, w->dir, logged, size, &one))
-        return;
+        return 0;
+    if (place_check(w->dir, &one, err))
+        return -1;
     w->items = arena_grow(w->arena, w->items, &w->cap, w->count + 1, sizeof *w->items);
     w->items[w->count++] = one;
+    return 0;
 }
 
 static int want_vector(struct wanted *w, const struct lake_dv *dv, struct err *err)
@@ -84,10 +95,7 @@ static int want_vector(struct wanted *w, const struct lake_dv *dv, struct err *e
     struct str file;
     if (!dv->storage || dv->storage == 'i')
         return 0;
-    if (lake_dv_file(w->arena, dv, &file, err))
-        return -1;
-    want(w, file, -1);
-    return 0;
+    return lake_dv_file(w->arena, dv, &file, err) ? -1 : want(w, file, -1, err);
 }
 
 int place_pin_vector(struct store_pins *pins, const char *dir, const struct lake_dv *dv, struct err *err)
@@ -108,8 +116,9 @@ int place_pin(struct store_pins *pins, const char *dir, const struct lake_file *
     for (size_t i = 0; i < count && rc == 0; i++) {
         if (!remote && files[i]->dv.storage != 'p' && str_chr(files[i]->path, ':') < 0)
             continue;
-        want(&w, files[i]->path, files[i]->size > 0 ? files[i]->size : -1);
-        rc = want_vector(&w, &files[i]->dv, err);
+        rc = want(&w, files[i]->path, files[i]->size > 0 ? files[i]->size : -1, err);
+        if (rc == 0)
+            rc = want_vector(&w, &files[i]->dv, err);
     }
     if (rc == 0 && w.count)
         rc = store_pins_add(pins, w.items, w.count, err);

@@ -9,6 +9,8 @@
 
 /* Is the file of a logged path (percent-encoded, relative or absolute) in a store? Then what to ask it for. */
 bool place_want(struct arena *a, const char *dir, struct str logged, int64_t size, struct store_want *out);
+/* ERR_DENIED if what place_want() gave is at an endpoint that a log may not lead to (store_follows). Before it is asked for. */
+int place_check(const char *dir, const struct store_want *w, struct err *err) MUST_CHECK;
 /* The local path of `name` (not encoded) below `dir`, and that of an object or file. */
 char *store_place_of(struct arena *a, const struct store_want *w);
 char *place_join(struct arena *a, const char *dir, const char *name);

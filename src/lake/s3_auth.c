@@ -88,11 +88,10 @@ static int from_profile(struct s3_auth *k, const struct store_settings *from, st
         secret = profile_value(from, a, config, "aws_secret_access_key");
         session = profile_value(from, a, config, "aws_session_token");
     }
-    const char *skip = GET(from, "AWS_SKIP_SIGNATURE");
-    int rc = 0;
-    if (access.len && secret.len)
+    int skip = store_setting_bool(from, "AWS_SKIP_SIGNATURE", false, err), rc = skip < 0 ? -1 : 0;
+    if (rc == 0 && access.len && secret.len)
         fix(k, access, secret, session);
-    else if (!skip || !str_ieqz(str_z(skip), "true"))
+    else if (skip == 0)
         rc = err_set(err, ERR_AUTH, "no credentials for S3: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE");
     arena_free(a);
     return rc;

@@ -15,10 +15,11 @@
  * up to STORE_BLOCK_BYTES. The upload's id is ours alone and gone once the end has landed: an end that does not find it is
  * one whose first answer was lost, if the object is there. */
 #include "lake/store_int.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_BLOCKS = 10000, MAX_BLOCK_BYTES = 100 << 20, READ_STEP = 64 << 10 };
+enum { MAX_BLOCKS = 10000, MAX_BLOCK_BYTES = 100 << 20, READ_STEP = 64 << 10, PARTIAL_CONTENT = 206 };
 
 struct store_staged { char *temp; struct str bytes; };
 
@@ -29,6 +30,11 @@ bool store_is_remote(struct str root)
     return store_azure_is(root) || store_s3_is(root);
 }
 
+bool store_follows(struct str named, struct str by)
+{
+    return str_eq(named, by) || !store_azure_is(named) || store_azure_follows(named, by);
+}
+
 const char *store_setting(const struct store_settings *from, const char *const *names)
 {
     for (size_t i = 0; names[i]; i++) {
@@ -37,6 +43,28 @@ const char *store_setting(const struct store_settings *from, const char *const *
             return v;
     }
     return NULL;
+}
+
+int store_setting_word(const struct store_settings *from, const char *name, const struct store_word *words, size_t count, int otherwise,
+                       struct err *err)
+{
+    const char *v = store_setting(from, (const char *const[]){name, NULL});
+    char list[100] = "";
+    if (!v)
+        return otherwise;
+    for (size_t i = 0, at = 0; i < count; i++) {
+        if (str_ieqz(str_trim(str_z(v)), words[i].text))
+            return words[i].value;
+        at += (size_t)snprintf(list + at, sizeof list - at, "%s%s", i ? ", " : "", words[i].text);
+        CHECK(at < sizeof list);
+    }
+    return err_set(err, ERR_INPUT, "%s is '%.100s': it may be one of %s", name, v, list);
+}
+
+int store_setting_bool(const struct store_settings *from, const char *name, bool otherwise, struct err *err)
+{
+    static const struct store_word words[] = {{"true", 1}, {"false", 0}, {"1", 1}, {"0", 0}};
+    return store_setting_word(from, name, words, COUNT_OF(words), otherwise, err);
 }
 
 struct store *store_open(struct str root, const struct store_settings *from, struct err *err)
@@ -217,6 +245,10 @@ static int get_once(struct store *s, const char *name, int64_t at, int64_t n, si
     struct http_client_res res;
     if (s->kind->get(s, name, at, n, &q, &res, err))
         return -1;
+    if (at >= 0 && res.status != PARTIAL_CONTENT) {
+        http_client_res_release(&res);
+        return err_set(err, ERR_IO, "the store answers a range with the whole");
+    }
     struct store_entry e;
     struct arena *a = arena_new();
     store_entry_of(a, &res, name, &e);
@@ -233,8 +265,6 @@ static int get(struct store *s, const char *name, int64_t at, int64_t n, size_t 
 {
     size_t before = out->len;
     int rc = -1;
-    if (check_name(name, err))
-        return -1;
     for (int i = 0; again(i, rc, err); i++) {
         out->len = before;
         rc = get_once(s, name, at, n, max, out, mark, err);
@@ -244,11 +274,15 @@ static int get(struct store *s, const char *name, int64_t at, int64_t n, size_t 
 
 int store_get(struct store *s, const char *name, size_t max, struct buf *out, struct store_mark *mark, struct err *err)
 {
+    if (check_name(name, err))
+        return -1;
     return s->kind ? get(s, name, -1, 0, max, out, mark, err) : store_file_get(s, name, max, out, mark, err);
 }
 
 int store_get_range(struct store *s, const char *name, int64_t at, int64_t n, struct buf *out, struct err *err)
 {
+    if (check_name(name, err))
+        return -1;
     if (!s->kind)
         return store_file_range(s, name, at, n, out, err);
     return n > 0 ? get(s, name, at, n, (size_t)n, out, NULL, err) : 0;
@@ -256,37 +290,42 @@ int store_get_range(struct store *s, const char *name, int64_t at, int64_t n, st
 
 /* ---- into a file */
 
-struct landing { int fd; int64_t got; };
+struct landing { int fd; int64_t got, size; /* -1: not known */ };
 
 static int land(void *ctx, struct str bytes, struct err *err)
 {
     struct landing *l = ctx;
+    if (l->size >= 0 && (int64_t)bytes.len > l->size - l->got)
+        return err_set(err, ERR_CORRUPT, "more than %jd bytes", (intmax_t)l->size);
     l->got += (int64_t)bytes.len;
     return fs_write_all(l->fd, bytes.ptr, bytes.len, err);
 }
 
 /* One try, going on where the last one broke. */
-static int land_once(struct store *s, const char *name, struct landing *l, int64_t size, struct err *err)
+static int land_once(struct store *s, const char *name, struct landing *l, struct err *err)
 {
     struct http_client_req q = {.on_body = land, .ctx = l};
     struct http_client_res res;
-    if (size >= 0 && l->got == size)
+    bool on = l->got > 0;
+    if (l->size >= 0 && l->got == l->size)
         return 0;
-    if (size < 0 && l->got) {
+    if (l->size < 0 && on) {
+        on = false;
         l->got = 0;
         if (fs_truncate(l->fd, 0, err))
             return -1;
     }
-    if (s->kind->get(s, name, l->got ? l->got : -1, size - l->got, &q, &res, err))
+    if (s->kind->get(s, name, on ? l->got : -1, l->size - l->got, &q, &res, err))
         return -1;
+    int status = res.status;
     http_client_res_release(&res);
-    return 0;
+    return !on || status == PARTIAL_CONTENT ? 0 : err_set(err, ERR_CORRUPT, "the store answers a range with the whole");
 }
 
 int store_get_file(struct store *s, const char *name, const char *path, int64_t size, struct err *err)
 {
     struct err ignored;
-    struct landing l = {.fd = -1};
+    struct landing l = {.fd = -1, .size = size};
     if (check_name(name, err))
         return -1;
     if (!s->kind) {
@@ -304,7 +343,7 @@ int store_get_file(struct store *s, const char *name, const char *path, int64_t 
     l.fd = fs_open(temp, FS_WRITE | FS_CREATE | FS_TRUNC | FS_APPEND, err);
     int rc = -1;
     for (int i = 0; l.fd >= 0 && again(i, rc, err); i++)
-        rc = land_once(s, name, &l, size, err);
+        rc = land_once(s, name, &l, err);
     if (rc == 0 && size >= 0 && l.got != size)
         rc = err_set(err, ERR_CORRUPT, "%jd bytes instead of %jd", (intmax_t)l.got, (intmax_t)size);
     if (rc == 0)
@@ -434,7 +473,9 @@ int store_remove(struct store *s, const char *name, struct err *err)
 struct store_staged *store_stage(struct store *s, const char *dir, struct str bytes, struct err *err)
 {
     struct store_staged *g = NEW(struct store_staged);
-    int rc = s->kind ? 0 : store_file_stage(s, dir, bytes, &g->temp, err);
+    int rc = dir[0] ? check_name(dir, err) : 0;
+    if (rc == 0 && !s->kind)
+        rc = store_file_stage(s, dir, bytes, &g->temp, err);
     g->bytes = bytes;
     if (rc == 0)
         return g;

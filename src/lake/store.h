@@ -53,6 +53,10 @@ void store_close(struct store *s);        /* NULL is allowed */
 /* The store of `root` that the process shares, opened at the first call; never closed. */
 struct store *store_shared(const char *root, struct err *err) MUST_CHECK;
 bool store_is_remote(struct str root);    /* is it an address of an object store, by its form? */
+/* Does the log of the table at `by` lead to the address `named` with our credentials? Not to an Azure endpoint that is
+ * neither a public cloud, nor on this machine, nor the table's own: a log may come from anybody. (What S3 gets is a
+ * signature that holds for that host only.) */
+bool store_follows(struct str named, struct str by);
 bool store_is_local(const struct store *s);
 const char *store_root(const struct store *s); /* as given, without slashes at the end */
 

@@ -6,7 +6,7 @@
  *
  *     page      GET    /C?restype=container&comp=list&prefix=…&marker=…&include=metadata
  *     stat      HEAD   /C/N
- *     get       GET    /C/N  [x-ms-range]
+ *     get       GET    /C/N  [Range]
  *     put       PUT    /C/N  x-ms-blob-type: BlockBlob  [If-None-Match: *]
  *     block     PUT    /C/N?comp=block&blockid=…
  *     end       PUT    /C/N?comp=blocklist
@@ -58,6 +58,38 @@ bool store_azure_is(struct str root)
     if (!f || f->authority || f->custom)
         return f;
     return service_at(until(str_from(root, strlen(f->scheme)), '/')) > 0;
+}
+
+/* Where a request to an address goes: "core.windows.net" for all accounts there, or an own endpoint's host and port. */
+static struct str place_of(struct str root)
+{
+    const struct form *f = form_of(root);
+    struct str host = f ? until(str_from(root, strlen(f->scheme)), '/') : STR_NONE;
+    int64_t at = str_chr(host, '@'), service;
+    host = str_from(host, (size_t)(at + 1));
+    if (!f || f->custom || (service = service_at(host)) < 0)
+        return host;
+    host = str_from(host, (size_t)service + 1);
+    return str_from(host, (size_t)str_chr(host, '.') + 1);
+}
+
+/* Credentials go along with a request, and a SAS or a bearer token is good for whoever gets it. */
+bool store_azure_follows(struct str named, struct str by)
+{
+    static const char *const clouds[] = {"core.windows.net", "storage.azure.net", "core.usgovcloudapi.net", "core.chinacloudapi.cn",
+                                         "fabric.microsoft.com"};
+    static const char *const here[] = {"127.0.0.1", "localhost"};
+    struct str place = place_of(named), table = place_of(by);
+    const struct form *f = form_of(named);
+    if (table.len && str_ieq(place, table))
+        return true;
+    for (size_t i = 0; f && !f->custom && i < COUNT_OF(clouds); i++)
+        if (str_ieqz(place, clouds[i]))
+            return true;
+    for (size_t i = 0; f && f->custom && i < COUNT_OF(here); i++)
+        if (str_ieqz(until(place, ':'), here[i]))
+            return true;
+    return false;
 }
 
 static int split(struct store *s, struct str root, const struct form *f, struct err *err)
@@ -135,13 +167,31 @@ static int check_account(const struct azure *z, struct str account, const char *
 #define DEV_ACCOUNT "devstoreaccount1"
 #define DEV_KEY "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw=="
 
+/* A connection string may name the endpoint. The address decides where requests go: the two must not contradict. */
+static int check_endpoint(const struct azure *z, struct str endpoint, struct err *err)
+{
+    struct str host = until(str_from(endpoint, strlen("https://")), '/');
+    int64_t service = str_starts_z(endpoint, "https://") ? service_at(host) : -1;
+    while (endpoint.len && endpoint.ptr[endpoint.len - 1] == '/')
+        endpoint.len--;
+    if (!endpoint.len || str_ieqz(endpoint, z->endpoint))
+        return 0;
+    if (service > 0 && check_account(z, str_sub(host, 0, (size_t)service), "AZURE_STORAGE_CONNECTION_STRING", err))
+        return -1;
+    if (service > 0 && str_ieq(place_of(endpoint), place_of(str_z(z->endpoint)))) /* acct.blob for acct.dfs */
+        return 0;
+    return err_set(err, ERR_AUTH, "AZURE_STORAGE_CONNECTION_STRING is for '%.*s', the address leads to '%s'", STR_ARGS(endpoint), z->endpoint);
+}
+
 static int take_connection(struct azure *z, struct str text, struct err *err)
 {
-    struct str part, key = STR_NONE, sas = STR_NONE, account = STR_NONE;
+    struct str part, key = STR_NONE, sas = STR_NONE, account = STR_NONE, endpoint = STR_NONE;
     while (str_split(&text, ';', &part)) {
         struct str name = until(part, '='), value = str_from(part, name.len + 1);
         if (str_ieqz(name, "AccountName"))
             account = value;
+        else if (str_ieqz(name, "BlobEndpoint"))
+            endpoint = value;
         else if (str_ieqz(name, "AccountKey"))
             key = value;
         else if (str_ieqz(name, "SharedAccessSignature"))
@@ -149,7 +199,7 @@ static int take_connection(struct azure *z, struct str text, struct err *err)
         else if (str_ieqz(name, "UseDevelopmentStorage"))
             account = STR(DEV_ACCOUNT), key = STR(DEV_KEY);
     }
-    if (check_account(z, account, "AZURE_STORAGE_CONNECTION_STRING", err))
+    if (check_account(z, account, "AZURE_STORAGE_CONNECTION_STRING", err) || check_endpoint(z, endpoint, err))
         return -1;
     if (sas.len)
         take_sas(z, sas);
@@ -161,7 +211,9 @@ static int credentials(struct azure *z, const struct store_settings *from, struc
     const char *connection = GET(from, "AZURE_STORAGE_CONNECTION_STRING");
     const char *key = GET(from, "AZURE_STORAGE_KEY", "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_ACCESS_KEY");
     const char *sas = GET(from, "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_SAS", "AZURE_STORAGE_SAS_KEY");
-    const char *skip = GET(from, "AZURE_SKIP_SIGNATURE");
+    int skip = store_setting_bool(from, "AZURE_SKIP_SIGNATURE", false, err);
+    if (skip < 0)
+        return -1;
     if (connection && take_connection(z, str_z(connection), err))
         return -1;
     if (z->key.len || z->sas)
@@ -176,7 +228,7 @@ static int credentials(struct azure *z, const struct store_settings *from, struc
     }
     if (azure_identity_open(from, &z->identity, err) || z->identity)
         return z->identity ? 0 : -1;
-    if (skip && str_ieqz(str_z(skip), "true")) {
+    if (skip) {
         z->anonymous = true;
         return 0;
     }
@@ -190,12 +242,13 @@ static int credentials(struct azure *z, const struct store_settings *from, struc
 int store_azure_open(struct store *s, struct str root, const struct store_settings *from, struct err *err)
 {
     const struct form *f = form_of(root);
-    const char *api = GET(from, "AZURE_STORAGE_API");
+    static const struct store_word apis[] = {{"blob", 0}, {"dfs", 1}};
+    int api = store_setting_word(from, "AZURE_STORAGE_API", apis, COUNT_OF(apis), 0, err);
     struct azure *z = NEW(struct azure);
     buf_init(&z->key);
     s->state = z;
-    s->kind = f->dfs || (!f->custom && api && str_ieqz(str_z(api), "dfs")) ? &store_kind_dfs : &store_kind_blob;
-    return split(s, root, f, err) || credentials(z, from, err) ? -1 : 0;
+    s->kind = f->dfs || (!f->custom && api == 1) ? &store_kind_dfs : &store_kind_blob;
+    return api < 0 || split(s, root, f, err) || credentials(z, from, err) ? -1 : 0;
 }
 
 void azure_close(struct store *s)
@@ -352,7 +405,7 @@ int azure_get(struct store *s, const char *name, int64_t at, int64_t n, struct h
     struct azure_call c;
     azure_call_init(&c, s, a, "GET", "a read");
     if (at >= 0)
-        store_header(&c.headers, "x-ms-range", str_fmt(a, "bytes=%jd-%jd", (intmax_t)at, (intmax_t)(at + n - 1)));
+        store_header(&c.headers, "Range", str_fmt(a, "bytes=%jd-%jd", (intmax_t)at, (intmax_t)(at + n - 1)));
     int rc = azure_call_do(&c, name, q, res, err);
     arena_free(a);
     return rc;

@@ -56,7 +56,7 @@ void store_cache_setup(const char *dir, int64_t max_bytes)
     pthread_mutex_unlock(&cache.lock);
 }
 
-static void settle(void)
+static int settle(struct err *err)
 {
     const char *env = getenv("PAYSTREAK_CACHE_DIR"), *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME"), *bytes = getenv("PAYSTREAK_CACHE_BYTES");
     struct buf b;
@@ -69,9 +69,15 @@ static void settle(void)
         buf_printf(&b, "%s/.cache/paystreak", home && home[0] ? home : "/tmp");
     if (!cache.dir)
         cache.dir = mem_strdup(b.ptr);
-    if (cache.max <= 0 && !(bytes && str_i64(str_z(bytes), &cache.max) && cache.max > 0))
-        cache.max = STORE_CACHE_BYTES;
     buf_release(&b);
+    bool given = cache.max <= 0 && bytes && bytes[0];
+    if (given && (!str_i64(str_z(bytes), &cache.max) || cache.max <= 0)) {
+        cache.max = 0;
+        return err_set(err, ERR_INPUT, "PAYSTREAK_CACHE_BYTES is '%.100s': write how many bytes, more than 0", bytes);
+    }
+    if (cache.max <= 0)
+        cache.max = STORE_CACHE_BYTES;
+    return 0;
 }
 
 /* Folders of processes that are gone. */
@@ -103,8 +109,10 @@ static int open_own(struct arena *a, const char *users, struct err *err)
         if (fd < 0)
             return -1;
         if (flock(fd, LOCK_EX) == 0 && fs_exists(lock)) {
-            if (fs_mkdirs(dir, err))
+            if (fs_mkdirs(dir, err)) {
+                fs_close(fd);
                 return -1;
+            }
             cache.own = mem_strdup(dir);
             return 0;
         }
@@ -135,7 +143,10 @@ static int open_cache(struct err *err)
     struct arena *a = arena_new();
     char **names;
     struct fs_stat *stats;
-    settle();
+    if (settle(err)) {
+        arena_free(a);
+        return -1;
+    }
     char *users = path_join(a, cache.dir, "users"), *objects = path_join(a, cache.dir, "objects");
     mem_free(cache.objects);
     cache.objects = mem_strdup(objects);

@@ -91,11 +91,11 @@ int store_file_get(struct store *s, const char *name, size_t max, struct buf *ou
     struct arena *a = arena_new();
     char *path = path_of(s, a, name);
     struct store_entry e = {0};
-    int rc = fs_read_file(path, max, out, err);
-    if (rc == 0 && mark) {
-        rc = look(path, &e, err);
+    int rc = mark ? look(path, &e, err) : 0; /* first: bytes that are newer than their mark are only read again */
+    if (mark)
         *mark = (struct store_mark){rc ? -1 : e.mtime_us, 0};
-    }
+    if (rc == 0)
+        rc = fs_read_file(path, max, out, err);
     arena_free(a);
     return rc;
 }

@@ -61,6 +61,8 @@ int store_s3_open(struct store *s, struct str root, const struct store_settings 
 /* By their forms. */
 bool store_azure_is(struct str root);
 bool store_s3_is(struct str root);
+/* See store_follows(). */
+bool store_azure_follows(struct str named, struct str by);
 
 /* ---- store.c */
 /* After a last step that did not find what it was to make the object of: is an object of that size there, so that an
@@ -70,6 +72,12 @@ bool store_landed(struct store *s, const char *name, int64_t size);
 /* ---- settings */
 /* The first of the names, ended by NULL, that is set and not empty; NULL: none. */
 const char *store_setting(const struct store_settings *from, const char *const *names);
+/* What stands for `name` among the words that it may have; `otherwise` if it is not set. -1: ERR_INPUT lists them. */
+struct store_word { const char *text; int value; };
+int store_setting_word(const struct store_settings *from, const char *name, const struct store_word *words, size_t count, int otherwise,
+                       struct err *err) MUST_CHECK;
+/* true and 1, false and 0. */
+int store_setting_bool(const struct store_settings *from, const char *name, bool otherwise, struct err *err) MUST_CHECK;
 
 /* ---- over HTTP (store_http.c) */
 enum { STORE_MAX_HEADERS = 24 };

@@ -9,7 +9,8 @@
  *     remove    DELETE /N
  * Put-if-absent answers 412 if the name is taken, and 409 ConditionalRequestConflict when it lost a race
  * that is not over yet: that is tried again. A store that ignores the condition would let commits overwrite
- * each other; it is found out by AWS_CONDITIONAL_PUT=false only, which refuses to commit there.
+ * each other; it is found out by AWS_CONDITIONAL_PUT=false (or disabled; etag, true and nothing mean that it is
+ * honoured) only, which refuses to commit there.
  *
  * The bucket is in the host (https://BUCKET.s3.REGION.amazonaws.com), or with AWS_VIRTUAL_HOSTED_STYLE_REQUEST=false,
  * with an endpoint of its own (AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, s3+http://) unless that is true, and if its
@@ -53,8 +54,6 @@ static struct str until(struct str s, char c)
     return at < 0 ? s : str_sub(s, 0, (size_t)at);
 }
 
-static bool is_true(const char *v, bool otherwise) { return v ? str_ieqz(str_z(v), "true") : otherwise; }
-
 static int set_origin(struct s3 *z, struct str endpoint, struct str bucket, bool in_host, struct err *err)
 {
     struct buf host, origin, base;
@@ -87,14 +86,16 @@ static int set_origin(struct s3 *z, struct str endpoint, struct str bucket, bool
 int store_s3_open(struct store *s, struct str root, const struct store_settings *from, struct err *err)
 {
     const struct form *f = form_of(root);
+    static const struct store_word conditions[] = {{"etag", 1}, {"true", 1}, {"disabled", 0}, {"false", 0}};
     struct s3 *z = NEW(struct s3);
     struct arena *a = arena_new();
     struct str rest = str_from(root, strlen(f->scheme)), endpoint = STR_NONE, bucket;
-    const char *set = GET(from, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"), *style = GET(from, "AWS_VIRTUAL_HOSTED_STYLE_REQUEST");
+    const char *set = GET(from, "AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT");
     s->state = z;
     s->kind = &store_kind_s3;
     z->region = str_dup(s3_region(from, a));
-    z->no_condition = !is_true(GET(from, "AWS_CONDITIONAL_PUT"), true);
+    int condition = store_setting_word(from, "AWS_CONDITIONAL_PUT", conditions, COUNT_OF(conditions), 1, err);
+    z->no_condition = condition == 0;
     if (f->custom) {
         struct str host = until(rest, '/');
         endpoint = str_fmt(a, "%.*s", (int)(strlen(f->scheme) - 3 + host.len), root.ptr + 3);
@@ -108,10 +109,10 @@ int store_s3_open(struct store *s, struct str root, const struct store_settings 
     memcpy(s->prefix, path.ptr ? path.ptr : "", path.len);
     if (path.len)
         s->prefix[path.len] = '/';
-    bool in_host = is_true(style, !endpoint.len && str_chr(bucket, '.') < 0);
+    int in_host = condition < 0 ? -1 : store_setting_bool(from, "AWS_VIRTUAL_HOSTED_STYLE_REQUEST", !endpoint.len && str_chr(bucket, '.') < 0, err);
     if (!endpoint.len)
         endpoint = str_fmt(a, "https://s3.%s.amazonaws.com", z->region);
-    int rc = set_origin(z, endpoint, bucket, in_host, err);
+    int rc = in_host < 0 ? -1 : set_origin(z, endpoint, bucket, in_host, err);
     if (rc == 0 && !(z->auth = s3_auth_open(from, str_z(z->region), err)))
         rc = -1;
     arena_free(a);

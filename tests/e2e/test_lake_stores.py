@@ -510,6 +510,10 @@ def test_cache_is_bounded(remote, start, tmp_path):
         tool.all("begin", f"write SELECT {i}::BIGINT AS id, encode(string_agg(md5('{i} ' || j), '')) AS x FROM range(600) t(j)", "commit")
         assert sum(f.stat().st_size for f in cached(tmp_path)) <= 100_000
     fails(tool, "read", "LIMIT", "PAYSTREAK_CACHE_BYTES", uri)
+    for wrong in ("10G", "0", "-1"):
+        odd = start(PAYSTREAK_CACHE_BYTES=wrong)
+        odd.run(f"table {uri}")
+        fails(odd, "read", "INPUT", f"PAYSTREAK_CACHE_BYTES is '{wrong}'")
     tool.all("begin", "write SELECT 9::BIGINT AS id, encode(string_agg(md5('x' || j), '')) AS x FROM range(9000) t(j)", "commit")
     fails(tool, "read", "LIMIT", "is larger than the cache", "part-")
     other = start(PAYSTREAK_CACHE_BYTES="10000000", PAYSTREAK_CACHE_DIR=str(tmp_path / "other"))

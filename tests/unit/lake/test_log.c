@@ -162,7 +162,7 @@ static void test_time_travel_reads_all(void **state)
     lake_snapshot_unref(s);
     OK(lake_checkpoint(t, conn, &err));
     OK(fs_unlink(commit_path(a, t, 2), &err));
-    OK(fs_mkdirs(commit_path(a, t, 2), &err)); /* there, and not to be read */
+    assert_int_equal(system(arena_printf(a, "ln -s '%s' '%s'", commit_path(a, t, 2), commit_path(a, t, 2))), 0); /* there, and not to be read */
     assert_null(lake_table_at_time(t, conn, then, &err));
     lake_table_close(t);
     arena_free(a);
@@ -193,6 +193,28 @@ static void test_sidecars_stay(void **state)
     arena_free(a);
 }
 
+/* A log that comes from somewhere cannot make us send credentials to whomever it names. */
+static void test_foreign_endpoint(void **state)
+{
+    (void)state;
+    struct err err = {};
+    struct arena *a = arena_new();
+    struct lake_table *t = six_versions("");
+    OK(fs_write_file(commit_path(a, t, 6),
+                     STR("{\"add\":{\"path\":\"https://acct.blob.evil.example/c/f.parquet\",\"partitionValues\":{},\"size\":9,\"modificationTime\":0,\"dataChange\":true}}\n"),
+                     &err));
+    struct lake_snapshot *s = lake_table_latest(t, conn, &err);
+    struct buf sql;
+    buf_init(&sql);
+    assert_int_equal(lake_scan_sql(s, NULL, &sql, &err), -1);
+    assert_int_equal(err.code, ERR_DENIED);
+    assert_non_null(strstr(err.msg, "evil.example"));
+    lake_snapshot_unref(s);
+    buf_release(&sql);
+    lake_table_close(t);
+    arena_free(a);
+}
+
 static void test_intervals(void **state)
 {
     (void)state;
@@ -209,7 +231,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gap), cmocka_unit_test(test_mixed_parts), cmocka_unit_test(test_unreadable_column),
         cmocka_unit_test(test_time_through_checkpoint), cmocka_unit_test(test_time_travel_reads_all), cmocka_unit_test(test_sidecars_stay),
-        cmocka_unit_test(test_intervals),
+        cmocka_unit_test(test_foreign_endpoint), cmocka_unit_test(test_intervals),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

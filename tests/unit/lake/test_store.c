@@ -94,6 +94,30 @@ static void test_addresses(void **state)
     assert_false(store_is_remote(STR("https://example.com/x")));
 }
 
+/* A table's log leads to its own endpoint, to public clouds and to this machine: nobody else gets a token of ours. */
+static void test_follows(void **state)
+{
+    (void)state;
+    static const struct { const char *named, *by; bool follows; } rows[] = {
+        {"abfss://c@acct.dfs.core.windows.net/a", "/folder", true},
+        {"https://acct.blob.core.windows.net/c/a", "s3://b/t", true},
+        {"wasbs://c@other.blob.storage.azure.net/a", "/folder", true},
+        {"https://acct.blob.evil.example/c/a", "/folder", false},
+        {"abfss://c@acct.dfs.core.windows.net.evil.example/a", "abfss://c@acct.dfs.core.windows.net/t", false},
+        {"abfss://c@x.dfs.core.windows.net@evil.example/a", "/folder", false},
+        {"abfss://c@acct.dfs.stack.example/a", "abfss://d@acct.blob.stack.example/t", true},
+        {"azure+http://evil.example:80/acct/c/a", "abfss://c@acct.dfs.core.windows.net/t", false},
+        {"azure+http://core.windows.net/acct/c/a", "/folder", false},
+        {"dfs+http://127.0.0.1.evil.example/acct/c/a", "/folder", false},
+        {"azure+http://127.0.0.1:10000/acct/c/a", "/folder", true},
+        {"azure+https://store.example:443/acct/c/a", "azure+https://store.example:443/acct/d/t", true},
+        {"s3+http://minio.example:9000/b/a", "/folder", true},
+    };
+    for (size_t i = 0; i < COUNT_OF(rows); i++)
+        if (store_follows(str_z(rows[i].named), str_z(rows[i].by)) != rows[i].follows)
+            fail_msg("%s named by %s", rows[i].named, rows[i].by);
+}
+
 static void test_credentials(void **state)
 {
     (void)state;
@@ -106,10 +130,25 @@ static void test_credentials(void **state)
         {"abfss://c@acct.dfs.core.windows.net/t", {{"AZURE_CLIENT_SECRET", "AZURE_CLIENT_ID"}, {"s", "i"}}, ERR_AUTH, "AZURE_TENANT_ID"},
         {"abfss://c@acct.dfs.core.windows.net/t", {{"AZURE_STORAGE_CONNECTION_STRING"}, {"AccountName=acct;AccountKey=a2V5;EndpointSuffix=core.windows.net"}}, ERR_OK, NULL},
         {"abfss://c@acct.dfs.core.windows.net/t", {{"AZURE_STORAGE_CONNECTION_STRING"}, {"AccountName=zz;AccountKey=a2V5"}}, ERR_AUTH, "zz"},
+        {"abfss://c@acct.dfs.core.windows.net/t", {{"AZURE_STORAGE_CONNECTION_STRING"},
+         {"BlobEndpoint=https://acct.blob.core.windows.net/;QueueEndpoint=https://acct.queue.core.windows.net/;SharedAccessSignature=sv=1&sig=x"}}, ERR_OK, NULL},
+        {"abfss://c@acct.dfs.core.windows.net/t", {{"AZURE_STORAGE_CONNECTION_STRING"},
+         {"BlobEndpoint=https://zz.blob.core.windows.net/;SharedAccessSignature=sv=1&sig=x"}}, ERR_AUTH, "zz"},
+        {"abfss://c@acct.dfs.core.windows.net/t", {{"AZURE_STORAGE_CONNECTION_STRING"},
+         {"AccountName=acct;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:10000/acct"}}, ERR_AUTH, "127.0.0.1:10000"},
+        {"azure+http://127.0.0.1:10000/acct/c", {{"AZURE_STORAGE_CONNECTION_STRING"},
+         {"AccountName=acct;AccountKey=a2V5;BlobEndpoint=http://127.0.0.1:10000/acct/"}}, ERR_OK, NULL},
+        {"abfss://c@acct.dfs.core.windows.net/t", {{"AZURE_STORAGE_KEY", "AZURE_STORAGE_API"}, {"a2V5", "dfs"}}, ERR_OK, NULL},
+        {"abfss://c@acct.dfs.core.windows.net/t", {{"AZURE_STORAGE_KEY", "AZURE_STORAGE_API"}, {"a2V5", "dsf"}}, ERR_INPUT, "AZURE_STORAGE_API is 'dsf'"},
+        {"abfss://c@acct.dfs.core.windows.net/t", {{"AZURE_SKIP_SIGNATURE"}, {"yes"}}, ERR_INPUT, "true, false"},
+        {"abfss://c@acct.dfs.core.windows.net/t", {{"AZURE_USE_MANAGED_IDENTITY"}, {"on"}}, ERR_INPUT, "AZURE_USE_MANAGED_IDENTITY"},
         {"azure+http://127.0.0.1:1/devstoreaccount1/c", {{NULL}, {NULL}}, ERR_OK, NULL},
         {"s3://b/t", {{NULL}, {NULL}}, ERR_AUTH, "AWS_ACCESS_KEY_ID"},
         {"s3://b/t", {{"AWS_ACCESS_KEY_ID"}, {"x"}}, ERR_AUTH, "AWS_SECRET_ACCESS_KEY"},
         {"s3://b/t", {{"AWS_SKIP_SIGNATURE"}, {"true"}}, ERR_OK, NULL},
+        {"s3://b/t", {{"AWS_SKIP_SIGNATURE", "AWS_CONDITIONAL_PUT"}, {"1", "etag"}}, ERR_OK, NULL},
+        {"s3://b/t", {{"AWS_SKIP_SIGNATURE", "AWS_CONDITIONAL_PUT"}, {"true", "dynamo:locks"}}, ERR_INPUT, "AWS_CONDITIONAL_PUT is 'dynamo:locks'"},
+        {"s3://b/t", {{"AWS_SKIP_SIGNATURE", "AWS_VIRTUAL_HOSTED_STYLE_REQUEST"}, {"true", "no"}}, ERR_INPUT, "AWS_VIRTUAL_HOSTED_STYLE_REQUEST"},
     };
     for (size_t i = 0; i < COUNT_OF(rows); i++) {
         struct err err = {};
@@ -273,6 +312,12 @@ static void test_file(void **state)
     for (size_t i = 0; i < COUNT_OF(names); i++) {
         assert_int_equal(store_put(s, names[i], STR("x"), &err), -1);
         assert_int_equal(err.code, ERR_INPUT);
+        err.code = ERR_OK;
+        assert_int_equal(store_get(s, names[i], 9, &b, NULL, &err), -1);
+        assert_int_equal(err.code, ERR_INPUT);
+        err.code = ERR_OK;
+        assert_int_equal(store_get_range(s, names[i], 0, 9, &b, &err), -1);
+        assert_int_equal(err.code, ERR_INPUT);
     }
     buf_release(&b);
     store_close(s);
@@ -326,7 +371,7 @@ static void test_file_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_addresses), cmocka_unit_test(test_credentials), cmocka_unit_test(test_profile), cmocka_unit_test(test_sign_s3),
+        cmocka_unit_test(test_addresses), cmocka_unit_test(test_follows), cmocka_unit_test(test_credentials), cmocka_unit_test(test_profile), cmocka_unit_test(test_sign_s3),
         cmocka_unit_test(test_sign_azure), cmocka_unit_test(test_listings), cmocka_unit_test(test_file), cmocka_unit_test(test_file_faults),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
