@@ -303,7 +303,7 @@ static void named_literal(struct pr *p, struct buf *b, const struct expr *c, con
 
 /* ------------------------------------------------------------------ rounding */
 
-static int bits_of(const struct type *t)
+int integer_bits(const struct type *t)
 {
     return t->kind == TYPE_LONG ? 64 : t->kind == TYPE_SHORT ? 16 : t->kind == TYPE_BYTE ? 8 : 32;
 }
@@ -343,7 +343,7 @@ static void round_to(struct pr *p, struct buf *b, const struct expr *c, const st
     if (!p->with->ansi && type_is_integral(v->type) && scale < 0) { /* what the type does not hold loses its high bits */
         buf_z(b, "CAST(spark_legacy_decimal(spark_decimal_round(CAST(");
         print_expr(p, b, v, P_ANY);
-        buf_printf(b, " AS VARCHAR), %jd, '%s'), %d)", (intmax_t)scale, fn, bits_of(v->type));
+        buf_printf(b, " AS VARCHAR), %jd, '%s'), %d)", (intmax_t)scale, fn, integer_bits(v->type));
         close_cast(p, b, c->type);
         return;
     }
@@ -420,14 +420,14 @@ static void shift(struct pr *p, struct buf *b, const struct expr *c, const struc
     buf_z(b, "CAST(");
     print_template(p, b, left ? "spark_shift_left($1, $2, " : zero ? "spark_shift_right_zero($1, $2, " : "spark_shift_right($1, $2, ",
                    c, window);
-    buf_printf(b, "%d)", bits_of(arg(c, 0)->type) == 64 ? 64 : 32);
+    buf_printf(b, "%d)", integer_bits(arg(c, 0)->type) == 64 ? 64 : 32);
     close_cast(p, b, c->type);
 }
 
 static void bit_get(struct pr *p, struct buf *b, const struct expr *c, const struct expr *window)
 {
     print_template(p, b, "spark_bit_get($1, $2, ", c, window);
-    buf_printf(b, "%d)", bits_of(arg(c, 0)->type));
+    buf_printf(b, "%d)", integer_bits(arg(c, 0)->type));
 }
 
 static void absolute(struct pr *p, struct buf *b, const struct expr *c, const struct expr *window)

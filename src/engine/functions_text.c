@@ -353,6 +353,8 @@ static void put_conversion(struct pr *p, struct buf *b, struct str spec, const s
     buf_init(&q);
     duck_quote_text(&q, spec);
     x = cast_text(p, x, a->type, to, false, a->at);
+    if (conv == 'x' && a->type->kind < TYPE_LONG && type_is_integral(a->type)) /* as many bits as Java's type has */
+        x = str_fmt(p->a, "((%.*s) & %jd::BIGINT)", STR_ARGS(x), ((intmax_t)1 << integer_bits(a->type)) - 1);
     buf_printf(b, a->nullable ? "coalesce(printf(%s, %.*s), " : "printf(%s, %.*s)", q.ptr, STR_ARGS(x));
     if (a->nullable) {
         size_t n = 1 + (spec.ptr[1] == '-');

@@ -116,4 +116,6 @@ struct str local_text(struct pr *p, const struct expr *e);
 extern const struct fn_row fn_rows_core[], fn_rows_text[], fn_rows_time[], fn_rows_nested[], fn_rows_aggregate[],
     fn_rows_json[];
 
+/* functions_core.c: the bits of an integral type; 32 of any other. */
+int integer_bits(const struct type *t);
 #endif

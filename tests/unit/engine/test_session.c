@@ -164,9 +164,15 @@ static void what_nobody_keeps_is_told(void **state)
     buf_release(&said);
 }
 
+static void hexadecimal_digits_are_as_many_as_the_type_has(void **state)
+{
+    expect(*state, "SELECT format_string('%x|%x|%x|%x', -1, CAST(-1 AS TINYINT), 255S, -1L) AS x", "{\"x\":\"ffffffff|ff|ff|ffffffffffffffff\"}");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(hexadecimal_digits_are_as_many_as_the_type_has, setup, teardown),
         cmocka_unit_test_setup_teardown(what_does_not_fit_is_rescued, setup, teardown),
         cmocka_unit_test_setup_teardown(what_nobody_keeps_is_told, setup, teardown),
         cmocka_unit_test_setup_teardown(tables_are_read_as_they_were, setup, teardown),
