@@ -230,6 +230,9 @@ static int run_config(struct call *c)
     int kind = op ? (int)op->op_type_case : 0;
     if (kind == OP(SET)) {
         for (size_t i = 0; i < op->set->n_pairs; i++)
+            if (session_setting_check(str_z(op->set->pairs[i]->key), str_z(op->set->pairs[i]->value), &c->err))
+                return -1;
+        for (size_t i = 0; i < op->set->n_pairs; i++)
             session_set(c->client->session, str_z(op->set->pairs[i]->key), str_z(op->set->pairs[i]->value));
     } else if (kind == OP(GET)) {
         for (size_t i = 0; i < op->get->n_keys; i++) {
@@ -252,7 +255,9 @@ static int run_config(struct call *c)
     } else if (kind == OP(UNSET)) {
         for (size_t i = 0; i < op->unset->n_keys; i++)
             session_unset(c->client->session, str_z(op->unset->keys[i]));
-    } else if (kind != OP(GET_ALL)) {
+    } else if (kind == OP(GET_ALL)) {
+        return err_set(&c->err, ERR_UNSUPPORTED, "spark.conf.getAll is not supported: spark.sql('SET') lists the settings");
+    } else {
         return err_set(&c->err, ERR_INPUT, "Config without an operation");
     }
     call_answer(c, &r.base);

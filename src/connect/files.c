@@ -118,8 +118,6 @@ static int write_delta(struct call *c, const Spark__Connect__WriteOperation *m, 
     struct engine *e = session_engine(s);
     struct session_plan plan;
     int64_t version;
-    if (e->read_only)
-        return err_set(&c->err, ERR_DENIED, "the state is in use by another process, only queries run beside it");
     if (session_plan(s, c->a, query, NULL, &plan, &c->err))
         return -1;
     struct lake_txn *x = lake_txn_begin(lake_catalog_table(e->catalog, dir), session_conn(s), &c->err);
@@ -156,6 +154,8 @@ int files_write(struct call *c, const Spark__Connect__WriteOperation *m, struct 
             f = &FORMATS[i];
     if (!f && !str_ieqz(source, "delta"))
         return err_set(&c->err, ERR_UNSUPPORTED, "write.format('%.*s') is not supported: there are delta, parquet, csv and json", STR_ARGS(source));
+    if (session_engine(c->client->session)->read_only)
+        return err_set(&c->err, ERR_DENIED, "the state is in use by another process, only queries run beside it");
     if (m->n_partitioning_columns)
         return err_set(&c->err, ERR_UNSUPPORTED, "write.partitionBy() into a path is not supported: write a table with saveAsTable()");
     if (write_check_options(m, f && strcmp(f->name, "csv") == 0, &c->err) || resolve_name(session_engine(c->client->session)->names, c->a, str_z(m->path), &at, &c->err))

@@ -160,6 +160,8 @@ REFUSED = {
     "spark.sql('SELEC 1')": "PARSE_SYNTAX_ERROR",
     "spark.sql('SELECT 1 / 0').collect()": "DIVIDE_BY_ZERO",
     "spark.conf.get('no.such')": "SQL_CONF_NOT_FOUND",
+    "spark.conf.set('spark.sql.session.timeZone', 'Europe/Berlin')": "INVALID_CONF_VALUE",
+    "spark.conf.getAll": "spark.conf.getAll is not supported",
     "spark.range(9).randomSplit([0.5, 0.5], 1)[1].count()": "randomSplit is not supported",
     "spark.range(9).groupBy('id').pivot('id').count().collect()": "pivot",
 }
