@@ -10,6 +10,7 @@
  * folder. After the link the commit exists whatever fails, so its files are never deleted then.
  * A crash leaves at most hidden temporary files and data files nobody names. */
 #include "lake/txn_int.h"
+#include "lake/maintain.h"
 #include "base/code.h"
 #include <string.h>
 
@@ -45,19 +46,13 @@ int commit_sync_folders(struct lake_txn *x, struct err *err)
     return rc;
 }
 
-/* The loser of several races waits for the handle's next commit, or a random while at most. */
+/* The loser of several races waits a random while. */
 static void wait_turn(int lost)
 {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
     if (lost < EAGER_TRIES)
         return;
     int64_t most_ms = lost - EAGER_TRIES < 6 ? (int64_t)1 << (lost - EAGER_TRIES) : LONGEST_WAIT_MS;
-    int64_t until_us = time_now().us + (int64_t)(random_u64() % (uint64_t)(most_ms * 1000)) + 1;
-    struct timespec when = {until_us / 1000000, until_us % 1000000 * 1000};
-    pthread_mutex_lock(&lock);
-    pthread_cond_timedwait(&never, &lock, &when);
-    pthread_mutex_unlock(&lock);
+    store_pause(0, most_ms * 1000);
 }
 
 /* Publishes the staged text as the first free version from *version on. */
@@ -137,6 +132,20 @@ static void checkpoint_if_due(struct lake_txn *x, int64_t version)
         log_err(LOG_WARN, "lake", &err);
 }
 
+/* delta.autoOptimize.autoCompact: what brings rows joins the small files that have come together. */
+static void compact_if_asked(struct lake_txn *x)
+{
+    struct err err;
+    struct str asked = meta_property(&x->meta, "delta.autoOptimize.autoCompact");
+    bool brings = false;
+    for (size_t i = 0; i < x->add_count && !brings; i++)
+        brings = x->adds[i].data_change;
+    if (!brings || !asked.len || str_ieqz(asked, "false"))
+        return;
+    if (lake_maintain(x->table, x->conn, &err) < 0)
+        log_err(LOG_WARN, "lake", &err);
+}
+
 int lake_txn_commit(struct lake_txn *x, int64_t *version, struct err *err)
 {
     CHECK(!x->landed);
@@ -165,5 +174,6 @@ int lake_txn_commit(struct lake_txn *x, int64_t *version, struct err *err)
         return -1;
     *version = next;
     checkpoint_if_due(x, next);
+    compact_if_asked(x);
     return 0;
 }

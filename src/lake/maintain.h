@@ -20,7 +20,8 @@ int64_t lake_compact(struct lake_table *t, struct duck_conn *c, const struct lak
 /* Upkeep of a table that is committed to all the time: joins files level by level (below 256 KiB, 4 MiB,
  * 32 MiB), each level once it has LAKE_LEVEL_FILES files of a partition, so that a row is rewritten at
  * most once a level. Cheap when there is nothing to do: call it every few seconds from a worker.
- * A table with delta.autoOptimize.autoCompact = false is left alone.
+ * A table with delta.autoOptimize.autoCompact = false is left alone; where it is true, lake_txn_commit() calls
+ * it after each commit that brings rows, and its failure there is logged and harms nothing.
  * Returns how many files were replaced; losing to another writer is 0, not an error. */
 enum { LAKE_LEVEL_FILES = 32 };
 int64_t lake_maintain(struct lake_table *t, struct duck_conn *c, struct err *err) MUST_CHECK;

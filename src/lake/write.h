@@ -75,7 +75,8 @@ void lake_txn_info(struct lake_txn *x, const char *operation, const struct doc *
 int lake_txn_commit(struct lake_txn *x, int64_t *version, struct err *err) MUST_CHECK;
 
 /* Writes a checkpoint of the newest version. lake_txn_commit calls it every
- * delta.checkpointInterval commits; its failure there is logged and harms nothing. */
+ * delta.checkpointInterval commits; its failure there is logged and harms nothing.
+ * So it does with lake_maintain() where delta.autoOptimize.autoCompact is true. */
 int lake_checkpoint(struct lake_table *t, struct duck_conn *c, struct err *err) MUST_CHECK;
 /* Deletes log files older than delta.logRetentionDuration that a checkpoint covers. Returns how many. */
 int64_t lake_clean_log(struct lake_table *t, struct duck_conn *c, struct err *err) MUST_CHECK;

@@ -134,6 +134,26 @@ static void test_auto_compaction_can_be_off(void **state)
     assert_int_equal(lake_maintain(table, conn, &err), 0);
 }
 
+static void test_a_commit_compacts_if_the_table_asks(void **state)
+{
+    (void)state;
+    struct err err = {0};
+    int64_t version;
+    struct lake_pair on = {STR("delta.autoOptimize.autoCompact"), STR("true"), false};
+    struct lake_txn *x = lake_txn_begin(table, conn, &err);
+    must(!x || lake_txn_set_properties(x, (struct lake_pairs){&on, 1}, &err) || lake_txn_commit(x, &version, &err), &err);
+    lake_txn_end(x);
+    struct lake_snapshot *s = lake_table_latest(table, conn, &err);
+    int64_t rows = s->rows;
+    lake_snapshot_unref(s);
+    for (int i = 0; i < 2 * LAKE_LEVEL_FILES; i++)
+        commit_one(i);
+    s = lake_table_latest(table, conn, &err);
+    assert_int_equal(s->rows, rows + 2 * LAKE_LEVEL_FILES);
+    assert_true(s->file_count < LAKE_LEVEL_FILES);
+    lake_snapshot_unref(s);
+}
+
 static void test_retention_is_checked(void **state)
 {
     (void)state;
@@ -154,6 +174,7 @@ static void test_retention_is_checked(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_endless_commits), cmocka_unit_test(test_auto_compaction_can_be_off),
+                                       cmocka_unit_test(test_a_commit_compacts_if_the_table_asks),
                                        cmocka_unit_test(test_retention_is_checked)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
