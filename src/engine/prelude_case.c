@@ -61,14 +61,6 @@ static bool ascii_only(struct str s)
     return true;
 }
 
-static size_t char_len(struct str s, size_t at)
-{
-    size_t n = 1;
-    while (at + n < s.len && ((unsigned char)s.ptr[at + n] & 0xC0) == 0x80)
-        n++;
-    return n;
-}
-
 static const char *upper_of(const char *c, size_t n)
 {
     size_t lo = 0, hi = COUNT_OF(upper_pairs);
@@ -95,7 +87,7 @@ static int before_upper(void *ctx, const struct duck_arg *a, size_t count, struc
         return 0;
     }
     for (size_t i = 0; i < s.len;) {
-        size_t n = char_len(s, i);
+        size_t n = text_char(s, i);
         const char *to = n > 1 && n < 4 ? upper_of(s.ptr + i, n) : NULL;
         if (to)
             buf_z(out, to);
@@ -122,7 +114,7 @@ static int before_lower(void *ctx, const struct duck_arg *a, size_t count, struc
         return 0;
     }
     for (size_t i = 0; i < s.len;) {
-        size_t n = char_len(s, i);
+        size_t n = text_char(s, i);
         struct str c = str_sub(s, i, n);
         if (str_eqz(c, "\xce\xa3") && i && letter_at(s, i - 1) && !letter_at(s, i + n))
             buf_z(out, "\xcf\x82");

@@ -27,6 +27,15 @@ static inline void put_f64(struct buf *out, double v)
     buf_add(out, &v, sizeof v);
 }
 
+/* Bytes of the character that begins at `at`. */
+static inline size_t text_char(struct str s, size_t at)
+{
+    size_t n = 1;
+    while (at + n < s.len && ((unsigned char)s.ptr[at + n] & 0xC0) == 0x80)
+        n++;
+    return n;
+}
+
 /* Java's text of a double or float, as CAST(x AS STRING) shows it. */
 void java_real(struct buf *out, double v, bool narrow);
 /* Spark's casts of text. False if malformed. */

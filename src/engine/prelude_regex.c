@@ -112,14 +112,6 @@ static int put_replacement(struct buf *out, struct str r, struct str s, const PC
     return 0;
 }
 
-static size_t char_bytes(struct str s, size_t at)
-{
-    size_t n = 1;
-    while (at + n < s.len && ((unsigned char)s.ptr[at + n] & 0xC0) == 0x80)
-        n++;
-    return n;
-}
-
 static int replace(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
 {
     struct str s = a[0].text;
@@ -130,7 +122,7 @@ static int replace(void *ctx, const struct duck_arg *a, size_t count, struct buf
     if (!compile(a[1].text, err))
         return -1;
     for (int64_t skip = 1; skip < a[3].i64 && from < s.len; skip++)
-        from += char_bytes(s, from);
+        from += text_char(s, from);
     while (from <= s.len) {
         PCRE2_SIZE *v;
         int groups, rc = match_from(s, from, &v, &groups, err);
@@ -143,7 +135,7 @@ static int replace(void *ctx, const struct duck_arg *a, size_t count, struct buf
         if (put_replacement(out, a[2].text, s, v, groups, err))
             return -1;
         copied = end;
-        from = end > start ? end : end + (end < s.len ? char_bytes(s, end) : 1);
+        from = end > start ? end : end + (end < s.len ? text_char(s, end) : 1);
     }
     buf_add(out, s.ptr + copied, s.len - copied);
     return 0;
@@ -166,12 +158,12 @@ static int count_or_find(void *ctx, const struct duck_arg *a, size_t count, stru
             break;
         if (ctx) {
             n = 1;
-            for (size_t i = 0; i < v[0]; i += char_bytes(s, i))
+            for (size_t i = 0; i < v[0]; i += text_char(s, i))
                 n++;
             break;
         }
         n++;
-        from = v[1] > v[0] ? v[1] : v[1] + (v[1] < s.len ? char_bytes(s, v[1]) : 1);
+        from = v[1] > v[0] ? v[1] : v[1] + (v[1] < s.len ? text_char(s, v[1]) : 1);
     }
     put_i64(out, n);
     return 0;

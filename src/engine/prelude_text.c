@@ -2,15 +2,6 @@
 #include "engine/prelude_int.h"
 #include <openssl/evp.h>
 
-/* Bytes of the character that begins at `at`. */
-static size_t text_char(struct str s, size_t at)
-{
-    size_t n = 1;
-    while (at + n < s.len && ((unsigned char)s.ptr[at + n] & 0xC0) == 0x80)
-        n++;
-    return n;
-}
-
 static int crc(void *ctx, const struct duck_arg *a, size_t count, struct buf *out, bool *is_null, struct err *err)
 {
     (void)ctx, (void)count, (void)is_null, (void)err;
