@@ -1,4 +1,5 @@
 #include "hub/amqp_codec.h"
+#include <stdio.h>
 #include <string.h>
 
 /* ------------------------------------------------------------------ constructors */
@@ -252,6 +253,19 @@ static void print_uuid(struct buf *out, struct str b)
         buf_printf(out, "%s%02x", i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", (uint8_t)b.ptr[i]);
 }
 
+/* The shortest text that reads back the same, as a float or a double. */
+static void print_number(struct buf *out, const struct amqp_val *v)
+{
+    bool small = v->type == AMQP_FLOAT;
+    char text[40];
+    double back;
+    int digits = small ? 6 : 15, most = small ? 9 : 17;
+    do
+        snprintf(text, sizeof text, "%.*g", digits, v->f);
+    while (digits++ < most && !(str_f64(str_z(text), &back) && (small ? (float)back == (float)v->f : back == v->f)));
+    buf_z(out, text);
+}
+
 void amqp_val_print(struct buf *out, const struct amqp_val *v)
 {
     char when[40];
@@ -264,7 +278,7 @@ void amqp_val_print(struct buf *out, const struct amqp_val *v)
     else if (is_signed(v))
         buf_printf(out, "%jd", (intmax_t)v->i);
     else if (v->type == AMQP_FLOAT || v->type == AMQP_DOUBLE)
-        buf_printf(out, "%.17g", v->f);
+        print_number(out, v);
     else if (v->type == AMQP_UUID)
         print_uuid(out, v->bytes);
     else if (v->type == AMQP_STRING || v->type == AMQP_SYMBOL)

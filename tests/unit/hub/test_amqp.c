@@ -70,6 +70,19 @@ static void test_numbers(void **state)
     buf_clear(&b);
     amqp_double(&b, -2.5);
     assert_true(read_one().f == -2.5);
+    static const struct { double v; const char *text; } doubles[] = {{0.1, "0.1"}, {-2.5, "-2.5"}, {1e300, "1e+300"}, {1.0 / 3, "0.3333333333333333"}, {5, "5"}};
+    struct buf out;
+    buf_init(&out);
+    for (size_t n = 0; n < COUNT_OF(doubles); n++) {
+        struct amqp_val v = {.type = AMQP_DOUBLE, .f = doubles[n].v};
+        buf_clear(&out);
+        amqp_val_print(&out, &v);
+        assert_string_equal(out.ptr, doubles[n].text);
+    }
+    buf_clear(&out);
+    amqp_val_print(&out, &(struct amqp_val){.type = AMQP_FLOAT, .f = (double)0.1f});
+    assert_string_equal(out.ptr, "0.1");
+    buf_release(&out);
 }
 
 static void test_compound(void **state)
