@@ -13,7 +13,7 @@
 
 #define SIDECARS LAKE_LOG_DIR "/_sidecars"
 
-static int make(struct duck_conn *c, struct str select, const char *path, struct fs_stat *st, struct err *err)
+int checkpoint_make_file(struct duck_conn *c, struct str select, const char *path, struct fs_stat *st, struct err *err)
 {
     struct buf sql;
     buf_init(&sql);
@@ -52,7 +52,7 @@ int checkpoint_v2_write(struct arena *a, struct lake_table *t, struct duck_conn 
     char *base = arena_printf(a, "%020jd.checkpoint.0000000001.0000000001.%s.parquet", (intmax_t)version, id);
     buf_init(&sql);
     buf_printf(&sql, "SELECT \"add\", remove FROM %.*s WHERE \"add\" IS NOT NULL OR remove IS NOT NULL", STR_ARGS(lines_sql));
-    int rc = make(c, buf_view(&sql), made, &side, err);
+    int rc = checkpoint_make_file(c, buf_view(&sql), made, &side, err);
     if (rc == 0)
         rc = place(a, t->store, made, arena_printf(a, SIDECARS "/%s", base), err);
     buf_clear(&sql);
@@ -62,7 +62,7 @@ int checkpoint_v2_write(struct arena *a, struct lake_table *t, struct duck_conn 
                "UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, NULL, NULL, {'path': '%s', 'sizeInBytes': %jd::BIGINT, 'modificationTime': %jd::BIGINT}",
                STR_ARGS(lines_sql), (intmax_t)version, base, (intmax_t)(rc ? 0 : side.size), (intmax_t)(rc ? 0 : side.mtime_us / 1000));
     if (rc == 0)
-        rc = make(c, buf_view(&sql), made, &top, err);
+        rc = checkpoint_make_file(c, buf_view(&sql), made, &top, err);
     if (rc == 0)
         rc = place(a, t->store, made, arena_printf(a, LAKE_LOG_DIR "/%020jd.checkpoint.%s.parquet", (intmax_t)version, uuid_make(id)), err);
     if (rc == 0)

@@ -117,20 +117,12 @@ static void put_lines(struct buf *sql, const char *lines, size_t line_bytes)
 
 static int make_parquet(struct duck_conn *c, struct str lines_sql, const char *parquet, struct err *err)
 {
+    struct fs_stat st;
     struct buf sql;
     buf_init(&sql);
-    buf_printf(&sql, "COPY (SELECT * FROM %.*s) TO ", STR_ARGS(lines_sql));
-    duck_quote_text(&sql, str_z(parquet));
-    buf_z(&sql, " (FORMAT parquet, COMPRESSION snappy)");
-    int rc = duck_exec(c, buf_view(&sql), err);
+    buf_printf(&sql, "SELECT * FROM %.*s", STR_ARGS(lines_sql));
+    int rc = checkpoint_make_file(c, buf_view(&sql), parquet, &st, err);
     buf_release(&sql);
-    if (rc)
-        return -1;
-    int fd = fs_open(parquet, FS_READ, err);
-    if (fd < 0)
-        return -1;
-    rc = fs_sync(fd, err);
-    fs_close(fd);
     return rc;
 }
 

@@ -1,8 +1,8 @@
 /* crc.c -- <version>.crc: one JSON object, written after its commit, never overwritten:
  *     {"tableSizeBytes":n,"numFiles":n,"numMetadata":1,"numProtocol":1,"metadata":{…},"protocol":{…},
  *      "setTransactions":[…],"domainMetadata":[…]}
- * Readers take it as a check of their replay, or for the counts alone. Optional for all: we write one
- * with each checkpoint, where the cost of listing what is live is paid anyway. A table with
+ * Readers take it as a check of their replay, or for the counts alone. Optional for all: `lake checkpoint` writes
+ * one, where the cost of listing what is live is paid anyway. A table with
  * inCommitTimestamp has it in the file too. */
 #include "lake/crc.h"
 #include "lake/log_int.h"
@@ -97,7 +97,7 @@ int lake_crc_check(const struct lake_snapshot *s, struct err *err)
             rc = err_set(err, ERR_CORRUPT, "it is no JSON object");
         else
             rc = d ? differs(s, d, err) : -1;
-        if (!d)
+        if (!d && got == 0)
             err->code = ERR_CORRUPT;
     }
     buf_release(&text);

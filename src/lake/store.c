@@ -131,18 +131,23 @@ static int check_name(const char *name, struct err *err)
 
 /* ---- repeating */
 
-static void wait_before(int attempt)
+void store_pause(int64_t least_us, int64_t more_us)
 {
-    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static pthread_cond_t never = PTHREAD_COND_INITIALIZER;
-    int64_t most_ms = (int64_t)STORE_WAIT_MS << (attempt - 1);
-    most_ms = most_ms < STORE_MAX_WAIT_MS ? most_ms : STORE_MAX_WAIT_MS;
-    int64_t until_us = time_now().us + most_ms * 500 + (int64_t)(random_u64() % (uint64_t)(most_ms * 500));
+    pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    pthread_cond_t never = PTHREAD_COND_INITIALIZER;
+    int64_t until_us = time_mono_us() + least_us + (int64_t)(random_u64() % (uint64_t)more_us);
     struct timespec when = {until_us / 1000000, until_us % 1000000 * 1000};
     pthread_mutex_lock(&lock);
-    while (pthread_cond_timedwait(&never, &lock, &when) == 0)
+    while (pthread_cond_clockwait(&never, &lock, CLOCK_MONOTONIC, &when) == 0)
         ;
     pthread_mutex_unlock(&lock);
+}
+
+static void wait_before(int attempt)
+{
+    int64_t most_ms = (int64_t)STORE_WAIT_MS << (attempt - 1);
+    most_ms = most_ms < STORE_MAX_WAIT_MS ? most_ms : STORE_MAX_WAIT_MS;
+    store_pause(most_ms * 500, most_ms * 500);
 }
 
 /* One try after another: `for (int i = 0; again(i, rc, err); i++) rc = call(…)`. */
@@ -176,6 +181,8 @@ static int all_pages(struct store *s, const struct store_list_opts *o, struct st
         }
         if (rc)
             return -1;
+        if (from.len && str_eq(from, all->next))
+            return err_set(err, ERR_CORRUPT, "a listing goes on where it was");
         if (all->count > STORE_MAX_LISTED)
             return err_set(err, ERR_LIMIT, "more than %d objects below '%s'", STORE_MAX_LISTED, s->root);
     } while (all->next.len);
@@ -566,7 +573,8 @@ enum store_outcome store_publish(struct store *s, struct store_staged *g, const 
 enum store_outcome store_put_new(struct store *s, const char *name, struct str bytes, struct err *err)
 {
     struct arena *a = arena_new();
-    struct store_staged *g = store_stage(s, str_cz(a, path_dir(str_z(name))), bytes, err);
+    int64_t slash = str_rchr(str_z(name), '/');
+    struct store_staged *g = store_stage(s, slash < 0 ? "" : str_cz(a, str_sub(str_z(name), 0, (size_t)slash)), bytes, err);
     enum store_outcome got = g ? store_publish(s, g, name, err) : STORE_FAILED;
     store_unstage(s, g);
     arena_free(a);

@@ -60,6 +60,9 @@ bool store_follows(struct str named, struct str by);
 bool store_is_local(const struct store *s);
 const char *store_root(const struct store *s); /* as given, without slashes at the end */
 
+/* Waits `least_us` and a random part of `more_us` (over 0), whatever the wall clock does: so that those who met do not meet again. */
+void store_pause(int64_t least_us, int64_t more_us);
+
 /* Objects whose names start with `prefix` and are not before `from`, in order; in the arena. With
  * `look` false sizes and times may be missing (-1). A root that is not there has no objects. Returns the count or -1. */
 struct store_list_opts { const char *prefix, *from; bool look, flat; /* flat: none below a further folder */ };

@@ -292,6 +292,9 @@ static void test_file(void **state)
     OK(store_put(s, "_log/2", STR("2"), &err));
     assert_int_equal(store_put_new(s, "_log/1", STR("one"), &err), STORE_DONE);
     assert_int_equal(store_put_new(s, "_log/1", STR("other"), &err), STORE_EXISTS);
+    assert_int_equal(store_put_new(s, "top", STR("x"), &err), STORE_DONE);
+    OK(store_remove(s, "top", &err));
+    assert_int_equal(store_put_new(s, "../top", STR("x"), &err), STORE_FAILED);
     OK(store_get(s, "_log/1", 100, &b, NULL, &err));
     assert_string_equal(b.ptr, "one");
     assert_int_equal(store_list(s, a, &(struct store_list_opts){.prefix = "_log/", .look = true}, &list, &err), 2);
