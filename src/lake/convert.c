@@ -3,7 +3,8 @@
  *     /data/day=2024-01-01/region=EU/part-0.parquet     partition columns day, region
  * Partition values stand in the folders' names, percent-encoded; __HIVE_DEFAULT_PARTITION__ is null. They are no
  * columns of the files: if they are, the folder's value is what is read. The other columns are those of all files
- * together, by name. Statistics are the number of rows, out of the footers; a later OPTIMIZE or rewrite has
+ * together, by name; a file may lack columns and nested fields, but has no other types than the table, for other
+ * readers do not cast. Statistics are the number of rows, out of the footers; a later OPTIMIZE or rewrite has
  * the rest. */
 #include "lake/place.h"
 #include "lake/restore.h"
@@ -11,7 +12,7 @@
 #include "lake/txn_int.h"
 
 #define HIVE_NULL "__HIVE_DEFAULT_PARTITION__"
-enum { BATCH = 512 };
+enum { BATCH = 512, TYPE_DEPTH = 100 };
 
 struct converter {
     struct arena *arena;
@@ -50,6 +51,21 @@ static bool is_partition(const struct converter *v, struct str name)
     return v->opts->partition && type_field_find(v->opts->partition, name);
 }
 
+/* A column of Parquet files as one of a table; NULL: ERR_UNSUPPORTED, it would be read as something else. */
+static const struct type *column_type(struct converter *v, const struct duck_result *d, size_t i, struct err *err)
+{
+    enum duck_type t = duck_col_type(d, i);
+    struct str name = duck_col_name(d, i), text = duck_col_type_text(d, i);
+    const struct type *type = NULL;
+    if (t == DUCK_TIME || t == DUCK_UUID || t == DUCK_INTERVAL)
+        err_set(err, ERR_UNSUPPORTED, "a Delta column of type %.*s", STR_ARGS(text));
+    else
+        type = type_read_duck(v->arena, text, err);
+    if (!type)
+        err_wrap(err, "the column '%.*s'", STR_ARGS(name));
+    return type;
+}
+
 /* Columns of all files, then the partition columns. */
 static const struct type *schema_of(struct converter *v, struct err *err)
 {
@@ -67,9 +83,8 @@ static const struct type *schema_of(struct converter *v, struct err *err)
     for (size_t i = 0; i < duck_cols(d); i++) {
         if (is_partition(v, duck_col_name(d, i)))
             continue;
-        const struct type *t = type_read_duck(v->arena, duck_col_type_text(d, i), err);
+        const struct type *t = column_type(v, d, i, err);
         if (!t) {
-            err_wrap(err, "the column '%.*s'", STR_ARGS(duck_col_name(d, i)));
             duck_result_free(d);
             return NULL;
         }
@@ -79,6 +94,69 @@ static const struct type *schema_of(struct converter *v, struct err *err)
     for (size_t i = 0; i < extra; i++)
         fields[n++] = v->opts->partition->fields[i];
     return type_struct(v->arena, fields, n);
+}
+
+/* Is a file's type the table's, but for nested fields that the file lacks? */
+static bool fits(const struct type *file, const struct type *table, int depth)
+{
+    if (file->kind != table->kind || depth > TYPE_DEPTH)
+        return false;
+    for (size_t i = 0; i < file->field_count; i++) {
+        const struct type_field *f = type_field_find(table, file->fields[i].name);
+        if (!f || !fits(file->fields[i].type, f->type, depth + 1))
+            return false;
+    }
+    if (file->kind == TYPE_STRUCT)
+        return true;
+    if (file->element || file->key)
+        return fits(file->element, table->element, depth + 1) && (!file->key || fits(file->key, table->key, depth + 1));
+    return type_equal(file, table);
+}
+
+static int check_file(struct converter *v, struct str path, const struct type *schema, struct err *err)
+{
+    struct buf sql;
+    buf_init(&sql);
+    buf_z(&sql, "SELECT * FROM read_parquet(");
+    lake_put_path(&sql, path);
+    buf_z(&sql, ", hive_partitioning = false)");
+    struct duck_result *d = duck_describe(v->conn, buf_view(&sql), err);
+    buf_release(&sql);
+    int rc = d ? 0 : -1;
+    for (size_t i = 0; rc == 0 && i < duck_cols(d); i++) {
+        const struct type_field *f = type_field_find(schema, duck_col_name(d, i));
+        if (!f || is_partition(v, f->name))
+            continue;
+        const struct type *t = column_type(v, d, i, err);
+        rc = t ? 0 : -1;
+        if (t && !fits(t, f->type, 0))
+            rc = err_set(err, ERR_INPUT, "the column '%.*s' of '%.*s' is of type %.*s, in other files of another", STR_ARGS(f->name), STR_ARGS(path),
+                         STR_ARGS(duck_col_type_text(d, i)));
+    }
+    duck_result_free(d);
+    return rc;
+}
+
+/* One file of each footer's schema is looked at. */
+static int check_types(struct converter *v, const struct type *schema, struct err *err)
+{
+    struct buf sql;
+    buf_init(&sql);
+    buf_z(&sql, "SELECT min(file_name) FROM (SELECT file_name, list((name, type, converted_type, scale, precision, num_children, logical_type)) AS said FROM parquet_schema(");
+    put_list(v, &sql, 0, v->count);
+    buf_z(&sql, ") GROUP BY ALL) GROUP BY said");
+    struct duck_result *r = duck_query(v->conn, buf_view(&sql), err);
+    buf_release(&sql);
+    struct str *paths = ARENA_ARRAY(v->arena, struct str, v->count + 1);
+    size_t n = 0;
+    int got = r ? 1 : -1;
+    while (got > 0 && (got = duck_next(r, err)) > 0)
+        for (size_t i = 0; i < duck_rows(r); i++)
+            paths[n++] = str_copy(v->arena, duck_text(r, 0, i));
+    duck_result_free(r);
+    for (size_t i = 0; i < n && got == 0; i++)
+        got = check_file(v, paths[i], schema, err);
+    return got;
 }
 
 /* The values that the folders of a path name, in the order of the partition columns. */
@@ -182,7 +260,7 @@ static int add_batch(struct converter *v, size_t from, struct lake_restored *out
 static int create(struct converter *v, struct err *err)
 {
     const struct type *schema = schema_of(v, err), *p = v->opts->partition;
-    if (!schema)
+    if (!schema || check_types(v, schema, err))
         return -1;
     size_t n = p ? p->field_count : 0;
     struct str *names = ARENA_ARRAY(v->arena, struct str, n + 1);

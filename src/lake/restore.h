@@ -21,6 +21,7 @@ struct lake_convert_opts {
 };
 /* Makes the Parquet files below the table's folder a Delta table: hidden ones (_ or . in front) left
  * out, columns of all files, by name. Errors: ERR_EXISTS, ERR_NOT_FOUND (no Parquet file), ERR_INPUT (a
- * file whose folders are not the partition columns, or whose column has another type than in the others). */
+ * file whose folders are not the partition columns, or whose column has another type than in the others),
+ * ERR_UNSUPPORTED (a column of a type that tables have not, an object store). */
 int lake_convert(struct lake_table *t, struct duck_conn *c, const struct lake_convert_opts *o, struct lake_restored *out, struct err *err) MUST_CHECK;
 #endif

@@ -358,6 +358,22 @@ def test_a_folder_of_parquet_becomes_a_table(tmp_path):
     assert run("convert", folder)[0] == 1
 
 
+@pytest.mark.parametrize("first, second, word", [([1], ["x"], "another"), ([{"a": 1}], [{"a": "x"}], "another"), ([[1]], [["x"]], "another"), ([datetime.time(1, 2)], None, "TIME")])
+def test_files_that_no_table_can_hold_together_are_not_converted(tmp_path, first, second, word):
+    for i, values in enumerate([first, second or first]):
+        pq.write_table(pa.table({"a": values, "b": [i]}), tmp_path / f"{i}.parquet")
+    status, _, err = run("convert", tmp_path)
+    assert status == 1 and "'a'" in err and word in err and not (tmp_path / "_delta_log").exists()
+
+
+def test_files_that_lack_columns_and_nested_fields_become_one_table(tmp_path):
+    pq.write_table(pa.table({"s": [{"a": 1}], "m": pa.array([[("k", {"x": 1})]], pa.map_(pa.string(), pa.struct([("x", pa.int64())])))}), tmp_path / "0.parquet")
+    pq.write_table(pa.table({"s": [{"b": "x"}]}), tmp_path / "1.parquet")
+    done("convert", tmp_path)
+    assert sorted(map(json.dumps, rows("cat", tmp_path))) == sorted(map(json.dumps, [
+        {"s": {"a": 1, "b": None}, "m": [{"key": "k", "value": {"x": 1}}]}, {"s": {"a": None, "b": "x"}, "m": None}]))
+
+
 def test_verify_finds_what_is_broken(small):
     assert done("verify", small, "--full") == {"version": 11, "files": 24, "bytes": done("verify", small)["bytes"], "rows": 120, "findings": 0}
     done("checkpoint", small)
