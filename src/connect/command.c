@@ -119,15 +119,73 @@ static int sql_command(struct call *c, const Spark__Connect__SqlCommand *m)
 
 /* ---------------------------------------------------------------- views */
 
+/* A view's plan has an arena of its own, so that one that is replaced again and again keeps its size;
+ * `below`: what it has taken over of the view that it replaced. */
+struct kept { struct arena *arena; struct kept *below; };
+
+void view_free(void *kept)
+{
+    for (struct kept *k = kept, *below; k; k = below) {
+        below = k->below;
+        arena_free(k->arena);
+    }
+}
+
+struct own_leaves { struct arena *a; struct str name; struct rel **items; size_t count, cap; };
+
+static void note_own(void *ctx, const struct rel *r)
+{
+    struct own_leaves *o = ctx;
+    if (r->kind != REL_TABLE || r->name.count != 1 || !str_ieq(r->name.parts[0], o->name))
+        return;
+    o->items = arena_grow(o->a, o->items, &o->cap, o->count + 1, sizeof *o->items);
+    o->items[o->count++] = (struct rel *)r;
+}
+
+/* A DataFrame that reads what its view will hide reads on what was there: the view it replaces, or a
+ * table of the current schema. Returns whether it reads the view. */
+static bool read_what_was(struct call *c, struct arena *a, struct rel *r, struct str name)
+{
+    struct own_leaves o = {.a = a, .name = name};
+    const struct rel *view = session_temp_view_plan(c->client->session, name);
+    rel_visit(r, note_own, &o);
+    for (size_t i = 0; i < o.count; i++) {
+        struct rel *leaf = o.items[i];
+        struct str parts[] = {session_catalog(c->client->session), session_schema(c->client->session), leaf->name.parts[0]};
+        if (view) {
+            leaf->kind = REL_ALIAS;
+            leaf->alias = leaf->name.parts[0];
+            leaf->input = (struct rel *)view;
+        } else {
+            for (size_t k = 0; k < COUNT_OF(parts); k++)
+                parts[k] = str_copy(a, parts[k]);
+            leaf->name = (struct names){arena_copy(a, parts, sizeof parts), COUNT_OF(parts)};
+        }
+    }
+    return view && o.count;
+}
+
 static int view_command(struct call *c, const Spark__Connect__CreateDataFrameViewCommand *m)
 {
-    struct arena *a = session_arena(c->client->session);
+    struct str name = str_z(m->name);
     if (m->is_global)
         return err_set(&c->err, ERR_UNSUPPORTED, "global temporary views are not supported: a temporary view lives as long as its session");
+    struct arena *a = arena_new();
+    struct kept *k = ARENA_NEW(a, struct kept);
+    k->arena = a;
     struct rel *r = rel_translate(a, m->input, &c->err);
-    if (!r || !session_schema_of(c->client->session, c->a, r, NULL, &c->err))
+    bool reads = r && read_what_was(c, a, r, name);
+    if (!r || !session_schema_of(c->client->session, c->a, r, NULL, &c->err) ||
+        session_temp_view(c->client->session, name, r, m->replace, &c->err)) {
+        arena_free(a);
         return -1;
-    return session_temp_view(c->client->session, str_copy(a, str_z(m->name)), r, m->replace, &c->err);
+    }
+    struct kept *old = map_put(c->client->views, name, k);
+    if (reads)
+        k->below = old;
+    else
+        view_free(old);
+    return 0;
 }
 
 /* ---------------------------------------------------------------- writes into tables */

@@ -340,7 +340,13 @@ static int run_analyze(struct call *c)
 
 static void client_free(struct client *k)
 {
+    size_t at = 0;
+    struct str name;
+    void *kept;
     session_free(k->session);
+    while (map_next(k->views, &at, &name, &kept))
+        view_free(kept);
+    map_free(k->views);
     mem_free(k->id);
     mem_free(k);
 }
@@ -480,6 +486,7 @@ static struct client *client_of(struct connect_server *s, const char *id, struct
     }
     k = NEW(struct client);
     k->last = &k->first;
+    k->views = map_new_icase();
     k->id = mem_strdup(id);
     uuid_make(k->server_id);
     map_put(s->clients, str_z(id), k);

@@ -8,7 +8,7 @@
 #include "net/h2.h"
 
 /* A client's session. Made by the first call's worker; `current` is the call that a worker has. */
-struct client { struct session *session; struct call *first, **last, *current; bool released; int64_t used_mono; /* its last call's end */ char *id, server_id[UUID_TEXT]; };
+struct client { struct session *session; struct map *views; /* temporary view → struct kept, command.c */ struct call *first, **last, *current; bool released; int64_t used_mono; /* its last call's end */ char *id, server_id[UUID_TEXT]; };
 
 struct connect_server {
     struct ev_loop *loop;
@@ -50,6 +50,8 @@ Spark__Connect__ExecutePlanResponse call_response(struct call *c);
 int call_run(struct call *c, struct rel *r) MUST_CHECK;
 /* command.c: spark.sql(), views, writes. */
 int command_run(struct call *c, const Spark__Connect__Command *m) MUST_CHECK;
+/* Frees what keeps a client's temporary view. NULL is allowed. */
+void view_free(void *kept);
 /* catalog.c: spark.catalog.…; a relation that is only ever the root of a plan. */
 int catalog_run(struct call *c, const Spark__Connect__Catalog *m) MUST_CHECK;
 /* errors.c: the trailer by which a client makes an exception of Spark's class. */

@@ -9,7 +9,7 @@
 #include "plan/plan.h"
 #include "spark/connect/base.pb-c.h"
 
-enum { PROTO_MAX_DEPTH = 400, PROTO_MAX_FIELDS = 2000000 };
+enum { PROTO_MAX_DEPTH = 400, PROTO_MAX_FIELDS = 500000 };
 
 struct rel *rel_translate(struct arena *a, const Spark__Connect__Relation *m, struct err *err) MUST_CHECK;
 struct expr *expr_translate(struct arena *a, const Spark__Connect__Expression *m, struct err *err) MUST_CHECK;
@@ -19,7 +19,8 @@ const struct type *type_translate(struct arena *a, const Spark__Connect__DataTyp
 /* A type as a message in the arena; packed, not freed. */
 Spark__Connect__DataType *type_message(struct arena *a, const struct type *t);
 /* Are these bytes nested no deeper than PROTO_MAX_DEPTH as that message, with PROTO_MAX_FIELDS fields at most
- * in all? An empty message of two bytes takes a hundred unpacked. ERR_LIMIT, ERR_CORRUPT. */
+ * in all? An empty message of two bytes takes a hundred unpacked, a column's name a
+ * kilobyte of the plan's arena, which must not fill. ERR_LIMIT, ERR_CORRUPT. */
 int proto_check(const ProtobufCMessageDescriptor *d, struct str bytes, struct err *err) MUST_CHECK;
 /* The name that the protocol gives the set member of a oneof, for refusals. */
 const char *oneof_name(const ProtobufCMessageDescriptor *d, int number);

@@ -130,6 +130,8 @@ int session_temp_view(struct session *s, struct str name, const struct rel *plan
     return 0;
 }
 
+const struct rel *session_temp_view_plan(const struct session *s, struct str name) { return map_get(s->views, name); }
+
 bool session_drop_temp_view(struct session *s, struct str name) { return map_remove(s->views, name) != NULL; }
 
 /* ---------------------------------------------------------------- plans */

@@ -53,8 +53,9 @@ struct str session_get(const struct session *s, struct str key); /* NONE if unse
 void session_param(struct session *s, struct str name, struct str value);
 bool session_ansi(const struct session *s);      /* spark.sql.ansi.enabled, default true */
 struct arena *session_arena(struct session *s);  /* lives as long as the session */
-/* Names a plan for this session; `plan` lives in session_arena(). ERR_EXISTS unless `replace`. */
+/* Names a plan for this session; `plan` lives until the name has another or the session ends. ERR_EXISTS unless `replace`. */
 int session_temp_view(struct session *s, struct str name, const struct rel *plan, bool replace, struct err *err) MUST_CHECK;
+const struct rel *session_temp_view_plan(const struct session *s, struct str name); /* NULL: there is none */
 bool session_drop_temp_view(struct session *s, struct str name);
 /* The folder of a table by name, or of a `delta.`path``: where its Delta log is or would be. ERR_INPUT for what is there
  * and is no Delta table: a view, temporary or not, a table over files. */

@@ -277,6 +277,22 @@ say(spark.table("connect_write.v2").count())
 """) == [3, ["AnalysisException", "TABLE_OR_VIEW_ALREADY_EXISTS"], 6, 6, 9, 1, [["id"], 2], 6, 1]
 
 
+def test_a_view_may_read_what_it_replaces(client):
+    assert client("""
+spark.range(5).createOrReplaceTempView("own")
+for n in range(3):
+    spark.table("own").filter(f"own.id > {n}").createOrReplaceTempView("own")
+say(rows(spark.table("own")))
+spark.range(1).createOrReplaceTempView("own")
+say(spark.table("own").count())
+spark.sql("CREATE SCHEMA IF NOT EXISTS connect_view")
+spark.sql("USE connect_view")
+spark.sql("CREATE OR REPLACE TABLE hidden AS SELECT 1 AS x UNION ALL SELECT 2")
+spark.table("hidden").filter("x > 1").createOrReplaceTempView("hidden")
+say(rows(spark.table("hidden")))
+""") == [[[3], [4]], 1, [[2]]]
+
+
 OPTIONS_REFUSED = {
     "df.write.mode('overwrite').option('replaceWhere', 'id = 1').saveAsTable('connect_write.kept')": "option 'replaceWhere' of write is not supported",
     "df.write.mode('overwrite').option('partitionOverwriteMode', 'dynamic').insertInto('connect_write.kept')": "option 'partitionOverwriteMode'",
