@@ -234,5 +234,14 @@ void duck_quote_ident(struct buf *out, struct str name)
 
 void duck_quote_text(struct buf *out, struct str text)
 {
+    int64_t nul = str_chr(text, '\0');
+    bool parts = nul >= 0; /* a statement's text cannot hold the byte */
+    buf_z(out, parts ? "(" : "");
+    for (; nul >= 0; nul = str_chr(text, '\0')) {
+        quote(out, str_sub(text, 0, (size_t)nul), '\'');
+        buf_z(out, " || chr(0) || ");
+        text = str_from(text, (size_t)nul + 1);
+    }
     quote(out, text, '\'');
+    buf_z(out, parts ? ")" : "");
 }

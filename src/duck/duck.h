@@ -60,7 +60,7 @@ void duck_render(const struct duck_result *r, size_t col, size_t row, enum duck_
 int duck_scalar_i64(struct duck_conn *c, struct str sql, int64_t *out, bool *found, struct err *err) MUST_CHECK;
 
 void duck_quote_ident(struct buf *out, struct str name);   /* "a""b" */
-void duck_quote_text(struct buf *out, struct str text);    /* 'it''s'; text has no NUL byte */
+void duck_quote_text(struct buf *out, struct str text);    /* 'it''s'; with NUL bytes an expression: ('a' || chr(0) || 'b') */
 
 /* A table function fed by C: `SELECT * FROM name(handle)` where handle is a BIGINT made by
  * duck_handle_put(). open is called once per scan on a DuckDB thread, next fills a chunk. */

@@ -451,6 +451,14 @@ def test_timestamps_of_every_unit_and_names_of_every_kind(tmp_path):
     assert rows("cat", path) == [want] * 4
 
 
+def test_a_partition_value_may_hold_any_byte(tmp_path):
+    path = by_hand(tmp_path / "t", [field("id", "long"), field("b", "binary"), field("s", "string")], [{"path": "a.parquet", "partitionValues": {"b": "\0\1é", "s": "x\0'y"}}])
+    log = path / "_delta_log" / f"{0:020}.json"
+    log.write_text(log.read_text().replace('"partitionColumns": []', '"partitionColumns": ["b", "s"]'))
+    pq.write_table(pa.table({"id": [1]}), path / "a.parquet")
+    assert rows("cat", path) == [{"id": 1, "b": base64.b64encode("\0\1é".encode()).decode(), "s": "x\0'y"}]
+
+
 JULIAN = datetime.date(1500, 1, 11)  # the day that the Julian calendar calls 1500-01-02, in Gregorian numbers
 
 

@@ -453,6 +453,9 @@ static void test_quote(void **state)
     duck_quote_ident(&b, STR("a\"b"));
     duck_quote_text(&b, STR("it's"));
     assert_string_equal(b.ptr, "\"a\"\"b\"'it''s'");
+    buf_clear(&b);
+    duck_quote_text(&b, str_of("a\0'\0", 4));
+    assert_string_equal(b.ptr, "('a' || chr(0) || '''' || chr(0) || '')");
     buf_release(&b);
 }
 
