@@ -2,8 +2,8 @@
  *
  *   Config                       settings of the session
  *   AnalyzePlan                  schema, spark_version, is_local, is_streaming, ddl_parse; persist and unpersist, which change nothing
- *   ExecutePlan                  relations as Arrow batches; sql_command, create_dataframe_view
- *   ReleaseExecute, ReleaseSession, Interrupt   answered
+ *   ExecutePlan                  relations as Arrow batches; sql_command, views, writes, spark.catalog
+ *   ReleaseExecute, ReleaseSession, Interrupt   answered; of Interrupt all and operations, no tags
  *
  * Every other method is refused by gRPC's UNIMPLEMENTED, every other message of a plan by its name. A
  * client session is one engine session; its calls run one after another on workers, in the order in

@@ -160,6 +160,8 @@ static int frame_edge(struct arena *a, const Spark__Connect__Expression__Window_
     *value = v;
     *edge = lower ? EDGE_PRECEDING : EDGE_FOLLOWING;
     if (v->kind == EXPR_LITERAL && v->lit.kind == LIT_INT) { /* rows between -2 and 3: the sign tells the direction */
+        if (v->lit.i64 == INT64_MIN) /* has no positive */
+            return err_set(err, ERR_INPUT, "a window frame begins or ends at %jd", (intmax_t)v->lit.i64);
         *edge = v->lit.i64 < 0 ? EDGE_PRECEDING : v->lit.i64 > 0 ? EDGE_FOLLOWING : EDGE_CURRENT;
         v->lit.i64 = v->lit.i64 < 0 ? -v->lit.i64 : v->lit.i64;
         if (*edge == EDGE_CURRENT)
