@@ -228,9 +228,7 @@ static void grid_files(const struct lake_snapshot *s)
     buf_init(&b);
     grid_init(&g, 5);
     g.max_width = GRID_WHOLE;
-    static const char *const head[] = {"path", "size", "rows", "deleted", "partition"};
-    for (size_t i = 0; i < COUNT_OF(head); i++)
-        grid_cell(&g, str_z(head[i]));
+    grid_head(&g, (const char *const[]){"path", "size", "rows", "deleted", "partition"});
     for (size_t i = 0; i < s->file_count; i++) {
         const struct lake_file *f = s->files[i];
         grid_cell(&g, f->path);
@@ -282,9 +280,7 @@ static void grid_schema(const struct lake_snapshot *s)
     buf_init(&b);
     grid_init(&g, 4);
     g.max_width = GRID_WHOLE;
-    static const char *const head[] = {"column", "type", "null", "comment"};
-    for (size_t i = 0; i < COUNT_OF(head); i++)
-        grid_cell(&g, str_z(head[i]));
+    grid_head(&g, (const char *const[]){"column", "type", "null", "comment"});
     for (size_t i = 0; i < s->schema->field_count; i++) {
         const struct type_field *f = &s->schema->fields[i];
         buf_clear(&b);
@@ -328,8 +324,7 @@ static void grid_object(const struct doc *d)
     buf_init(&b);
     grid_init(&g, 2);
     g.max_width = GRID_WHOLE;
-    grid_cell(&g, STR("property"));
-    grid_cell(&g, STR("value"));
+    grid_head(&g, (const char *const[]){"property", "value"});
     for (size_t i = 0; i < d->count; i++) {
         const struct doc *v = d->items[i];
         grid_cell(&g, d->keys[i].name);
@@ -409,9 +404,7 @@ static int show_history(struct lake_target *t, const struct cli_args *args, stru
     struct buf b;
     buf_init(&b);
     grid_init(&g, 5);
-    static const char *const head[] = {"version", "timestamp", "operation", "parameters", "metrics"};
-    for (size_t i = 0; i < COUNT_OF(head); i++)
-        grid_cell(&g, str_z(head[i]));
+    grid_head(&g, (const char *const[]){"version", "timestamp", "operation", "parameters", "metrics"});
     for (int64_t i = 0; i < n; i++) {
         if (!args->json) {
             history_row(&g, &list[i]);
@@ -554,9 +547,7 @@ int cmd_lake_ls(const struct cli_args *args)
     struct lister l = {.json = args->json};
     grid_init(&l.grid, 3);
     l.grid.max_width = GRID_WHOLE;
-    grid_cell(&l.grid, STR("name"));
-    grid_cell(&l.grid, STR("kind"));
-    grid_cell(&l.grid, STR("location"));
+    grid_head(&l.grid, (const char *const[]){"name", "kind", "location"});
     int rc = list_all(&l, a, args, &err);
     if (rc == 0 && !args->json)
         grid_print(&l.grid, NULL);

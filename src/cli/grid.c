@@ -31,6 +31,12 @@ void grid_cell(struct grid *g, struct str s)
         g->widths[col] = w;
 }
 
+void grid_head(struct grid *g, const char *const *names)
+{
+    for (size_t i = 0; i < g->cols; i++)
+        grid_cell(g, str_z(names[i]));
+}
+
 static void put_cell(struct str s, size_t max, size_t width, bool right, bool last)
 {
     size_t w = shown_width(s, max), bytes = 0, seen = 0;
