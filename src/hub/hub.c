@@ -309,11 +309,11 @@ static int open_tls(struct hub *h, struct err *err)
 static int start_listeners(struct hub *h, struct err *err)
 {
     const struct hub_opts *o = &h->opts;
-    if (o->port >= 0 && !(h->kafka = kafka_start(h, err)))
-        return -1;
-    if (!o->amqp.on && !o->https.on)
+    if (o->port < 0 && !o->amqp.on && !o->https.on)
         return 0;
-    if (open_tls(h, err) || (o->amqp.on && !(h->amqp = amqp_start(h, o->amqp.number, err))))
+    if (open_tls(h, err) || (o->port >= 0 && !(h->kafka = kafka_start(h, err))))
+        return -1;
+    if (o->amqp.on && !(h->amqp = amqp_start(h, o->amqp.number, err)))
         return -1;
     if (o->https.on && !(h->https = https_start(h, o->https.number, err)))
         return -1;

@@ -27,7 +27,7 @@ struct hub_opts {
     const char *state_dir;           /* STATE; logs go below STATE/hub */
     const char *host;                /* of the Kafka listener, NULL: 127.0.0.1 */
     int port;                        /* 0: any free one; -1: no listener */
-    struct hub_port amqp, https;     /* each takes TLS and, the host being loopback, plain connections */
+    struct hub_port amqp, https;     /* these, and port, take TLS and plain connections */
     const char *tls_cert, *tls_key;  /* PEM files; NULL: STATE/tls/cert.pem and key.pem, made if absent */
     const char *default_namespace;   /* of clients that name none; NULL: "default" */
     const char *sas_key;             /* of the policy RootManageSharedAccessKey; NULL: none is good */

@@ -30,7 +30,7 @@ struct hub {
     struct kafka *kafka;             /* NULL: no listener */
     struct amqp *amqp;               /* NULL: not on */
     struct https *https;             /* NULL: not on */
-    struct tls *tls;                 /* of both */
+    struct tls *tls;                 /* of all listeners */
     struct sas *sas;
     struct partition **dirty;
     size_t dirty_count, dirty_cap;

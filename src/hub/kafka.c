@@ -1,4 +1,5 @@
 #include "hub/kafka_int.h"
+#include <ctype.h>
 #include <string.h>
 
 enum { COPY_BYTES = 16 << 10, FRAME_HEADER = 4, REQUEST_MIN = 8, POOL_MAX = 64, ARENA_KEEP = 64 << 10 };
@@ -148,6 +149,15 @@ bool kreq_read_all(struct kreq *r)
     return false;
 }
 
+struct str kreq_host(const struct kreq *r)
+{
+    struct str name = str_z(tcp_conn_tls_name(r->conn->tcp));
+    for (size_t i = 0; i < name.len; i++)
+        if (!isalnum((unsigned char)name.ptr[i]) && !strchr("-._", name.ptr[i]))
+            name.len = 0;
+    return name.len ? name : str_z(hub_host(r->hub));
+}
+
 bool kreq_allowed(const struct kreq *r, struct str hub)
 {
     const struct sas_claim *c = &r->conn->claim;
@@ -269,10 +279,26 @@ static bool request(struct kafka_conn *c, struct str frame)
     return !tcp_conn_closing(c->tcp);
 }
 
+/* Over TLS a client says whom it wants: that names its namespace, as at Event Hubs, and is the host that we are to it. */
+static void take_tls_name(struct kafka_conn *c)
+{
+    struct err err;
+    struct str name = str_z(tcp_conn_tls_name(c->tcp)), ns = sas_namespace_of(name);
+    c->named = true;
+    if (ns.ptr)
+        c->tls_ns = str_dup(ns);
+    if (ns.ptr && c->authenticated) { /* nobody will be asked who he is */
+        struct hub_ns *found = hub_namespace(c->kafka->hub, c->tls_ns, &err);
+        c->ns = found ? found : c->ns;
+    }
+}
+
 static size_t on_bytes(struct tcp_conn *tcp, struct str bytes)
 {
     struct kafka_conn *c = tcp_conn_user(tcp);
     size_t taken = 0, max = c->authenticated ? KAFKA_MAX_REQUEST : KAFKA_MAX_REQUEST_UNKNOWN;
+    if (!c->named)
+        take_tls_name(c);
     while (bytes.len - taken >= FRAME_HEADER) {
         if (must_pause(c)) {
             c->paused = true;
@@ -327,6 +353,7 @@ static void on_close(struct tcp_conn *tcp, const struct err *why)
         else if (r->cancel)
             r->cancel(r); /* else it waits for the disk, which calls kreq_done() */
     }
+    mem_free(c->tls_ns);
     mem_free(c);
     k->conns--;
 }
@@ -338,6 +365,8 @@ struct kafka *kafka_start(struct hub *h, struct err *err)
     struct tcp_server_opts o = {
         .host = h->opts.host,
         .port = h->opts.port,
+        .tls = h->tls,
+        .tls_optional = true, /* 0x16, with which TLS begins, would be a frame of 350 MiB */
         .max_conns = KAFKA_MAX_CONNS,
         .max_pending = KAFKA_MAX_REQUEST + FRAME_HEADER,
         .on_open = on_open,

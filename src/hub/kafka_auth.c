@@ -41,7 +41,7 @@ static bool check(struct kreq *r, struct str message)
     struct str said = sas_split_policy(&cs.policy), host_ns = sas_namespace_of(cs.host);
     if (host_ns.ptr) /* neither: an address or localhost is the default one */
         said = host_ns;
-    const char *name = said.ptr ? str_cz(r->arena, said) : r->conn->ns->name;
+    const char *name = said.ptr ? str_cz(r->arena, said) : r->conn->tls_ns ? r->conn->tls_ns : r->conn->ns->name;
     if (!r->hub->opts.insecure_local && (!string || !key_ok(r->hub, &cs, name, &claim)))
         return false;
     struct hub_ns *ns = hub_namespace(r->hub, name, &err);

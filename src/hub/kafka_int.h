@@ -55,7 +55,8 @@ struct kafka_conn {
     struct kreq *first, **end;       /* requests without an answer, in order */
     int queued;
     size_t queued_bytes;
-    bool authenticated, handshaken, paused;
+    char *tls_ns;                    /* the namespace that TLS's server name says; NULL: none */
+    bool named, authenticated, handshaken, paused;
 };
 
 /* One request, from its frame to its answer. A handler reads `in`, writes the response's body to
@@ -89,6 +90,9 @@ void *kreq_array(struct kreq *r, int32_t n, size_t item_bytes);
 #define KREQ_ARRAY(r, type, n) ((type *)kreq_array(r, n, sizeof(type)))
 /* The usual front of a handler: after the last field was read. False: kreq_bad() was called. */
 bool kreq_read_all(struct kreq *r);
+/* What the client calls us: the name it asked for over TLS, which is the one that its certificate check and its namespace
+ * go by, else where we listen. */
+struct str kreq_host(const struct kreq *r);
 /* May the client do what this request asks, to that hub? hub ptr NULL: to anything at all, as groups and
  * producer ids belong to no hub. */
 bool kreq_allowed(const struct kreq *r, struct str hub);

@@ -43,7 +43,7 @@ void kafka_api_versions_unknown(struct kreq *r)
 static void put_broker(struct kreq *r)
 {
     kout_i32(&r->out, KAFKA_NODE_ID);
-    kout_str(&r->out, str_z(hub_host(r->hub)));
+    kout_str(&r->out, kreq_host(r));
     kout_i32(&r->out, hub_port(r->hub));
 }
 
@@ -196,7 +196,7 @@ void kafka_describe_cluster(struct kreq *r)
 static void put_coordinator(struct kreq *r, enum kerr error)
 {
     kout_i32(&r->out, error ? -1 : KAFKA_NODE_ID);
-    kout_str(&r->out, error ? STR("") : str_z(hub_host(r->hub)));
+    kout_str(&r->out, error ? STR("") : kreq_host(r));
     kout_i32(&r->out, error ? -1 : hub_port(r->hub));
 }
 
