@@ -449,15 +449,18 @@ void put_meta(struct op *o, const struct doc *meta)
 
 /* ---------------------------------------------------------------- sums */
 
-struct str md5_text(struct op *o, const uint8_t md5[16])
+static struct str base64_of(struct op *o, const uint8_t *bytes, size_t n)
 {
     struct buf b;
     buf_init(&b);
-    base64_put(&b, str_of((const char *)md5, 16));
+    base64_put(&b, str_of((const char *)bytes, n));
     struct str out = str_copy(o->a, buf_view(&b));
     buf_release(&b);
     return out;
 }
+
+struct str md5_text(struct op *o, const uint8_t md5[16]) { return base64_of(o, md5, 16); }
+struct str crc_text(struct op *o, const uint8_t crc64[8]) { return base64_of(o, crc64, 8); }
 
 int sums_check(struct op *o, const struct upload *up)
 {
@@ -481,11 +484,7 @@ int sums_check(struct op *o, const struct upload *up)
         return op_fail(o, AZ_Md5Mismatch);
     if (!crc_ok)
         return op_fail(o, AZ_Crc64Mismatch);
-    b = (struct buf){0};
-    buf_init(&b);
-    base64_put(&b, str_of((const char *)up->crc64, 8));
-    op_set(o, "x-ms-content-crc64", buf_view(&b));
-    buf_release(&b);
+    op_set(o, "x-ms-content-crc64", crc_text(o, up->crc64));
     return 0;
 }
 

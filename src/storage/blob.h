@@ -61,13 +61,13 @@ void put_etag(struct op *o, struct str etag, int64_t changed_us); /* ETag and La
 void put_meta(struct op *o, const struct doc *meta);
 /* Sums that the client gave of the body: Content-MD5, x-ms-content-crc64. */
 int sums_check(struct op *o, const struct upload *up);
-struct str md5_text(struct op *o, const uint8_t md5[16]);
+struct str md5_text(struct op *o, const uint8_t md5[16]);         /* base64 */
+struct str crc_text(struct op *o, const uint8_t crc64[8]);
 struct str file_md5(struct op *o, const char *file, int64_t at, int64_t size);
 
-/* cond.c: If-Match and its kin; prefix "" or "x-ms-source-". `read`: 304 instead of 412. */
+/* lease.c: If-Match and its kin; prefix "" or "x-ms-source-". `read`: 304 instead of 412. */
 int cond_check(struct op *o, const char *prefix, bool exists, struct str etag, int64_t changed_us, bool read);
 static inline int cond_blob(struct op *o, const struct blob *b, bool read) { return cond_check(o, "", b->exists, b->etag, b->changed_us, read); }
-/* lease.c */
 int lease_need(struct op *o, struct str container, struct str path, struct str given, bool write);
 void lease_put(struct op *o, struct str container, struct str path); /* x-ms-lease-status … of the answer */
 struct lease_view { const char *status, *state, *duration; };

@@ -2,8 +2,7 @@
  *
  * Put Block List puts the file together outside the lane (it may be gigabytes): a reading phase says
  * which staged files and which ranges of the present blob it takes, the copy follows, and the writing
- * phase looks at conditions and leases again, and at the blob if ranges of it were taken. A list of one
- * staged block is no copy: its file moves. */
+ * phase looks at conditions and leases again, and at the blob if ranges of it were taken. */
 #include "storage/disk.h"
 #include "storage/ops.h"
 #include "storage/storage_int.h"
@@ -176,7 +175,7 @@ int op_put_block(struct op *o)
 
 /* What a block list takes, in order. */
 struct piece { struct str id, file; int64_t at, bytes; bool committed; };
-struct assembly { struct piece *pieces; size_t count; bool uses_old; int64_t old_size, old_mtime_us; char *old_file; struct upload up; };
+struct assembly { struct piece *pieces; size_t count; bool uses_old; int64_t old_size, old_mtime_us; char *old_file; };
 
 struct known { struct str file; int64_t at, bytes; };
 
@@ -239,7 +238,7 @@ static int copy_piece(struct op *o, struct assembly *as, const struct piece *p, 
         if (n != want)
             rc = n < 0 ? op_fail_err(o, &err) : op_fail_why(o, AZ_InvalidBlockList, "A block is no longer whole.");
         else
-            rc = upload_write(o, &as->up, room, (size_t)n);
+            rc = upload_write(o, &o->up, room, (size_t)n);
         done += want;
     }
     fs_close(fd);
@@ -262,7 +261,7 @@ static int commit_list(struct op *o)
     struct blob_part *parts = ARENA_ARRAY(o->a, struct blob_part, as->count + 1);
     for (size_t i = 0; i < as->count; i++)
         parts[i] = (struct blob_part){as->pieces[i].id, as->pieces[i].bytes};
-    if (blob_replace(o, &c, &b, &as->up, parts, as->count))
+    if (blob_replace(o, &c, &b, &o->up, parts, as->count))
         return -1;
     return written(o, &b);
 }
@@ -271,17 +270,11 @@ static int assemble(struct op *o)
 {
     struct assembly *as = o->state;
     char *room = mem_alloc(STORAGE_PIECE);
-    int rc = upload_begin(o, &as->up);
+    int rc = upload_begin(o, &o->up);
     for (size_t i = 0; i < as->count && rc == 0; i++)
         rc = copy_piece(o, as, &as->pieces[i], room);
     mem_free(room);
-    if (rc == 0)
-        rc = upload_finish(o, &as->up);
-    if (rc) {
-        upload_drop(&as->up);
-        return -1;
-    }
-    return op_then(o, LANE_WRITE, commit_list);
+    return rc || upload_finish(o, &o->up) ? -1 : op_then(o, LANE_WRITE, commit_list);
 }
 
 int op_put_block_list(struct op *o)
@@ -291,7 +284,6 @@ int op_put_block_list(struct op *o)
     struct err err = {0};
     struct assembly *as = o->state = ARENA_NEW(o->a, struct assembly);
     struct xml *root = azxml_read(o->a, buf_view(&o->text), &err);
-    as->up.fd = -1;
     if (!root || !str_eqz(root->name, "BlockList"))
         return op_fail_why(o, AZ_InvalidXmlDocument, "%s", root ? "The root is BlockList." : err.msg);
     if (op_header(o, "content-md5").ptr) {

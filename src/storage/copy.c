@@ -15,7 +15,6 @@ struct copy {
     struct blob source;
     int64_t at, bytes;
     op_fn commit;
-    struct upload up;
 };
 
 /* ---------------------------------------------------------------- the source */
@@ -113,28 +112,26 @@ static int copy_bytes(struct op *o)
 {
     struct copy *cp = o->state;
     struct err err = {0};
+    upload_drop(&o->up); /* the request's own body, which is empty */
     char *room = mem_alloc(STORAGE_PIECE);
-    int rc = upload_begin(o, &cp->up);
+    int rc = upload_begin(o, &o->up);
     for (int64_t done = 0; rc == 0 && done < cp->bytes;) {
         int64_t want = cp->bytes - done < STORAGE_PIECE ? cp->bytes - done : STORAGE_PIECE;
         int64_t n = fs_pread(o->fd, room, (size_t)want, cp->at + done, &err);
-        rc = n < 0 ? op_fail_err(o, &err) : n != want ? op_fail(o, AZ_InternalError) : upload_write(o, &cp->up, room, (size_t)n);
+        rc = n < 0 ? op_fail_err(o, &err) : n != want ? op_fail(o, AZ_InternalError) : upload_write(o, &o->up, room, (size_t)n);
         done += want;
     }
     mem_free(room);
-    if (rc == 0)
-        rc = upload_finish(o, &cp->up);
-    if (rc) {
-        upload_drop(&cp->up);
-        return -1;
-    }
-    return op_then(o, LANE_WRITE, cp->commit);
+    return rc || upload_finish(o, &o->up) ? -1 : op_then(o, LANE_WRITE, cp->commit);
 }
 
-static int check_source_md5(struct op *o, const struct copy *cp)
+/* What the client says of the source's bytes. */
+static int check_source_sums(struct op *o)
 {
-    struct str md5 = op_header(o, "x-ms-source-content-md5");
-    return md5.len && !str_eq(md5, md5_text(o, cp->up.md5)) ? op_fail(o, AZ_Md5Mismatch) : 0;
+    struct str md5 = op_header(o, "x-ms-source-content-md5"), crc = op_header(o, "x-ms-source-content-crc64");
+    if (md5.len && !str_eq(md5, md5_text(o, o->up.md5)))
+        return op_fail(o, AZ_Md5Mismatch);
+    return crc.len && !str_eq(crc, crc_text(o, o->up.crc64)) ? op_fail(o, AZ_Crc64Mismatch) : 0;
 }
 
 /* ---------------------------------------------------------------- whole blobs */
@@ -163,7 +160,7 @@ static int take_over(struct op *o, struct copy *cp, struct blob *b)
     b->tags = str_ieqz(op_header(o, "x-ms-copy-source-tag-option"), "COPY") ? s->tags : tags;
     if (from_url) {
         b->type = 'B';
-        prop_set(o, b, "content-md5", md5_text(o, cp->up.md5));
+        prop_set(o, b, "content-md5", md5_text(o, o->up.md5));
         return 0;
     }
     struct str url = op_header(o, "x-ms-copy-source"), plain;
@@ -181,14 +178,12 @@ static int commit_copy(struct op *o)
     struct copy *cp = o->state;
     struct container c;
     struct blob b;
-    if (check_source_md5(o, cp) || write_target(o, &c, &b) || take_over(o, cp, &b) || blob_replace(o, &c, &b, &cp->up, NULL, 0)) {
-        upload_drop(&cp->up);
+    if (check_source_sums(o) || write_target(o, &c, &b) || take_over(o, cp, &b) || blob_replace(o, &c, &b, &o->up, NULL, 0))
         return -1;
-    }
     put_etag(o, b.etag, b.changed_us);
     op_event(o, STORAGE_CREATED, false, b.path, STR_NONE, b.etag, prop(&b, "content-type"), b.size);
     if (op_header(o, "x-ms-blob-type").ptr) {
-        op_set(o, "Content-MD5", md5_text(o, cp->up.md5));
+        op_set(o, "Content-MD5", md5_text(o, o->up.md5));
         op_set(o, "x-ms-request-server-encrypted", STR("true"));
         return op_done(o, 201);
     }
@@ -203,7 +198,6 @@ int op_copy_blob(struct op *o)
     struct blob b;
     struct copy *cp = o->state = ARENA_NEW(o->a, struct copy);
     struct str type = op_header(o, "x-ms-blob-type");
-    cp->up.fd = -1;
     cp->commit = commit_copy;
     if (type.ptr && !str_ieqz(type, "BlockBlob"))
         return op_refuse(o, "Put Blob From URL of other types than BlockBlob");
@@ -218,11 +212,7 @@ int op_copy_blob(struct op *o)
 
 static int commit_range(struct op *o)
 {
-    struct copy *cp = o->state;
-    upload_drop(&o->up);
-    o->up = cp->up;
-    cp->up = (struct upload){.fd = -1};
-    if (check_source_md5(o, cp))
+    if (check_source_sums(o))
         return -1;
     for (size_t i = 0; i < o->r.header_count; i++) { /* the block came: from here on it is as sent */
         struct http_header *h = (struct http_header *)(uintptr_t)&o->r.headers[i];
@@ -235,7 +225,6 @@ static int commit_range(struct op *o)
 int op_copy_range(struct op *o)
 {
     struct copy *cp = o->state = ARENA_NEW(o->a, struct copy);
-    cp->up.fd = -1;
     cp->commit = commit_range;
     if (open_source(o, cp, op_header(o, "x-ms-source-range")))
         return -1;

@@ -78,7 +78,7 @@ struct op {
     struct buf text;                 /* BODY_TEXT */
     struct buf pending, writing;     /* BODY_FILE: come, and being written */
     bool body_busy, body_ended, last_piece; /* last_piece: of the one being written, told to its worker */
-    struct upload up;
+    struct upload up;                /* the body, or what a copy or a block list puts together; dropped with the op */
     struct err io;
     /* answer */
     enum az_error error;
@@ -117,7 +117,7 @@ int upload_begin(struct op *o, struct upload *u);
 int upload_write(struct op *o, struct upload *u, const void *bytes, size_t n);
 int upload_finish(struct op *o, struct upload *u);  /* on disk; sums known */
 void upload_drop(struct upload *u);                 /* removes what has not moved on */
-/* Notes a change for the events; told when the answer goes out. */
+/* Notes a change for the events; told when the phase has ended well. */
 void op_event(struct op *o, enum storage_change change, bool directory, struct str path, struct str from, struct str etag, struct str type, int64_t size);
 /* The row of the table that fits; NULL: none. `allowed`: another method would fit. */
 const struct op_kind *op_find(const struct azreq *r, bool *allowed);

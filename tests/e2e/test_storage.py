@@ -349,6 +349,22 @@ def test_copies(container, storage):
     assert code(e) == "CannotVerifyCopySource"
 
 
+def test_the_sums_of_a_copys_source_are_checked(container, storage):
+    container.upload_blob("from", b"bytes")
+    source = container.get_blob_client("from").url + "?" + generate_blob_sas(
+        storage.account, container.container_name, "from", account_key=storage.key, permission=BlobSasPermissions(read=True), expiry=SOON())
+    b = container.get_blob_client("to")
+    for sums, wrong in [({"x-ms-source-content-crc64": "AAAAAAAAAAA="}, "Crc64Mismatch"), ({"x-ms-source-content-md5": "A" * 22 + "=="}, "Md5Mismatch")]:
+        with pytest.raises(HttpResponseError) as e:
+            b.stage_block_from_url("1", source, headers=sums)
+        assert code(e) == wrong
+        with pytest.raises(HttpResponseError) as e:
+            b.upload_blob_from_url(source, headers=sums)
+        assert code(e) == wrong and not b.exists()
+    b.upload_blob_from_url(source, headers={"x-ms-source-content-md5": base64.b64encode(hashlib.md5(b"bytes").digest()).decode()})
+    assert b.download_blob().readall() == b"bytes"
+
+
 def test_batch_deletes(container):
     for i in range(5):
         container.upload_blob(f"b{i}", b"1")
@@ -889,6 +905,18 @@ def test_a_crash_leaves_each_write_done_or_undone(tmp_path, kind, call):
             want = {"log": before["log"][0] + b"<%02d>" % n, "list": b"[%02d]" % n, "file": before["file"][0] + b"{%02d}" % n}[name]
             assert after[name][0] == want and (name != "list" or after[name][1] == (("n", str(n)),))
     assert crashed
+    s.stop()
+
+
+def test_a_block_list_that_fails_leaves_its_blocks_and_no_more(tmp_path):
+    s = Storage(tmp_path / "state", fault="1,fail,failing/list")
+    b = BlobServiceClient.from_connection_string(s.connection, **QUICK).create_container("failing").get_blob_client("list")
+    b.stage_block("1", b"block")
+    with pytest.raises(HttpResponseError):
+        b.commit_block_list([BlobBlock("1")])
+    assert len(list((s.state / "storage" / s.account / ".paystreak/staging").iterdir())) == 1
+    b.commit_block_list([BlobBlock("1")])
+    assert b.download_blob().readall() == b"block"
     s.stop()
 
 
