@@ -342,7 +342,7 @@ static void on_close(struct tcp_conn *tcp, const struct err *why)
 {
     struct kafka_conn *c = tcp_conn_user(tcp);
     struct kafka *k = c->kafka;
-    if (why && why->code == ERR_LIMIT)
+    if (why) /* also that a client refused our certificate */
         log_warn("hub", "connection closed: %s peer=%s", why->msg, tcp_conn_peer(tcp));
     while (c->first) {
         struct kreq *r = c->first;

@@ -68,6 +68,7 @@ struct tcp_conn {
     struct chunks out;     /* not handed to libuv yet */
     size_t unsent;
     int64_t deadline_mono_us;
+    int64_t handshake_mono_us; /* a TLS handshake has to be over by then; 0: none is under way */
     bool is_dirty, again, flush, paused, reading, throttled;
     bool ended;            /* the peer sends no more */
     bool draining, shut, closing, closed;
@@ -241,10 +242,16 @@ static void check_pending(struct tcp_conn *c)
     close_now(c, &err);
 }
 
+static void start_tls(struct tcp_conn *c)
+{
+    c->tls = tls_conn_new(c->server->opts.tls);
+    c->handshake_mono_us = time_mono_us() + TCP_HANDSHAKE_MS * INT64_C(1000);
+}
+
 static void take_wire(struct tcp_conn *c, struct str bytes)
 {
     if (c->sniff && bytes.ptr[0] == TLS_HANDSHAKE)
-        c->tls = tls_conn_new(c->server->opts.tls);
+        start_tls(c);
     c->sniff = false;
     if (!c->tls) {
         offer(c, bytes);
@@ -256,6 +263,8 @@ static void take_wire(struct tcp_conn *c, struct str bytes)
     buf_init(&plain);
     buf_init(&wire);
     int rc = tls_conn_feed(c->tls, bytes, &plain, &wire, &ended, &err);
+    if (c->handshake_mono_us && tls_conn_ready(c->tls))
+        c->handshake_mono_us = 0;
     if (wire.len > 0) {
         struct chunk *k = NEW(struct chunk);
         k->len = wire.len;
@@ -580,7 +589,8 @@ static void on_sweep(uv_timer_t *t)
     int64_t now = time_mono_us();
     for (struct tcp_conn *c = s->conns; c; c = c->next) {
         struct err err;
-        if (c->closing || c->deadline_mono_us == 0 || now < c->deadline_mono_us)
+        bool silent = c->deadline_mono_us && now >= c->deadline_mono_us;
+        if (c->closing || (!silent && (!c->handshake_mono_us || now < c->handshake_mono_us)))
             continue;
         if (c->draining) {
             close_now(c, NULL);
@@ -675,7 +685,7 @@ static void on_connection(uv_stream_t *l, int status)
     peer_name(c);
     c->sniff = s->opts.tls && s->opts.tls_optional;
     if (s->opts.tls && !c->sniff)
-        c->tls = tls_conn_new(s->opts.tls);
+        start_tls(c);
     if (!s->sweeping) {
         s->sweeping = true;
         uv_timer_start(&s->sweep, on_sweep, SWEEP_MS, SWEEP_MS);

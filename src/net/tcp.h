@@ -26,6 +26,7 @@ enum {
     TCP_MAX_PENDING = 1 << 20,        /* default of max_pending: bytes not taken yet */
     TCP_HIGH_WATER = 4 << 20,         /* default of high_water: bytes not sent yet */
     TCP_BACKLOG = 512,                /* of listen(2) */
+    TCP_HANDSHAKE_MS = 10000,         /* a TLS handshake takes no longer: then ERR_TIMEOUT */
 };
 
 struct tcp_server_opts {

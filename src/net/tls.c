@@ -162,6 +162,11 @@ int tls_conn_send(struct tls_conn *c, struct str plain, struct buf *wire, struct
     return rc;
 }
 
+bool tls_conn_ready(const struct tls_conn *c)
+{
+    return SSL_is_init_finished(c->ssl);
+}
+
 const char *tls_conn_name(const struct tls_conn *c)
 {
     return SSL_get_servername(c->ssl, TLSEXT_NAMETYPE_host_name);

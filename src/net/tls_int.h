@@ -12,6 +12,7 @@ int tls_conn_feed(struct tls_conn *t, struct str bytes, struct buf *plain, struc
                   bool *ended, struct err *err) MUST_CHECK;
 /* Encrypts `plain` onto `wire`; before the end of the handshake it is kept and sent after it. */
 int tls_conn_send(struct tls_conn *t, struct str plain, struct buf *wire, struct err *err) MUST_CHECK;
+bool tls_conn_ready(const struct tls_conn *t);           /* the handshake is over */
 const char *tls_conn_name(const struct tls_conn *t); /* SNI; NULL: none, or not known yet */
 void tls_conn_end(struct tls_conn *t, struct buf *wire); /* close_notify */
 #endif

@@ -100,7 +100,7 @@ def topic(hub):
 @pytest.mark.parametrize("bytes_", [
     struct.pack(">i", 0x7FFFFFFF), struct.pack(">i", -1), struct.pack(">i", 3) + b"abc", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
     frame(999, 0, b""), frame(1, 3, b""), frame(3, 99, b""), frame(0, 7, b""), frame(3, 4, struct.pack(">i", 0x7FFFFFFF) + b"\x01"),
-    frame(11, 0, text("g")), frame(3, 9, b"\xff\xff\xff\xff\x0f"), b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(40),
+    frame(11, 0, text("g")), frame(3, 9, b"\xff\xff\xff\xff\x0f"), b"\x16\x03\x01\x00\x28\x01\x00\x00\x24\x03\x03" + bytes(40),  # no TLS hello
 ])
 def test_malformed_requests_close_their_connection(hub, bytes_):
     lines = hub.log.read_text().count("connection closed")
