@@ -342,6 +342,8 @@ static enum az_error service_scope(const struct azreq *r, struct grant *out, str
     }
     if (sr.len != 1 || !strchr("cbd", sr.ptr[0]))
         return fail(why, AZ_AuthenticationFailed, STR("sr must be b, c or d: snapshots and versions are not supported"));
+    if (sr.ptr[0] == 'd' && str_cmp(azreq_param(r, "sv"), STR("2020-02-10")) < 0) /* older ones do not sign sr: one of a blob would do */
+        return fail(why, AZ_AuthenticationFailed, STR("sr=d needs sv 2020-02-10 or later"));
     out->scope = sr.ptr[0];
     out->dir = sas_dir(r);
     if (!r->level || (out->scope == 'b' && r->level < 2))

@@ -375,6 +375,16 @@ void props_from(struct op *o, struct blob *b, const char *prefix)
         prop_set(o, b, names[i], op_header(o, arena_printf(o->a, "%s%s", prefix, names[i])));
 }
 
+int meta_name_check(struct op *o, struct str name, const char *more)
+{
+    for (size_t i = 0; i < name.len; i++) {
+        unsigned char c = (unsigned char)name.ptr[i];
+        if (!(c == '_' || ((c | 32) >= 'a' && (c | 32) <= 'z') || (i && ((c >= '0' && c <= '9') || (c && strchr(more, c))))))
+            return op_fail_why(o, AZ_InvalidMetadata, "'%.*s' is no identifier.", STR_ARGS(name));
+    }
+    return name.len ? 0 : op_fail(o, AZ_InvalidMetadata);
+}
+
 struct doc *meta_of(struct op *o)
 {
     struct doc *meta = doc_new_object(o->a);
@@ -385,16 +395,11 @@ struct doc *meta_of(struct op *o)
             continue;
         name = str_from(name, 10);
         bytes += name.len + value.len;
-        if (!name.len || !str_utf8_ok(value)) {
+        if (meta_name_check(o, name, "")) /* C# identifiers: clients count on it */
+            return NULL;
+        if (!str_utf8_ok(value)) {
             op_fail(o, AZ_InvalidMetadata);
             return NULL;
-        }
-        for (size_t k = 0; k < name.len; k++) { /* C# identifiers: clients count on it */
-            unsigned char ch = (unsigned char)name.ptr[k];
-            if (!(ch == '_' || ((ch | 32) >= 'a' && (ch | 32) <= 'z') || (k && ch >= '0' && ch <= '9'))) {
-                op_fail_why(o, AZ_InvalidMetadata, "'%.*s' is no identifier.", STR_ARGS(name));
-                return NULL;
-            }
         }
         doc_set(o->a, meta, name, doc_new_str(o->a, value));
     }
@@ -403,6 +408,20 @@ struct doc *meta_of(struct op *o)
         return NULL;
     }
     return meta;
+}
+
+int tier_of(struct op *o, struct blob *b)
+{
+    static const char *const tiers[] = {"Hot", "Cool", "Cold"};
+    struct str tier = op_header(o, "x-ms-access-tier");
+    if (str_ieqz(tier, "Archive"))
+        return op_refuse(o, "the tier Archive: what is in it could not be read");
+    for (size_t i = 0; i < COUNT_OF(tiers); i++)
+        if (str_ieqz(tier, tiers[i])) {
+            prop_set(o, b, "tier", str_z(tiers[i]));
+            return 0;
+        }
+    return tier.len ? op_fail_why(o, AZ_InvalidHeaderValue, "x-ms-access-tier '%.*s' is not known.", STR_ARGS(tier)) : 0;
 }
 
 bool tag_ok(struct str s, size_t max)
@@ -469,8 +488,6 @@ int sums_check(struct op *o, const struct upload *up)
     bool ok = true;
     if (o->r.svc == SVC_DFS && op_header(o, "x-ms-content-md5").ptr && !md5.ptr && str_eqz(op_param(o, "action"), "append"))
         md5 = op_header(o, "x-ms-content-md5");
-    if (op_header(o, "x-ms-structured-body").ptr)
-        return op_refuse(o, "structured message bodies (x-ms-structured-body)");
     buf_init(&b);
     if (md5.ptr && (!base64_get(&b, md5) || b.len != 16)) {
         buf_release(&b);

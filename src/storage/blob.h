@@ -53,8 +53,11 @@ void blob_init(struct op *o, struct blob *b, struct str path, char type);
 struct str etag_make(struct op *o, int64_t us);
 /* x-ms-meta-… of the request. NULL on failure; an empty object if there are none. */
 struct doc *meta_of(struct op *o);
+/* May it name metadata? It is a header's name and an XML element's; `more`: letters beside those of an identifier. */
+int meta_name_check(struct op *o, struct str name, const char *more);
 /* x-ms-blob-content-type and the like (prefix "x-ms-blob-" or "x-ms-"), Content-Type for Put Blob. */
 void props_from(struct op *o, struct blob *b, const char *prefix);
+int tier_of(struct op *o, struct blob *b);                        /* x-ms-access-tier, if it is there */
 int tags_of(struct op *o, struct doc **out);                      /* x-ms-tags: a=b&c=d */
 bool tag_ok(struct str s, size_t max);
 void put_etag(struct op *o, struct str etag, int64_t changed_us); /* ETag and Last-Modified */

@@ -81,27 +81,20 @@ int op_set_blob_tags(struct op *o)
 
 int op_set_blob_tier(struct op *o)
 {
-    static const char *const tiers[] = {"Hot", "Cool", "Cold", "Archive"};
     struct container c;
     struct blob b;
     char when[40];
-    struct str tier = op_header(o, "x-ms-access-tier");
     if (refuse_versions(o) || container_find(o, o->r.container, &c) || blob_need(o, &c, o->r.blob, &b) ||
         lease_need(o, c.name, b.path, op_header(o, "x-ms-lease-id"), false))
         return -1;
     if (b.type != 'B')
         return op_fail(o, AZ_InvalidBlobType);
-    if (!tier.ptr)
+    if (!op_header(o, "x-ms-access-tier").len)
         return op_fail_why(o, AZ_MissingRequiredHeader, "x-ms-access-tier is missing.");
-    if (str_ieqz(tier, "Archive"))
-        return op_refuse(o, "the tier Archive: what is in it could not be read");
-    for (size_t i = 0; i < COUNT_OF(tiers); i++)
-        if (str_ieqz(tier, tiers[i])) {
-            prop_set(o, &b, "tier", str_z(tiers[i]));
-            prop_set(o, &b, "tier-time", str_z(http_date(time_now(), when)));
-            return keep_etag(o, &c, &b, 200);
-        }
-    return op_fail_why(o, AZ_InvalidHeaderValue, "x-ms-access-tier '%.*s' is not known.", STR_ARGS(tier));
+    if (tier_of(o, &b))
+        return -1;
+    prop_set(o, &b, "tier-time", str_z(http_date(time_now(), when)));
+    return keep_etag(o, &c, &b, 200);
 }
 
 int op_lease_blob(struct op *o)

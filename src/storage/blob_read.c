@@ -11,8 +11,6 @@ int refuse_versions(struct op *o)
         return op_refuse(o, "snapshots");
     if (op_param(o, "versionid").len)
         return op_refuse(o, "blob versions");
-    if (op_header(o, "x-ms-encryption-key").ptr)
-        return op_refuse(o, "customer-provided keys");
     return 0;
 }
 

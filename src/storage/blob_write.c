@@ -47,16 +47,8 @@ static int fill_new(struct op *o, struct blob *b, char type)
         prop_set(o, b, "content-language", op_header(o, "content-language"));
     if (!prop(b, "cache-control").len)
         prop_set(o, b, "cache-control", op_header(o, "cache-control"));
-    if (op_header(o, "x-ms-access-tier").len)
-        prop_set(o, b, "tier", op_header(o, "x-ms-access-tier"));
     b->meta = meta_of(o);
-    if (!b->meta || tags_of(o, &b->tags))
-        return -1;
-    if (op_header(o, "x-ms-encryption-key").ptr || op_header(o, "x-ms-encryption-scope").ptr)
-        return op_refuse(o, "customer-provided keys and encryption scopes");
-    if (op_header(o, "x-ms-immutability-policy-until-date").ptr || op_header(o, "x-ms-legal-hold").ptr)
-        return op_refuse(o, "immutability policies and legal holds");
-    return 0;
+    return !b->meta || tags_of(o, &b->tags) || tier_of(o, b) ? -1 : 0;
 }
 
 static int written(struct op *o, const struct blob *b)

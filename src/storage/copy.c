@@ -154,8 +154,8 @@ static int take_over(struct op *o, struct copy *cp, struct blob *b)
     }
     if (s->type == 'A')
         prop_set(o, b, "appends", prop(s, "appends"));
-    if (op_header(o, "x-ms-access-tier").len)
-        prop_set(o, b, "tier", op_header(o, "x-ms-access-tier"));
+    if (tier_of(o, b))
+        return -1;
     b->meta = meta->count ? meta : s->meta;
     b->tags = str_ieqz(op_header(o, "x-ms-copy-source-tag-option"), "COPY") ? s->tags : tags;
     if (from_url) {
@@ -201,8 +201,6 @@ int op_copy_blob(struct op *o)
     cp->commit = commit_copy;
     if (type.ptr && !str_ieqz(type, "BlockBlob"))
         return op_refuse(o, "Put Blob From URL of other types than BlockBlob");
-    if (op_header(o, "x-ms-seal-blob").ptr)
-        return op_refuse(o, "x-ms-seal-blob of a copy");
     if (write_target(o, &c, &b) || open_source(o, cp, STR_NONE))
         return -1;
     return op_then(o, LANE_FREE, copy_bytes);

@@ -33,6 +33,8 @@ int properties_read(struct op *o, struct str text, struct doc **out)
         buf_release(&b);
         if (!ok)
             return op_fail_why(o, AZ_InvalidHeaderValue, "x-ms-properties is name=base64,…");
+        if (meta_name_check(o, name, "-."))
+            return -1;
         if (bytes > STORAGE_MAX_META)
             return op_fail(o, AZ_MetadataTooLarge);
     }
@@ -194,6 +196,24 @@ static int access_from(struct op *o, struct blob *b)
     return acl.len ? acl_apply(o, b, acl, ACL_SET) : 0;
 }
 
+/* x-ms-umask of a creation: takes off what it names, of x-ms-permissions or of all. */
+static int umask_from(struct op *o, struct blob *b, bool dir)
+{
+    struct str text = op_header(o, "x-ms-umask"), mask, p = prop(b, "permissions");
+    char perms[9];
+    if (!text.len)
+        return 0;
+    if (op_header(o, "x-ms-acl").len)
+        return op_fail_why(o, AZ_InvalidInput, "x-ms-umask and x-ms-acl exclude each other.");
+    if (text.len != 4 || !perms_read(o, text, &mask))
+        return op_fail_why(o, AZ_InvalidHeaderValue, "x-ms-umask is like 0027.");
+    memcpy(perms, p.len >= 9 ? p.ptr : dir ? "rwxrwxrwx" : "rw-rw-rw-", 9);
+    for (int i = 0; i < 9; i++)
+        perms[i] = mask.ptr[i] != '-' ? '-' : perms[i];
+    prop_set(o, b, "permissions", str_of(perms, 9));
+    return 0;
+}
+
 /* ---------------------------------------------------------------- targets */
 
 static int path_target(struct op *o, struct container *c, struct blob *b, bool write)
@@ -269,8 +289,8 @@ int op_path_create(struct op *o)
         return op_path_rename(o);
     if (!dir && !str_ieqz(op_param(o, "resource"), "file"))
         return op_fail_why(o, AZ_MissingRequiredQueryParameter, "resource is file or directory.");
-    if (op_header(o, "x-ms-expiry-option").len)
-        return op_refuse(o, "expiry of files");
+    if (op_header(o, "x-ms-proposed-lease-id").len)
+        return op_refuse(o, "a lease with the creation of a path");
     if (container_find(o, o->r.container, &c) || blob_find(o, &c, o->r.blob, &old) ||
         lease_need(o, c.name, old.path, op_header(o, "x-ms-lease-id"), true) || cond_blob(o, &old, false))
         return -1;
@@ -283,7 +303,7 @@ int op_path_create(struct op *o)
     b.file = old.file;
     b.exists = old.exists;
     props_from(o, &b, "x-ms-");
-    if (properties_read(o, op_header(o, "x-ms-properties"), &b.meta) || access_from(o, &b))
+    if (properties_read(o, op_header(o, "x-ms-properties"), &b.meta) || access_from(o, &b) || umask_from(o, &b, dir))
         return -1;
     if (make_parents(o, &c, b.path) || (dir ? make_directory(o, &c, &b) : make_file(o, &c, &b)))
         return -1;
@@ -311,8 +331,10 @@ static int rename_source(struct op *o, struct container *c, struct blob *b)
     struct azreq from = o->r;
     from.blob = name;
     bool bound = !o->grant.all && !o->grant.types.ptr; /* a service SAS reaches no further than its scope */
-    if (bound && (!str_eq(str_sub(path, 0, (size_t)slash), o->r.container) || o->grant.scope == 'b' || auth_allows(&o->grant, &from, "wmd", 'o') != AZ_NONE))
+    if (bound && (!str_eq(str_sub(path, 0, (size_t)slash), o->r.container) || o->grant.scope == 'b'))
         return op_fail(o, AZ_AuthorizationFailure);
+    if (auth_allows(&o->grant, &from, "wmd", 'o') != AZ_NONE || auth_allows(&o->grant, &o->r, "wm", 'o') != AZ_NONE)
+        return op_fail(o, AZ_AuthorizationPermissionMismatch);
     if (container_find(o, str_sub(path, 0, (size_t)slash), c) || blob_find(o, c, name, b))
         return -1;
     if (!b->exists)
@@ -375,11 +397,24 @@ static int check_destination(struct op *o, const struct container *c, const stru
     return 0;
 }
 
+/* What a rename may set on Azure, and does not here. */
+static int refuse_new_properties(struct op *o)
+{
+    static const char *const names[] = {"x-ms-properties", "x-ms-permissions", "x-ms-umask", "x-ms-acl", "x-ms-owner", "x-ms-group", "x-ms-content-type",
+                                        "x-ms-content-encoding", "x-ms-content-language", "x-ms-cache-control", "x-ms-content-disposition"};
+    for (size_t i = 0; i < COUNT_OF(names); i++)
+        if (op_header(o, names[i]).len)
+            return op_refuse(o, arena_printf(o->a, "%s of a rename", names[i]));
+    return 0;
+}
+
 static int op_path_rename(struct op *o)
 {
     struct container c1, c2;
     struct blob from, to;
     struct err err = {0};
+    if (refuse_new_properties(o))
+        return -1;
     if (container_find(o, o->r.container, &c2) || rename_source(o, &c1, &from) || blob_find(o, &c2, o->r.blob, &to) ||
         lease_need(o, c2.name, to.path, op_header(o, "x-ms-lease-id"), true) || cond_blob(o, &to, false))
         return -1;

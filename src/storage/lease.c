@@ -46,8 +46,6 @@ int cond_check(struct op *o, const char *prefix, bool exists, struct str etag, i
     struct str since = op_header(o, arena_printf(o->a, "%sif-modified-since", prefix)), before = op_header(o, arena_printf(o->a, "%sif-unmodified-since", prefix));
     struct tp t;
     int64_t changed_s = changed_us / 1000000;
-    if (op_header(o, "x-ms-if-tags").ptr)
-        return op_refuse(o, "conditions on tags (x-ms-if-tags)");
     if (match.len && (!exists || !has_etag(match, etag)))
         return op_fail(o, no);
     if (none.len && exists && has_etag(none, etag)) {

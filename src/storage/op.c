@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ACCOUNT_SCOPE "$account-encryption-key"
+
 int op_fail(struct op *o, enum az_error e)
 {
     CHECK(e != AZ_NONE);
@@ -35,6 +37,26 @@ int op_fail_err(struct op *o, const struct err *err)
 int op_refuse(struct op *o, const char *feature)
 {
     return op_fail_why(o, AZ_FeatureNotSupported, "%s: not supported by this endpoint.", feature);
+}
+
+/* Headers that ask for what is not here, of whatever operation; `but`: the value that asks for nothing. */
+enum az_error op_refused_header(struct op *o)
+{
+    static const struct { const char *header, *but, *feature; } rows[] = {
+        {"x-ms-encryption-key", NULL, "customer-provided keys"}, {"x-ms-source-encryption-key", NULL, "customer-provided keys"},
+        {"x-ms-encryption-scope", ACCOUNT_SCOPE, "encryption scopes"}, {"x-ms-default-encryption-scope", ACCOUNT_SCOPE, "encryption scopes"},
+        {"x-ms-encryption-context", NULL, "encryption contexts"}, {"x-ms-immutability-policy-until-date", NULL, "immutability policies"},
+        {"x-ms-legal-hold", "false", "legal holds"}, {"x-ms-if-tags", NULL, "conditions on tags (x-ms-if-tags)"},
+        {"x-ms-source-if-tags", NULL, "conditions on tags (x-ms-source-if-tags)"}, {"x-ms-seal-blob", "false", "x-ms-seal-blob of a copy"},
+        {"x-ms-structured-body", NULL, "structured message bodies (x-ms-structured-body)"}, {"x-ms-expiry-option", NULL, "expiry of files"}};
+    for (size_t i = 0; i < COUNT_OF(rows); i++) {
+        struct str v = op_header(o, rows[i].header);
+        if (!v.len || (rows[i].but && str_ieqz(v, rows[i].but)))
+            continue;
+        (void)op_refuse(o, rows[i].feature);
+        return o->error;
+    }
+    return AZ_NONE;
 }
 
 int op_i64(struct op *o, struct str text, const char *name, int64_t min, int64_t max, int64_t *out)

@@ -100,6 +100,7 @@ int op_fail(struct op *o, enum az_error e);
 int op_fail_why(struct op *o, enum az_error e, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int op_fail_err(struct op *o, const struct err *err);   /* logged; InternalError, or what fits */
 int op_refuse(struct op *o, const char *feature);       /* FeatureNotSupported, by name */
+enum az_error op_refused_header(struct op *o);          /* of the request's headers; AZ_NONE: none */
 
 static inline struct str op_header(const struct op *o, const char *name) { return azreq_header(&o->r, name); }
 static inline struct str op_param(const struct op *o, const char *name) { return azreq_param(&o->r, name); }

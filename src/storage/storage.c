@@ -298,6 +298,8 @@ enum az_error op_admit(struct op *o, bool queue_port, int64_t length)
     if (e == AZ_NONE)
         e = grant(o);
     if (e == AZ_NONE)
+        e = op_refused_header(o);
+    if (e == AZ_NONE)
         e = check_length(o, length);
     if (e == AZ_NONE && !(o->acct = account_get(o->st, o->r.account)))
         e = AZ_AccountBeingCreated;
@@ -312,7 +314,9 @@ enum az_error op_admit_part(struct op *o, struct account *ac)
     if (e == AZ_NONE)
         e = find_kind(o);
     o->acct = ac;
-    return e == AZ_NONE ? grant(o) : e;
+    if (e == AZ_NONE)
+        e = grant(o);
+    return e == AZ_NONE ? op_refused_header(o) : e;
 }
 
 static void handle(struct http_req *h)

@@ -474,6 +474,23 @@ def test_what_is_not_supported_is_refused_by_name(container):
         with pytest.raises(HttpResponseError) as e:
             call()
         assert code(e) == "FeatureNotSupported" and name in str(e.value) and e.value.status_code == 501
+    b.upload_blob(b"1")
+    for header, name in [("x-ms-encryption-scope", "encryption scopes"), ("x-ms-legal-hold", "legal holds"), ("x-ms-if-tags", "conditions on tags")]:
+        for call in [b.get_blob_properties, lambda **k: b.stage_block("1", b"1", **k), lambda **k: b.upload_blob(b"2", overwrite=True, **k)]:
+            with pytest.raises(HttpResponseError) as e:
+                call(headers={header: "a"})
+            assert e.value.status_code == 501
+    with pytest.raises(HttpResponseError) as e:
+        b.upload_blob(b"2", overwrite=True, headers={"x-ms-encryption-scope": "mine"})
+    assert "encryption scopes" in str(e.value)
+    for tier, why in [("Archive", "FeatureNotSupported"), ("Lukewarm", "InvalidHeaderValue")]:
+        with pytest.raises(HttpResponseError) as e:
+            b.upload_blob(b"2", overwrite=True, headers={"x-ms-access-tier": tier})
+        assert code(e) == why and tier in str(e.value)
+        with pytest.raises(HttpResponseError) as e:
+            container.get_blob_client("copy").start_copy_from_url(b.url, headers={"x-ms-access-tier": tier})
+        assert code(e) == why and not container.get_blob_client("copy").exists()
+    assert b.download_blob().readall() == b"1"
 
 
 # ---------------------------------------------------------------- queues
@@ -653,6 +670,42 @@ def test_access_control(fs):
     f.set_access_control(owner="me", group="us", permissions="0640")
     a = f.get_access_control()
     assert (a["owner"], a["group"], a["permissions"]) == ("me", "us", "rw-r-----")
+
+
+def test_a_mask_takes_permissions_off(fs):
+    for name, kind, want in [("f", {"permissions": "0777", "umask": "0027"}, "rwxr-x---"), ("g", {"umask": "0022"}, "rw-r--r--"), ("h", {"permissions": "0777"}, "rwxrwxrwx")]:
+        assert fs.create_file(name, **kind).get_access_control()["permissions"] == want
+    assert fs.create_directory("d", umask="0002").get_access_control()["permissions"] == "rwxrwxr-x"
+    with pytest.raises(HttpResponseError) as e:
+        fs.create_file("i", umask="9")
+    assert code(e) == "InvalidHeaderValue"
+
+
+def test_what_a_path_cannot_take_is_refused(fs, service):
+    f = fs.create_file("f", metadata={"k-1.a": "v<"})
+    assert f.get_file_properties().metadata == {"k-1.a": "v<"}
+    assert [b.metadata for b in service.get_container_client(fs.file_system_name).list_blobs(include="metadata")] == [{"k-1.a": "v<"}]
+    for name in ["a b", "a<b", "1a", "a:b"]:
+        with pytest.raises(HttpResponseError) as e:
+            fs.create_file("g", metadata={name: "v"})
+        assert code(e) == "InvalidMetadata"
+    with pytest.raises(HttpResponseError) as e:
+        f.rename_file(f"{fs.file_system_name}/g", headers={"x-ms-properties": "a=Yg=="})
+    assert code(e) == "FeatureNotSupported" and "x-ms-properties of a rename" in str(e.value)
+    with pytest.raises(HttpResponseError) as e:
+        fs.create_file("h", headers={"x-ms-proposed-lease-id": str(uuid.uuid4())})
+    assert code(e) == "FeatureNotSupported" and [p.name for p in fs.get_paths()] == ["f"]
+
+
+def test_a_rename_needs_more_than_to_create(fs, storage):
+    """Also by a request that looks like a creation, which a SAS to create would do for."""
+    fs.create_file("from").upload_data(b"1", overwrite=True)
+    for letters, may in [("c", False), ("rcl", False), ("cw", True)]:
+        sas = generate_account_sas(storage.account, storage.key, ResourceTypes(object=True), AccountSasPermissions.from_string(letters), SOON())
+        answer = subprocess.run(["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "-X", "PUT", "-H", f"x-ms-rename-source: /{fs.file_system_name}/from",
+                                 "-H", "Content-Length: 0", f"{storage.url}/{fs.file_system_name}/to?resource=file&{sas}"], capture_output=True, text=True, check=True)
+        assert answer.stdout == ("201" if may else "403")
+        assert [p.name for p in fs.get_paths()] == ["to" if may else "from"]
 
 
 def test_sas_of_a_directory(fs, storage):

@@ -152,6 +152,7 @@ static void test_sas(void **state)
         {"/acct/box?restype=container&comp=list", "sr=c&sp=rl&" LATE, AZ_NONE, "l", 'c', AZ_NONE},
         {"/acct/box?restype=container", "sr=c&sp=rwdl&" LATE, AZ_NONE, "d", 'c', AZ_AuthorizationFailure},
         {"/acct/box/d/x", "sr=d&sdd=1&sp=r&" LATE, AZ_NONE, "r", 'o', AZ_NONE},
+        {"/acct/box/d/x", "sr=d&sdd=1&sp=r&se=2025-01-02&sv=2018-03-28", AZ_AuthenticationFailed, "r", 'o', AZ_NONE},
         {"/acct/box/x", "sr=s&sp=r&" LATE, AZ_AuthenticationFailed, "r", 'o', AZ_NONE},
         {"/acct/box/x", "sr=b&sp=r&se=2024-12-31T00:00:00Z&sv=2021-12-02", AZ_AuthenticationFailed, "r", 'o', AZ_NONE},
         {"/acct/box/x", "sr=b&sp=r&st=2025-01-01T13:00Z&" LATE, AZ_AuthenticationFailed, "r", 'o', AZ_NONE},
