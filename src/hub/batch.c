@@ -216,11 +216,17 @@ void batch_add_as(struct batch_builder *w, uint8_t attributes, int64_t timestamp
 
 struct str batch_finish(struct batch_builder *w, int64_t producer_id, int16_t epoch, int32_t sequence)
 {
+    return batch_finish_as(w, 0, producer_id, epoch, sequence);
+}
+
+struct str batch_finish_as(struct batch_builder *w, int16_t attributes, int64_t producer_id, int16_t epoch, int32_t sequence)
+{
     CHECK(w->count > 0 && !w->out.b.overflow);
     char *p = w->out.b.ptr;
     size_t n = w->out.b.len;
     be32_put(p + AT_LENGTH, (uint32_t)(n - BATCH_PREFIX));
     p[AT_MAGIC] = BATCH_MAGIC;
+    be16_put(p + AT_ATTR, (uint16_t)attributes);
     be32_put(p + 23, (uint32_t)(w->count - 1));
     be64_put(p + 27, (uint64_t)w->base_ts);
     be64_put(p + AT_MAX_TS, (uint64_t)w->max_ts);
@@ -230,4 +236,33 @@ struct str batch_finish(struct batch_builder *w, int64_t producer_id, int16_t ep
     be32_put(p + 57, (uint32_t)w->count);
     be32_put(p + AT_CRC, crc32c(0, p + AT_ATTR, n - AT_ATTR));
     return str_of(p, n);
+}
+
+struct str batch_marker(struct batch_builder *w, int64_t producer_id, int16_t epoch, bool commit, int32_t coordinator_epoch, int64_t now_ms)
+{
+    char key[4] = {0, 0, 0, commit ? MARKER_COMMIT : MARKER_ABORT}, value[6] = {0};
+    be32_put(value + 2, (uint32_t)coordinator_epoch);
+    batch_begin(w);
+    batch_add(w, now_ms, str_of(key, sizeof key), str_of(value, sizeof value), NULL, 0);
+    return batch_finish_as(w, BATCH_TRANSACTIONAL | BATCH_CONTROL, producer_id, epoch, -1);
+}
+
+enum batch_marker batch_marker_of(const struct batch *b, const char *bytes, int32_t *coordinator_epoch)
+{
+    struct batch_reader r;
+    struct record rec;
+    struct err err;
+    enum batch_marker type = MARKER_NONE;
+    batch_reader_init(&r);
+    if (!batch_reader_start(&r, b, str_of(bytes, (size_t)b->size), &err) && batch_reader_next(&r, &rec, &err) == 1) {
+        struct kin key = kin_of(rec.key), value = kin_of(rec.value);
+        kin_i16(&key);
+        int16_t said = kin_i16(&key);
+        kin_i16(&value);
+        *coordinator_epoch = kin_i32(&value);
+        if (!key.bad && (said == MARKER_ABORT || said == MARKER_COMMIT))
+            type = (enum batch_marker)said;
+    }
+    batch_reader_release(&r);
+    return type;
 }

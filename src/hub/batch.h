@@ -5,11 +5,14 @@
  *     12  partitionLeaderEpoch i32  set on append; outside the CRC
  *     16  magic i8 = 2
  *     17  crc u32                   CRC32C of bytes 21 to the end
- *     21  attributes i16            0-2 codec, 3 LogAppendTime, 4 transactional, 5 control
+ *     21  attributes i16            0-2 codec, 3 LogAppendTime, 4 transactional, 5 control, 6 delete horizon
  *     23  lastOffsetDelta i32, baseTimestamp i64, maxTimestamp i64
  *     43  producerId i64, producerEpoch i16, baseSequence i32, recordCount i32
  *     61  records, compressed as a whole: varint length, i8 attributes, varlong timestampDelta,
  *         varint offsetDelta, varint-sized key and value (-1 null), varint headers (key, value)
+ *
+ * A control batch holds one record, the marker that ends a producer's transaction in this partition:
+ * key i16 version 0, i16 type (0 abort, 1 commit); value i16 version 0, i32 coordinator epoch.
  *
  * A batch is stored with the bytes it came in but for baseOffset and epoch. Readers decode it where
  * a row is needed: struct batch_reader steps through the records, decompressing first.
@@ -32,6 +35,7 @@ enum batch_attr {
     BATCH_LOG_APPEND_TIME = 8,
     BATCH_TRANSACTIONAL = 16,
     BATCH_CONTROL = 32,
+    BATCH_DELETE_HORIZON = 64,      /* baseTimestamp is when compaction may drop tombstones and markers */
 };
 enum batch_codec { CODEC_NONE, CODEC_GZIP, CODEC_SNAPPY, CODEC_LZ4, CODEC_ZSTD, CODEC_COUNT };
 
@@ -100,6 +104,13 @@ void batch_add(struct batch_builder *w, int64_t timestamp_ms, struct str key, st
 void batch_add_as(struct batch_builder *w, uint8_t attributes, int64_t timestamp_ms, const struct event *e);
 /* The whole batch, valid until the next begin. Producer id -1: none. */
 struct str batch_finish(struct batch_builder *w, int64_t producer_id, int16_t epoch, int32_t sequence);
+/* The same, with attributes of the batch. */
+struct str batch_finish_as(struct batch_builder *w, int16_t attributes, int64_t producer_id, int16_t epoch, int32_t sequence);
+/* The marker that ends the producer's transaction, a whole batch. */
+struct str batch_marker(struct batch_builder *w, int64_t producer_id, int16_t epoch, bool commit, int32_t coordinator_epoch, int64_t now_ms);
+enum batch_marker { MARKER_NONE = -1, MARKER_ABORT, MARKER_COMMIT };
+/* What a control batch says. NONE: nothing we know. Pre: all b->size bytes are there. */
+enum batch_marker batch_marker_of(const struct batch *b, const char *bytes, int32_t *coordinator_epoch);
 
 /* Decompresses `in` to the end of `out`. ERR_CORRUPT, ERR_LIMIT past `max` bytes, ERR_UNSUPPORTED. */
 int codec_inflate(int codec, struct str in, struct buf *out, size_t max, struct err *err) MUST_CHECK;

@@ -57,6 +57,7 @@ static struct plog_stage *stage_for(struct plog *log, const struct batch *b)
     bool full = s->size > 0 && s->size + b->size > log->cfg->segment_bytes;
     if (full || log->roll_next || rel > INT32_MAX || s->size + b->size > UINT32_MAX) {
         log->roll_next = false;
+        s->txns.open_first = log->open_first;
         s = seg_new(log->dir, log->next_offset);
         add_seg(log, s);
         return new_stage(log, s, true);
@@ -85,7 +86,8 @@ enum kerr plog_append(struct plog *log, const struct batch *b, const char *bytes
         return KERR_KAFKA_STORAGE_ERROR;
     if (b->size > log->cfg->max_batch_bytes)
         return KERR_MESSAGE_TOO_LARGE;
-    enum kerr k = producers_check(log->producers, b, base_offset);
+    bool marker = b->attributes & BATCH_CONTROL;
+    enum kerr k = marker ? KERR_NONE : producers_check(log->producers, b, base_offset);
     if (k != KERR_NONE)
         return k;
     struct plog_stage *g = stage_for(log, b);
@@ -102,7 +104,7 @@ enum kerr plog_append(struct plog *log, const struct batch *b, const char *bytes
         placed.max_timestamp = now_ms;
     }
     seg_note(g->seg, &placed, now_ms);
-    producers_note(log->producers, &placed, now_ms);
+    plog_note_producer(log, g->seg, &placed, copy, now_ms);
     log->next_offset = g->next_offset = batch_last_offset(&placed) + 1;
     log->events += (uint64_t)b->count;
     log->bytes += (uint64_t)b->size;
@@ -238,26 +240,30 @@ static int64_t position(struct plog *log, struct seg *s, int64_t offset, struct 
     return seg_find(s, offset, err);
 }
 
-/* How many of the `n` bytes are whole batches; *next is the offset after them, *first the size of the
- * first batch. */
-static int64_t whole_batches(const char *bytes, int64_t n, int64_t *next, int64_t *first)
+/* What a read met: the offset after the whole batches, the size of the first one, and whether it met `to`. */
+struct met { int64_t to, next, first; bool end; };
+
+/* How many of the `n` bytes are whole batches before m->to. */
+static int64_t whole_batches(const char *bytes, int64_t n, struct met *m)
 {
     struct batch b;
     int64_t at = 0;
-    *first = 0;
+    m->first = 0;
     while (batch_read_header(str_of(bytes + at, (size_t)(n - at)), &b)) {
+        m->end = b.base_offset >= m->to;
+        if (m->end)
+            break;
         if (at == 0)
-            *first = b.size;
+            m->first = b.size;
         if (b.size > n - at)
             break;
         at += b.size;
-        *next = batch_last_offset(&b) + 1;
+        m->next = batch_last_offset(&b) + 1;
     }
     return at;
 }
 
-static int64_t read_some(struct seg *s, int64_t pos, int64_t n, struct buf *out, int64_t *next, int64_t *first,
-                         struct err *err)
+static int64_t read_some(struct seg *s, int64_t pos, int64_t n, struct buf *out, struct met *m, struct err *err)
 {
     size_t at = out->len;
     char *room = buf_room(out, (size_t)n);
@@ -266,7 +272,7 @@ static int64_t read_some(struct seg *s, int64_t pos, int64_t n, struct buf *out,
     int64_t got = fs_pread(s->fd, room, (size_t)n, pos, err);
     if (got < 0)
         return -1;
-    int64_t whole = whole_batches(room, got, next, first);
+    int64_t whole = whole_batches(room, got, m);
     buf_took(out, (size_t)whole);
     DCHECK(out->len == at + (size_t)whole);
     return whole;
@@ -275,25 +281,32 @@ static int64_t read_some(struct seg *s, int64_t pos, int64_t n, struct buf *out,
 int64_t plog_read(struct plog *log, int64_t offset, size_t max_bytes, bool first_whole, struct buf *out,
                   struct err *err)
 {
-    CHECK(offset >= log->start_offset && offset <= log->high_watermark);
-    for (size_t i = plog_seg_of(log, offset); i < log->seg_count && offset < log->high_watermark; i++) {
+    return plog_read_to(log, offset, log->high_watermark, max_bytes, first_whole, out, err);
+}
+
+int64_t plog_read_to(struct plog *log, int64_t offset, int64_t to, size_t max_bytes, bool first_whole, struct buf *out,
+                     struct err *err)
+{
+    CHECK(offset >= log->start_offset && offset <= log->high_watermark && to <= log->high_watermark);
+    for (size_t i = plog_seg_of(log, offset); i < log->seg_count && offset < to; i++) {
         struct seg *s = log->segs[i];
         int64_t pos = s->synced ? position(log, s, offset, err) : 0;
         if (pos < 0)
             return -1;
         if (pos >= s->synced)
             continue; /* deleted or never given offsets: the next segment starts above them */
-        int64_t left = s->synced - pos, next = offset, first, limit = (int64_t)max_bytes;
+        struct met m = {.to = to, .next = offset};
+        int64_t left = s->synced - pos, limit = (int64_t)max_bytes;
         int64_t n = limit < left ? limit : left;
         if (n < BATCH_HEADER)
             n = left < BATCH_HEADER ? left : BATCH_HEADER;
-        int64_t got = read_some(s, pos, n, out, &next, &first, err);
-        if (got == 0 && first_whole && first > n && first <= left)
-            got = read_some(s, pos, first, out, &next, &first, err);
-        if (got == 0 && (first == 0 || first > left))
+        int64_t got = read_some(s, pos, n, out, &m, err);
+        if (got == 0 && first_whole && m.first > n && m.first <= left)
+            got = read_some(s, pos, m.first, out, &m, err);
+        if (got == 0 && !m.end && (m.first == 0 || m.first > left))
             return err_set(err, ERR_CORRUPT, "'%s' holds no batch at byte %jd", s->path, (intmax_t)pos);
         if (got > 0)
-            hint_put(log, s, next, pos + got);
+            hint_put(log, s, m.next, pos + got);
         return got;
     }
     return 0;
@@ -406,6 +419,13 @@ int64_t plog_bytes_after(struct plog *log, int64_t offset)
     for (i++; i < log->seg_count; i++)
         n += log->segs[i]->synced;
     return n;
+}
+
+int64_t plog_bytes_between(struct plog *log, int64_t offset, int64_t to)
+{
+    if (to >= log->high_watermark)
+        return plog_bytes_after(log, offset);
+    return offset < to ? plog_bytes_after(log, offset) - plog_bytes_after(log, to) : 0;
 }
 
 /* ------------------------------------------------------------------ retention */

@@ -2,6 +2,7 @@
  *
  * Folder DIR:
  *     <base>.log .index .timeindex     segments (seg.h)
+ *     <base>.txns                      transactions a segment's markers aborted (seg_txn.h)
  *     <offset>.snapshot                producer state at that offset (producers.h)
  *     leader-epoch-checkpoint          Kafka's text: version 0, count, then "epoch start-offset" lines
  *     start                            text: log start offset, if records were deleted
@@ -65,6 +66,9 @@ struct plog {
     struct plog_hint hints[PLOG_HINTS];
     size_t next_hint;
     uint64_t events, bytes;         /* appended since start */
+    int64_t open_first;             /* where the oldest open transaction began; -1: none is open */
+    struct txn_aborted *ended;      /* ended ones, committed too, whose markers may not be durable */
+    size_t ended_count, ended_cap;
 };
 
 /* Opens or makes the log. `epoch` is this run's, greater than all before. */
@@ -93,6 +97,9 @@ void plog_flushed(struct plog_flush *f, int64_t now_ms);
  * Pre: start_offset <= offset <= high_watermark. */
 int64_t plog_read(struct plog *log, int64_t offset, size_t max_bytes, bool first_whole, struct buf *out,
                   struct err *err) MUST_CHECK;
+/* The same, but no batch at or behind `to`, which is where a batch begins or the end. */
+int64_t plog_read_to(struct plog *log, int64_t offset, int64_t to, size_t max_bytes, bool first_whole, struct buf *out,
+                     struct err *err) MUST_CHECK;
 /* First record with a timestamp >= ts: *offset -1 if none. */
 int plog_offset_of_time(struct plog *log, int64_t ts, int64_t *offset, int64_t *found_ts, struct err *err) MUST_CHECK;
 /* The record with the largest timestamp; *offset -1 if the log is empty. */
@@ -101,6 +108,8 @@ void plog_max_time(const struct plog *log, int64_t *offset, int64_t *ts);
 void plog_epoch_end(const struct plog *log, int32_t epoch, int32_t *found, int64_t *end);
 /* Bytes durable from `offset` on, about. */
 int64_t plog_bytes_after(struct plog *log, int64_t offset);
+/* The same, of those before `to` too. */
+int64_t plog_bytes_between(struct plog *log, int64_t offset, int64_t to);
 int64_t plog_size(const struct plog *log);
 /* Drops segments that are too old or too much. Returns how many. */
 int plog_retain(struct plog *log, int64_t now_ms);
@@ -108,4 +117,17 @@ int plog_retain(struct plog *log, int64_t now_ms);
 int plog_delete_before(struct plog *log, int64_t offset, struct err *err) MUST_CHECK;
 /* Index of the segment that holds `offset`. */
 size_t plog_seg_of(const struct plog *log, int64_t offset);
+
+/* ------------------------------------------------------------------ transactions (plog_txn.c) */
+
+/* Everything before it is durable, and committed or aborted for good. */
+int64_t plog_stable_offset(struct plog *log);
+/* Adds the aborted transactions that overlap [from, to), in the order of their markers. */
+int plog_aborted(struct plog *log, int64_t from, int64_t to, struct txn_aborts *out, struct err *err) MUST_CHECK;
+/* What a batch, appended or replayed, does to producers and transactions; `s`: where it lies. `bytes`: of a
+ * control batch. */
+void plog_note_producer(struct plog *log, struct seg *s, const struct batch *b, const char *bytes, int64_t now_ms);
+void plog_txns_loaded(struct plog *log); /* the producers' state was loaded */
+bool plog_load_snapshot(struct plog *log, int64_t offset);
+int plog_need_txns(struct plog *log, struct seg *s, struct err *err) MUST_CHECK;
 #endif

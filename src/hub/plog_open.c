@@ -74,14 +74,31 @@ static int open_segments(struct plog *log, struct err *err)
 
 /* ------------------------------------------------------------------ the tail */
 
-struct replay { struct plog *log; struct seg *seg; int64_t next_offset; };
+struct replay { struct plog *log; struct seg *seg; int64_t next_offset; struct buf *marker; bool failed; struct err err; };
 
 static bool replay_producers(void *ctx, const struct batch *b, int64_t pos)
 {
     struct replay *r = ctx;
-    (void)pos;
-    producers_note(r->log->producers, b, b->max_timestamp > 0 ? b->max_timestamp : 0);
+    buf_clear(r->marker);
+    if ((b->attributes & BATCH_CONTROL) && seg_read(r->seg, pos, b->size, r->marker, &r->err)) {
+        r->failed = true;
+        return false;
+    }
+    plog_note_producer(r->log, r->seg, b, r->marker->ptr, b->max_timestamp > 0 ? b->max_timestamp : 0);
     return true;
+}
+
+/* Scans a segment from its start up to `end`. Returns where it stopped, or -1. */
+static int64_t replay(struct replay *r, int64_t end, bool whole, seg_scan_fn fn, struct err *err)
+{
+    struct buf marker;
+    buf_init(&marker);
+    r->marker = &marker;
+    int64_t at = seg_scan(r->seg, 0, end, whole, fn, r, err);
+    buf_release(&marker);
+    if (r->failed)
+        *err = r->err;
+    return r->failed ? -1 : at;
 }
 
 static bool replay_tail(void *ctx, const struct batch *b, int64_t pos)
@@ -94,7 +111,7 @@ static bool replay_tail(void *ctx, const struct batch *b, int64_t pos)
     return replay_producers(ctx, b, pos);
 }
 
-static bool load_snapshot(struct plog *log, int64_t offset)
+bool plog_load_snapshot(struct plog *log, int64_t offset)
 {
     struct buf b;
     struct err err;
@@ -111,9 +128,12 @@ static bool load_snapshot(struct plog *log, int64_t offset)
 static int replay_older(struct plog *log, struct err *err)
 {
     for (size_t i = 0; i + 1 < log->seg_count; i++) {
-        struct replay r = {log, log->segs[i], 0};
-        if (seg_scan(log->segs[i], 0, log->segs[i]->size, false, replay_producers, &r, err) < 0)
+        struct replay r = {.log = log, .seg = log->segs[i]};
+        txn_aborts_release(&r.seg->txns.aborts);
+        if (replay(&r, r.seg->size, false, replay_producers, err) < 0)
             return -1;
+        r.seg->txns.open_first = log->open_first;
+        r.seg->txns.known = true;
     }
     return 0;
 }
@@ -121,13 +141,15 @@ static int replay_older(struct plog *log, struct err *err)
 static int scan_tail(struct plog *log, struct seg *s, struct err *err)
 {
     int64_t size = s->size;
-    struct replay r = {log, s, s->base};
+    struct replay r = {.log = log, .seg = s, .next_offset = s->base};
     seg_index_release(&s->index);
     s->indexed = true;
     s->size = 0;
     s->max_ts = s->max_ts_offset = -1;
     s->next_offset = s->base;
-    int64_t good = seg_scan(s, 0, size, true, replay_tail, &r, err);
+    seg_txns_release(&s->txns);
+    s->txns.known = true;
+    int64_t good = replay(&r, size, true, replay_tail, err);
     if (good < 0)
         return -1;
     CHECK(good == s->size);
@@ -150,11 +172,11 @@ static bool resume_clean(struct plog *log, struct seg *s)
     struct str rest = buf_view(&b);
     good = good && word_i64(&rest, &base) && word_i64(&rest, &size) && word_i64(&rest, &next) &&
            word_i64(&rest, &max_ts) && word_i64(&rest, &max_ts_offset) && base == s->base && size == s->size &&
-           next >= base && load_snapshot(log, next);
+           next >= base && plog_load_snapshot(log, next);
     buf_release(&b);
     if (!good)
         return false;
-    if (size > 0 && seg_need_index(s, &err)) {
+    if ((size > 0 && seg_need_index(s, &err)) || plog_need_txns(log, s, &err)) {
         producers_free(log->producers);
         log->producers = producers_new();
         return false;
@@ -188,15 +210,28 @@ static void remove_clean(struct plog *log, int64_t next)
     }
 }
 
+/* What it says of the segment's end holds no longer once the log goes on. */
+static void remove_txns(const struct seg *s)
+{
+    struct err err;
+    char *path = seg_file(s->dir, s->base, ".txns");
+    if (fs_unlink(path, &err))
+        log_err(LOG_WARN, "hub", &err);
+    mem_free(path);
+}
+
 static int open_tail(struct plog *log, struct err *err)
 {
     struct seg *s = log->segs[log->seg_count - 1];
     if (!resume_clean(log, s)) {
-        if (!load_snapshot(log, s->base) && replay_older(log, err))
+        if (!plog_load_snapshot(log, s->base) && replay_older(log, err))
             return -1;
+        plog_txns_loaded(log);
         if (scan_tail(log, s, err))
             return -1;
     }
+    plog_txns_loaded(log);
+    remove_txns(s);
     log->next_offset = log->high_watermark = s->next_offset;
     remove_clean(log, s->next_offset);
     return 0;
@@ -224,6 +259,7 @@ struct plog *plog_open(const char *dir, const char *label, const struct plog_con
     log->cfg = cfg;
     log->epoch = epoch;
     log->producers = producers_new();
+    log->open_first = -1;
     if (fs_mkdirs(dir, err) || open_segments(log, err))
         goto fail;
     if (log->seg_count) {
@@ -288,6 +324,7 @@ void plog_close(struct plog *log, bool orderly)
     mem_free(log->segs);
     mem_free(log->staged);
     mem_free(log->epochs);
+    mem_free(log->ended);
     mem_free(log->dir);
     mem_free(log->label);
     mem_free(log);

@@ -2,18 +2,20 @@
 #include <string.h>
 
 static const char MAGIC[8] = {'P', 'S', 'P', 'R', 'O', 'D', '0', '1'};
-enum { HEAD_BYTES = 16 };
+enum { HEAD_BYTES = 16, PRODUCER_IN_TXN = 1, PRODUCER_HAS_COORDINATOR = 2, NO_COORDINATOR = -1 };
 
 struct span { int32_t first, last; int64_t offset; };
 
 struct producer {
     int64_t id, used_ms;
+    int64_t txn_first;              /* of the open transaction; -1: none */
+    int32_t coordinator_epoch;
     int16_t epoch;
-    uint8_t count;
+    uint8_t count;                  /* 0: only markers, or the broker's own batches */
     struct span spans[PRODUCER_WINDOW]; /* oldest first */
 };
 
-struct producers { struct map *by_id; };
+struct producers { struct map *by_id; size_t in_txn; };
 
 struct producers *producers_new(void)
 {
@@ -75,7 +77,8 @@ enum kerr producers_check(const struct producers *p, const struct batch *b, int6
 {
     if (b->producer_id < 0)
         return KERR_NONE;
-    if (b->producer_epoch < 0 || b->base_sequence < 0)
+    bool ours = (b->attributes & BATCH_TRANSACTIONAL) && b->base_sequence == -1;
+    if (b->producer_epoch < 0 || (b->base_sequence < 0 && !ours))
         return KERR_INVALID_RECORD;
     const struct producer *x = find(p, b->producer_id);
     if (!x)
@@ -84,7 +87,11 @@ enum kerr producers_check(const struct producers *p, const struct batch *b, int6
         return check_named(x, b, offset);
     if (b->producer_epoch < x->epoch)
         return KERR_INVALID_PRODUCER_EPOCH;
-    if (b->producer_epoch > x->epoch)
+    if (x->txn_first >= 0 && !(b->attributes & BATCH_TRANSACTIONAL))
+        return KERR_INVALID_TXN_STATE;
+    if (ours)
+        return KERR_NONE;
+    if (b->producer_epoch > x->epoch || !x->count)
         return b->base_sequence == 0 ? KERR_NONE : KERR_OUT_OF_ORDER_SEQUENCE_NUMBER;
     const struct span *s = same_span(x, b);
     if (s) {
@@ -110,10 +117,8 @@ static void make_room(struct producers *p)
     producers_expire(p, oldest + (newest - oldest) / 10 + 1 + PRODUCER_EXPIRY_MS);
 }
 
-void producers_note(struct producers *p, const struct batch *b, int64_t now_ms)
+static struct producer *find_or_make(struct producers *p, const struct batch *b)
 {
-    if (b->producer_id < 0)
-        return;
     struct producer *x = find(p, b->producer_id);
     if (!x) {
         if (map_count(p->by_id) >= PRODUCERS_MAX)
@@ -121,16 +126,85 @@ void producers_note(struct producers *p, const struct batch *b, int64_t now_ms)
         x = NEW(struct producer);
         x->id = b->producer_id;
         x->epoch = b->producer_epoch;
+        x->txn_first = -1;
+        x->coordinator_epoch = NO_COORDINATOR;
         map_put(p->by_id, str_of((const char *)&x->id, sizeof x->id), x);
     }
-    if (x->epoch != b->producer_epoch) {
+    if (x->epoch != b->producer_epoch && ((b->producer_id & PRODUCER_NAMED) || x->epoch < b->producer_epoch)) {
         x->epoch = b->producer_epoch;
         x->count = 0;
     }
+    return x;
+}
+
+void producers_note(struct producers *p, const struct batch *b, int64_t now_ms)
+{
+    if (b->producer_id < 0)
+        return;
+    struct producer *x = find_or_make(p, b);
+    x->used_ms = now_ms;
+    if ((b->attributes & BATCH_TRANSACTIONAL) && x->txn_first < 0) {
+        x->txn_first = b->base_offset;
+        p->in_txn++;
+    }
+    if (b->base_sequence < 0)
+        return; /* the broker's own */
     if (x->count == PRODUCER_WINDOW)
         memmove(x->spans, x->spans + 1, --x->count * sizeof x->spans[0]);
     x->spans[x->count++] = (struct span){b->base_sequence, last_sequence(b), b->base_offset};
+}
+
+int64_t producers_end_txn(struct producers *p, const struct batch *b, int32_t coordinator_epoch, int64_t now_ms)
+{
+    struct producer *x = find_or_make(p, b);
+    int64_t first = x->txn_first;
+    p->in_txn -= first >= 0;
+    x->txn_first = -1;
+    x->coordinator_epoch = coordinator_epoch;
     x->used_ms = now_ms;
+    return first;
+}
+
+int64_t producers_oldest_txn(const struct producers *p)
+{
+    int64_t oldest = -1;
+    size_t at = 0;
+    struct str key;
+    void *v;
+    while (p->in_txn && map_next(p->by_id, &at, &key, &v)) {
+        const struct producer *x = v;
+        if (x->txn_first >= 0 && (oldest < 0 || x->txn_first < oldest))
+            oldest = x->txn_first;
+    }
+    return oldest;
+}
+
+static struct producer_state state_of(const struct producer *x)
+{
+    return (struct producer_state){x->id, x->used_ms, x->txn_first, x->count ? x->spans[x->count - 1].last : -1, x->coordinator_epoch, x->epoch};
+}
+
+bool producers_next(const struct producers *p, size_t *at, struct producer_state *out)
+{
+    struct str key;
+    void *v;
+    if (!map_next(p->by_id, at, &key, &v))
+        return false;
+    *out = state_of(v);
+    return true;
+}
+
+bool producers_get(const struct producers *p, int64_t id, struct producer_state *out)
+{
+    const struct producer *x = find(p, id);
+    if (x)
+        *out = state_of(x);
+    return x;
+}
+
+static bool may_expire(const struct producer *x, int64_t now_ms)
+{
+    return !(x->id & PRODUCER_NAMED) && x->txn_first < 0 && x->used_ms < now_ms - PRODUCER_EXPIRY_MS;
 }
 
 void producers_expire(struct producers *p, int64_t now_ms)
@@ -142,7 +216,7 @@ void producers_expire(struct producers *p, int64_t now_ms)
     bool any = false;
     while (!any && map_next(p->by_id, &at, &key, &v)) {
         const struct producer *x = v;
-        any = !(x->id & PRODUCER_NAMED) && x->used_ms < now_ms - PRODUCER_EXPIRY_MS;
+        any = may_expire(x, now_ms);
     }
     if (!any)
         return;
@@ -150,7 +224,7 @@ void producers_expire(struct producers *p, int64_t now_ms)
     at = 0;
     while (map_next(p->by_id, &at, &key, &v)) {
         struct producer *x = v;
-        if ((x->id & PRODUCER_NAMED) || x->used_ms >= now_ms - PRODUCER_EXPIRY_MS)
+        if (!may_expire(x, now_ms))
             map_put(keep, key, x);
         else
             mem_free(x);
@@ -179,8 +253,12 @@ void producers_save(const struct producers *p, struct buf *out)
         kout_i64(&o, x->id);
         kout_i16(&o, x->epoch);
         kout_i8(&o, (int8_t)x->count);
-        kout_i8(&o, 0);
+        kout_i8(&o, (int8_t)((x->txn_first >= 0 ? PRODUCER_IN_TXN : 0) | (x->coordinator_epoch >= 0 ? PRODUCER_HAS_COORDINATOR : 0)));
         kout_i64(&o, x->used_ms);
+        if (x->txn_first >= 0)
+            kout_i64(&o, x->txn_first);
+        if (x->coordinator_epoch >= 0)
+            kout_i32(&o, x->coordinator_epoch);
         for (int i = 0; i < x->count; i++) {
             kout_i32(&o, x->spans[i].first);
             kout_i32(&o, x->spans[i].last);
@@ -199,9 +277,11 @@ static bool load_one(struct producers *p, struct kin *in)
 {
     struct producer x = {.id = kin_i64(in), .epoch = kin_i16(in)};
     x.count = (uint8_t)kin_i8(in);
-    kin_i8(in);
+    int8_t flags = kin_i8(in);
     x.used_ms = kin_i64(in);
-    if (in->bad || x.count < 1 || x.count > PRODUCER_WINDOW)
+    x.txn_first = flags & PRODUCER_IN_TXN ? kin_i64(in) : -1;
+    x.coordinator_epoch = flags & PRODUCER_HAS_COORDINATOR ? kin_i32(in) : NO_COORDINATOR;
+    if (in->bad || x.count > PRODUCER_WINDOW || (flags & PRODUCER_IN_TXN && x.txn_first < 0))
         return false;
     for (int i = 0; i < x.count; i++) {
         x.spans[i].first = kin_i32(in);
@@ -212,6 +292,7 @@ static bool load_one(struct producers *p, struct kin *in)
         return false;
     struct producer *kept = NEW(struct producer);
     *kept = x;
+    p->in_txn += x.txn_first >= 0;
     map_put(p->by_id, str_of((const char *)&x.id, sizeof x.id), kept);
     return true;
 }
@@ -232,6 +313,7 @@ bool producers_load(struct producers *p, struct str bytes)
         return true;
     forget_all(p);
     p->by_id = map_new();
+    p->in_txn = 0;
     return false;
 }
 

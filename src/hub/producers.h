@@ -6,14 +6,20 @@
  * start right after the last sequence (2^31-1 is followed by 0). A new epoch starts at 0. A producer
  * that is not known may start anywhere: its state expired.
  *
+ * Transactions: a transactional batch opens one at its offset, which the marker ends (a control batch;
+ * its epoch, if higher, fences the producer's older ones). While one is open, the producer's batches are
+ * all transactional. The broker's own transactional batches (committed offsets) have sequence -1 and
+ * leave no trace in the window.
+ *
  * Named producers are ours (an outbox that replays after a crash): their id is made from the name,
  * PRODUCER_NAMED set. They number batches, not records, with 46 bits: epoch holds the upper 15,
  * sequence the lower 31. A number not above the last is a duplicate, gaps are fine, and they never
  * expire.
  *
  * Snapshot file: "PSPROD01", u32be crc32c of the rest, u32be count, then per producer i64 id, i16
- * epoch, u8 batches, u8 0, i64 last use in ms, and per batch, oldest first, i32 first, i32 last, i64
- * offset. It says the state at the offset that is its name: DIR/<offset>.snapshot.
+ * epoch, u8 batches, u8 flags, i64 last use in ms, with flag PRODUCER_IN_TXN i64 first offset of the open
+ * transaction, with PRODUCER_HAS_COORDINATOR i32 epoch of the coordinator that ended the last one, and per
+ * batch, oldest first, i32 first, i32 last, i64 offset. It says the state at the offset that is its name: DIR/<offset>.snapshot.
  * No I/O; thread: the hub loop. */
 #ifndef PAYSTREAK_HUB_PRODUCERS_H
 #define PAYSTREAK_HUB_PRODUCERS_H
@@ -36,6 +42,17 @@ enum kerr producers_check(const struct producers *p, const struct batch *b, int6
 void producers_note(struct producers *p, const struct batch *b, int64_t now_ms);
 void producers_expire(struct producers *p, int64_t now_ms);
 size_t producers_count(const struct producers *p);
+
+/* A marker at `offset` ended the producer's transaction. Returns the offset it began at, -1 if none was open. */
+int64_t producers_end_txn(struct producers *p, const struct batch *b, int32_t coordinator_epoch, int64_t now_ms);
+/* Where the oldest open transaction began, -1: none is open. */
+int64_t producers_oldest_txn(const struct producers *p);
+
+/* What is known of one, for those who ask; window empty: last_sequence -1. */
+struct producer_state { int64_t id, used_ms, txn_first; int32_t last_sequence, coordinator_epoch; int16_t epoch; };
+/* Iterates: size_t at = 0; while (producers_next(…)). Named ones too. */
+bool producers_next(const struct producers *p, size_t *at, struct producer_state *out);
+bool producers_get(const struct producers *p, int64_t id, struct producer_state *out);
 
 void producers_save(const struct producers *p, struct buf *out);
 /* Into an empty state. False if the bytes are not a whole snapshot; then nothing is remembered. */

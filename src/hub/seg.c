@@ -21,6 +21,7 @@ struct seg *seg_new(const char *dir, int64_t base)
     s->path = seg_file(dir, base, ".log");
     s->max_ts = s->max_ts_offset = -1;
     s->indexed = true;
+    s->txns = (struct seg_txns){.open_first = -1, .known = true};
     return s;
 }
 
@@ -37,6 +38,7 @@ void seg_unref(struct seg *s)
     if (s->fd >= 0)
         fs_close(s->fd);
     seg_index_release(&s->index);
+    seg_txns_release(&s->txns);
     mem_free(s->dir);
     mem_free(s->path);
     mem_free(s);
@@ -201,7 +203,33 @@ int seg_save_index(struct seg *s, struct err *err)
     buf_release(&t);
     mem_free(index);
     mem_free(times);
-    return rc ? -1 : 0;
+    return rc || seg_save_txns(s, err) ? -1 : 0;
+}
+
+int seg_save_txns(const struct seg *s, struct err *err)
+{
+    struct buf b;
+    if (!s->txns.known)
+        return 0; /* its file says it */
+    char *path = seg_file(s->dir, s->base, ".txns");
+    buf_init(&b);
+    seg_txns_save(&s->txns, s->size, &b);
+    int rc = seg_write_hint(path, buf_view(&b), err);
+    buf_release(&b);
+    mem_free(path);
+    return rc;
+}
+
+int seg_read(const struct seg *s, int64_t pos, int64_t n, struct buf *out, struct err *err)
+{
+    char *room = buf_room(out, (size_t)n);
+    int64_t got = room ? fs_pread(s->fd, room, (size_t)n, pos, err) : err_set(err, ERR_LIMIT, "%jd bytes are too many", (intmax_t)n);
+    if (got >= 0 && got < n)
+        return err_set(err, ERR_CORRUPT, "'%s' ends before byte %jd", s->path, (intmax_t)(pos + n));
+    if (got < 0)
+        return -1;
+    buf_took(out, (size_t)n);
+    return 0;
 }
 
 static bool last_timestamp(const struct seg *s, int64_t *ts)
@@ -231,7 +259,7 @@ struct seg *seg_open(const char *dir, int64_t base, bool closed, struct err *err
     }
     s->size = s->synced = st.size;
     s->last_append_ms = st.mtime_us / 1000;
-    s->indexed = false;
+    s->indexed = s->txns.known = false;
     if (closed && !last_timestamp(s, &s->max_ts) && seg_need_index(s, err)) {
         seg_unref(s);
         return NULL;
@@ -241,7 +269,7 @@ struct seg *seg_open(const char *dir, int64_t base, bool closed, struct err *err
 
 int seg_unlink(const struct seg *s, struct err *err)
 {
-    static const char *const suffixes[] = {".index", ".timeindex", ".snapshot", ".log"};
+    static const char *const suffixes[] = {".index", ".timeindex", ".txns", ".snapshot", ".log"};
     for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
         char *path = seg_file(s->dir, s->base, suffixes[i]);
         int rc = fs_unlink(path, err);

@@ -11,6 +11,7 @@
 #define PAYSTREAK_HUB_SEG_H
 #include "hub/batch.h"
 #include "hub/seg_index.h"
+#include "hub/seg_txn.h"
 
 struct seg {
     int64_t base;
@@ -25,6 +26,7 @@ struct seg {
     uint32_t last_pos, last_rel;   /* of the last batch */
     bool indexed;                  /* `index` is whole; else seg_need_index() */
     struct seg_index index;
+    struct seg_txns txns;
 };
 
 struct seg *seg_new(const char *dir, int64_t base); /* one reference; no I/O */
@@ -41,6 +43,10 @@ int seg_need_index(struct seg *s, struct err *err) MUST_CHECK;
 int seg_save_index(struct seg *s, struct err *err) MUST_CHECK;
 /* Writes a file that is only a hint: not synced, its reader checks it. */
 int seg_write_hint(const char *path, struct str bytes, struct err *err) MUST_CHECK;
+/* Writes what it knows of transactions beside it. */
+int seg_save_txns(const struct seg *s, struct err *err) MUST_CHECK;
+/* Appends `n` bytes at `pos` to `out`; ERR_CORRUPT if they are not there. */
+int seg_read(const struct seg *s, int64_t pos, int64_t n, struct buf *out, struct err *err) MUST_CHECK;
 /* Unlinks the segment's files; open readers keep theirs. */
 int seg_unlink(const struct seg *s, struct err *err) MUST_CHECK;
 
