@@ -183,13 +183,20 @@ int blob_touch(struct op *o, struct str container, struct blob *b)
 
 char *blob_stage_path(struct op *o, struct str file) { return path_join(o->a, o->acct->staging, str_cz(o->a, file)); }
 
-int blob_drop_blocks(struct op *o, struct str container, struct str path)
+struct below blob_below(struct op *o, struct str path)
+{
+    return path.len ? (struct below){str_fmt(o->a, "%.*s/", STR_ARGS(path)), str_fmt(o->a, "%.*s0", STR_ARGS(path))} /* '0' follows '/' */
+                    : (struct below){STR(""), STR("\xff")};
+}
+
+int blob_drop_blocks(struct op *o, struct str container, struct str path, bool all)
 {
     struct db *d = op_db(o);
     struct err err = {0};
     size_t n = 0, cap = 0;
     struct str *files = NULL;
-    if (db_query(d, &err, "SELECT file FROM blocks WHERE c = ? AND p = ?", "tt", container, path))
+    struct below r = all ? blob_below(o, path) : (struct below){STR(""), STR("")};
+    if (db_query(d, &err, "SELECT file FROM blocks WHERE c = ? AND (p = ? OR (p >= ? AND p < ?))", "tttt", container, path, r.lo, r.hi))
         return op_fail_err(o, &err);
     int row;
     while ((row = db_row(d, &err)) == 1) {
@@ -200,7 +207,8 @@ int blob_drop_blocks(struct op *o, struct str container, struct str path)
         return op_fail_err(o, &err);
     if (!n)
         return 0;
-    if (db_begin(d, true, &err) || db_run(d, &err, "DELETE FROM blocks WHERE c = ? AND p = ?", "tt", container, path) || db_commit(d, &err)) {
+    if (db_begin(d, true, &err) || db_run(d, &err, "DELETE FROM blocks WHERE c = ? AND (p = ? OR (p >= ? AND p < ?))", "tttt", container, path, r.lo, r.hi) ||
+        db_commit(d, &err)) {
         db_rollback(d);
         return op_fail_err(o, &err);
     }
@@ -271,7 +279,7 @@ int blob_replace(struct op *o, const struct container *c, struct blob *b, struct
     if (db_commit(op_db(o), &err) || disk_move(o->a, up->file, b->file, &err))
         return op_fail_err(o, &err);
     up->file = NULL;
-    return blob_drop_blocks(o, c->name, b->path);
+    return blob_drop_blocks(o, c->name, b->path, false);
 }
 
 static int append_file(int fd, int64_t *at, const char *file, struct err *err)
@@ -347,7 +355,7 @@ int blob_remove(struct op *o, const struct container *c, const struct blob *b)
     struct db *d = op_db(o);
     if (b->is_dir ? !disk_prune(o->a, b->file, 0) : disk_unlink(o->a, b->file, &err) != 0)
         return b->is_dir ? op_fail(o, AZ_DirectoryIsNotEmpty) : op_fail_err(o, &err);
-    if (blob_drop_blocks(o, c->name, b->path))
+    if (blob_drop_blocks(o, c->name, b->path, false))
         return -1;
     if (db_begin(d, true, &err) || db_run(d, &err, "DELETE FROM blobs WHERE c = ? AND p = ?", "tt", c->name, b->path) ||
         db_run(d, &err, "DELETE FROM parts WHERE c = ? AND p = ?", "tt", c->name, b->path) ||

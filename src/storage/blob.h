@@ -43,8 +43,11 @@ int blob_replace(struct op *o, const struct container *c, struct blob *b, struct
 /* Appends the bytes of files in staging. */
 int blob_grow(struct op *o, const struct container *c, struct blob *b, struct str *files, size_t count);
 int blob_remove(struct op *o, const struct container *c, const struct blob *b); /* a file, or an empty folder */
-/* Drops staged blocks of a path and their files. */
-int blob_drop_blocks(struct op *o, struct str container, struct str path);
+/* The names below a directory, or of all blobs (""): from `lo` on, before `hi`. */
+struct below { struct str lo, hi; };
+struct below blob_below(struct op *o, struct str path);
+/* Drops staged blocks of a path, with `all` of those below it too, and their files. */
+int blob_drop_blocks(struct op *o, struct str container, struct str path, bool all);
 char *blob_stage_path(struct op *o, struct str file);
 
 struct str prop(const struct blob *b, const char *name);          /* STR_NONE if not set */

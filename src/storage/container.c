@@ -205,7 +205,11 @@ int op_delete_container(struct op *o)
         lease_need(o, c.name, STR(""), op_header(o, "x-ms-lease-id"), true))
         return -1;
     char *trash = path_join(o->a, path_join(o->a, o->acct->dir, ".paystreak"), "trash");
-    if (fs_mkdirs(trash, &err) || disk_move(o->a, c.dir, o->state = path_join(o->a, trash, uuid_make(id)), &err) || db_begin(op_db(o), false, &err))
+    if (fs_mkdirs(trash, &err) || disk_move(o->a, c.dir, o->state = path_join(o->a, trash, uuid_make(id)), &err))
+        return op_fail_err(o, &err);
+    if (blob_drop_blocks(o, c.name, STR(""), true))
+        return -1;
+    if (db_begin(op_db(o), false, &err))
         return op_fail_err(o, &err);
     if (forget(o, c.name)) {
         db_rollback(op_db(o));

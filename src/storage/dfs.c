@@ -348,14 +348,14 @@ static int copy_rows(struct op *o, struct str c1, struct str from, struct str c2
 {
     struct err err = {0};
     struct db *d = op_db(o);
-    struct str lo = str_fmt(o->a, "%.*s/", STR_ARGS(from)), hi = str_fmt(o->a, "%.*s0", STR_ARGS(from));
+    struct below r = blob_below(o, from);
     if (db_begin(d, false, &err) ||
         db_run(d, &err, "INSERT OR REPLACE INTO blobs(c, p, size, mtime, etag, created, changed, type, ino, props, meta, tags)"
                " SELECT ?1, ?2 || substr(p, length(?3) + 1), size, mtime, etag, created, changed, type, ino, props, meta, tags FROM blobs"
-               " WHERE c = ?4 AND (p = ?3 OR (p >= ?5 AND p < ?6))", "tttttt", c2, to, from, c1, lo, hi) ||
+               " WHERE c = ?4 AND (p = ?3 OR (p >= ?5 AND p < ?6))", "tttttt", c2, to, from, c1, r.lo, r.hi) ||
         db_run(d, &err, "INSERT OR REPLACE INTO parts(c, p, size, mtime, n, id, bytes)"
                " SELECT ?1, ?2 || substr(p, length(?3) + 1), size, mtime, n, id, bytes FROM parts"
-               " WHERE c = ?4 AND (p = ?3 OR (p >= ?5 AND p < ?6))", "tttttt", c2, to, from, c1, lo, hi) ||
+               " WHERE c = ?4 AND (p = ?3 OR (p >= ?5 AND p < ?6))", "tttttt", c2, to, from, c1, r.lo, r.hi) ||
         db_commit(d, &err)) {
         db_rollback(d);
         return op_fail_err(o, &err);
@@ -367,10 +367,10 @@ static int drop_rows(struct op *o, struct str c, struct str from, bool lazy)
 {
     struct err err = {0};
     struct db *d = op_db(o);
-    struct str lo = str_fmt(o->a, "%.*s/", STR_ARGS(from)), hi = str_fmt(o->a, "%.*s0", STR_ARGS(from));
-    if (db_begin(d, lazy, &err) || db_run(d, &err, "DELETE FROM blobs WHERE c = ? AND (p = ? OR (p >= ? AND p < ?))", "tttt", c, from, lo, hi) ||
-        db_run(d, &err, "DELETE FROM parts WHERE c = ? AND (p = ? OR (p >= ? AND p < ?))", "tttt", c, from, lo, hi) ||
-        db_run(d, &err, "DELETE FROM leases WHERE c = ? AND (p = ? OR (p >= ? AND p < ?))", "tttt", c, from, lo, hi) || db_commit(d, &err)) {
+    struct below r = blob_below(o, from);
+    if (db_begin(d, lazy, &err) || db_run(d, &err, "DELETE FROM blobs WHERE c = ? AND (p = ? OR (p >= ? AND p < ?))", "tttt", c, from, r.lo, r.hi) ||
+        db_run(d, &err, "DELETE FROM parts WHERE c = ? AND (p = ? OR (p >= ? AND p < ?))", "tttt", c, from, r.lo, r.hi) ||
+        db_run(d, &err, "DELETE FROM leases WHERE c = ? AND (p = ? OR (p >= ? AND p < ?))", "tttt", c, from, r.lo, r.hi) || db_commit(d, &err)) {
         db_rollback(d);
         return op_fail_err(o, &err);
     }
@@ -422,7 +422,7 @@ static int op_path_rename(struct op *o)
         put_etag(o, from.etag, from.changed_us);
         return op_done(o, 201);
     }
-    if (check_destination(o, &c2, &from, &to) || blob_drop_blocks(o, c1.name, from.path) || blob_drop_blocks(o, c2.name, to.path) ||
+    if (check_destination(o, &c2, &from, &to) || blob_drop_blocks(o, c1.name, from.path, true) || blob_drop_blocks(o, c2.name, to.path, true) ||
         copy_rows(o, c1.name, from.path, c2.name, to.path))
         return -1;
     if (disk_move(o->a, from.file, to.file, &err))
@@ -484,7 +484,8 @@ int op_path_append(struct op *o)
     return op_done(o, 202);
 }
 
-/* The staged pieces between the file's end and `to`, without a gap. */
+/* The staged pieces between the file's end and `to`, without a gap. Those before its end are what a crash between
+ * growing it and dropping them left. */
 static int take_appended(struct op *o, const struct container *c, const struct blob *b, int64_t to, struct str **files, size_t *count)
 {
     struct db *d = op_db(o);
@@ -492,7 +493,7 @@ static int take_appended(struct op *o, const struct container *c, const struct b
     int64_t at = b->size;
     size_t cap = 0;
     int row;
-    if (db_query(d, &err, "SELECT pos, size, file FROM blocks WHERE c = ? AND p = ? AND id = '' ORDER BY pos", "tt", c->name, b->path))
+    if (db_query(d, &err, "SELECT pos, size, file FROM blocks WHERE c = ? AND p = ? AND id = '' AND pos >= ? ORDER BY pos", "tti", c->name, b->path, b->size))
         return op_fail_err(o, &err);
     while ((row = db_row(d, &err)) == 1 && at < to) {
         if (db_i64(d, 0) != at)
@@ -569,7 +570,7 @@ int op_path_flush(struct op *o)
             prop_set(o, &b, names[i], v);
     }
     int rc = !count ? blob_touch(o, c.name, &b) : b.size == 0 ? flush_new(o, &c, &b, files, count) : blob_grow(o, &c, &b, files, count);
-    if (rc || blob_drop_blocks(o, c.name, b.path))
+    if (rc || blob_drop_blocks(o, c.name, b.path, false))
         return -1;
     put_etag(o, b.etag, b.changed_us);
     op_set(o, "x-ms-request-server-encrypted", STR("true"));
@@ -714,7 +715,7 @@ int op_path_delete(struct op *o)
     char *trash = path_join(o->a, path_join(o->a, o->acct->dir, ".paystreak"), "trash");
     if (fs_mkdirs(trash, &err) || disk_move(o->a, b.file, o->state = path_join(o->a, trash, uuid_make(id)), &err))
         return op_fail_err(o, &err);
-    if (drop_rows(o, c.name, b.path, false))
+    if (drop_rows(o, c.name, b.path, false) || blob_drop_blocks(o, c.name, b.path, true))
         return -1;
     return op_then(o, LANE_FREE, remove_trash);
 }

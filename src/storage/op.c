@@ -155,25 +155,27 @@ static int sweep(struct op *o, struct db *d, struct err *err)
 
 struct db *op_db(struct op *o) { return o->acct->dbs[ev_worker_index()]; }
 
-/* A worker's connection may be there since a reader came: the first writer still has to make the folders and sweep. */
-int op_open(struct op *o, bool make)
+/* A worker's connection may be there since a reader came: the first writer still has to make the folders and sweep.
+ * A reader makes them where another part made the account's folder, or the account is asked what it holds. */
+int op_open(struct op *o, bool write)
 {
     struct account *ac = o->acct;
     int w = ev_worker_index();
     struct err err = {0};
     CHECK(w >= 0 && w < OP_MAX_WORKERS);
-    if (ac->dbs[w] && (!make || ac->opened))
+    if (ac->dbs[w] && (!write || ac->opened))
         return 0;
     char *own = path_join(o->a, ac->dir, ".paystreak"), *file = path_join(o->a, own, "meta.db");
-    if (make && (fs_mkdirs(ac->staging, &err) || fs_sync_dir(own, &err) || fs_sync_dir(ac->dir, &err)))
+    if (!write && o->r.level && !fs_exists(ac->dir))
+        return op_fail(o, AZ_ContainerNotFound);
+    if ((write || !fs_exists(ac->staging)) && (fs_mkdirs(ac->staging, &err) || fs_sync_dir(own, &err) || fs_sync_dir(ac->dir, &err)))
         return op_fail_err(o, &err);
-    if (!make && !fs_exists(own))
-        return fs_exists(ac->dir) ? op_open(o, true) : op_fail(o, AZ_ContainerNotFound);
     if (!ac->dbs[w] && !(ac->dbs[w] = db_open(file, &err)))
         return op_fail_err(o, &err);
-    if (make && !ac->opened && sweep(o, ac->dbs[w], &err))
+    if (write && !ac->opened && sweep(o, ac->dbs[w], &err))
         return op_fail_err(o, &err);
-    ac->opened |= make;
+    if (write) /* readers do not look at it while a writer works */
+        ac->opened = true;
     return 0;
 }
 

@@ -77,6 +77,7 @@ struct op {
     /* body */
     struct buf text;                 /* BODY_TEXT */
     struct buf pending, writing;     /* BODY_FILE: come, and being written */
+    int64_t come;                    /* bytes of it so far */
     bool body_busy, body_ended, last_piece; /* last_piece: of the one being written, told to its worker */
     struct upload up;                /* the body, or what a copy or a block list puts together; dropped with the op */
     struct err io;
@@ -110,7 +111,7 @@ void op_set(struct op *o, const char *name, struct str value);        /* a heade
 void op_setf(struct op *o, const char *name, const char *fmt, ...) PRINTF_LIKE(3, 4);
 int op_done(struct op *o, int status);                                /* 0 */
 struct db *op_db(struct op *o);                                       /* this worker's connection; never NULL after op_open() */
-int op_open(struct op *o, bool make);                                 /* the account's folders and connection; in the lane */
+int op_open(struct op *o, bool write);                                /* the account's folders and connection; in the lane */
 int op_then(struct op *o, enum op_lane lane, op_fn run);              /* 0; the next phase */
 int64_t op_now(struct op *o);                                         /* writer: an instant of its own, rising, in µs */
 /* Files in staging. */

@@ -8,6 +8,7 @@ const char STORAGE_EMULATOR_ACCOUNT[] = "devstoreaccount1";
 const char STORAGE_EMULATOR_KEY[] = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==";
 static const char DEFAULT_VERSION[] = "2025-07-05";
 enum { VERSION_BYTES = 10 };
+static const int64_t MAX_PUT_BYTES = (int64_t)STORAGE_MAX_PUT << 20;
 
 /* ---------------------------------------------------------------- accounts */
 
@@ -124,6 +125,9 @@ static void answer_error(struct op *o)
     http_set_header(o->http, "x-ms-error-code", str_z(az_code(o->error, dfs)));
     if (o->error == AZ_NoAuthenticationInformation)
         http_set_header(o->http, "WWW-Authenticate", STR("Bearer authorization_uri=https://login.microsoftonline.com/common/oauth2/authorize resource_id=https://storage.azure.com"));
+    for (size_t i = 0; i < o->out_count; i++) /* of InvalidRange: the size */
+        if (str_eqz(o->out[i].name, "Content-Range"))
+            http_set_header(o->http, "Content-Range", o->out[i].value);
     buf_init(&b);
     bool head = str_eqz(o->r.method, "HEAD"); /* a type without text makes clients read the text */
     if (!head)
@@ -194,9 +198,14 @@ static void piece_written(void *arg)
         pump(o);
 }
 
-/* Writes what has come, if it is worth it; lets the client go on or wait. */
+/* Writes what has come, if it is worth it; lets the client go on or wait. `o` may be gone on return. */
 static void pump(struct op *o)
 {
+    if (!o->body_busy && o->come > MAX_PUT_BYTES) { /* in chunks: no length told it before */
+        (void)op_fail_why(o, AZ_RequestBodyTooLarge, "At most %jd bytes.", (intmax_t)MAX_PUT_BYTES);
+        start(o);
+        return;
+    }
     if (!o->body_busy && (o->body_ended || o->pending.len >= STORAGE_PIECE)) {
         struct buf t = o->writing;
         o->writing = o->pending;
@@ -218,7 +227,9 @@ static void on_body(struct http_req *h, struct str bytes, bool end)
     if (o->phase != OP_TAKING)
         return;
     if (o->kind->body == BODY_FILE) {
-        buf_str(&o->pending, bytes);
+        o->come += (int64_t)bytes.len;
+        if (o->come <= MAX_PUT_BYTES)
+            buf_str(&o->pending, bytes);
         pump(o);
         return;
     }
@@ -282,7 +293,7 @@ static enum az_error find_kind(struct op *o)
 
 static enum az_error check_length(struct op *o, int64_t length)
 {
-    int64_t max = o->kind->body == BODY_FILE ? (int64_t)STORAGE_MAX_PUT << 20 : STORAGE_MAX_XML;
+    int64_t max = o->kind->body == BODY_FILE ? MAX_PUT_BYTES : STORAGE_MAX_XML;
     if (length <= max)
         return AZ_NONE;
     o->detail = str_fmt(o->a, "At most %jd bytes.", (intmax_t)max);
@@ -354,11 +365,11 @@ static int read_key(const char *text, uint8_t out[STORAGE_KEY_BYTES], size_t *le
 {
     struct buf b;
     buf_init(&b);
-    bool ok = base64_get(&b, str_z(text)) && b.len > 0 && b.len <= STORAGE_KEY_BYTES;
+    bool ok = strlen(text) < STORAGE_KEY_BYTES && base64_get(&b, str_z(text)) && b.len > 0;
     if (ok)
         memcpy(out, b.ptr, *len = b.len);
     buf_release(&b);
-    return ok ? 0 : err_set(err, ERR_INPUT, "the storage key must be base64 of at most %d bytes", STORAGE_KEY_BYTES);
+    return ok ? 0 : err_set(err, ERR_INPUT, "the storage key must be base64, of at most %d characters", STORAGE_KEY_BYTES - 1);
 }
 
 struct storage *storage_listen(struct ev_loop *loop, const struct storage_opts *opts, struct err *err)
@@ -378,6 +389,8 @@ struct storage *storage_listen(struct ev_loop *loop, const struct storage_opts *
     snprintf(s->host, sizeof s->host, "%s", host);
     snprintf(s->key_text, sizeof s->key_text, "%s", opts->key);
     snprintf(s->token, sizeof s->token, "%s", opts->token ? opts->token : "");
+    if (opts->token && strlen(opts->token) >= sizeof s->token)
+        rc = err_set(err, ERR_INPUT, "the storage token must have at most %zu characters", sizeof s->token - 1);
     if (!tcp_is_loopback(host))
         rc = err_set(err, ERR_UNSUPPORTED, "the storage endpoint listens on loopback only: it speaks no TLS");
     if (rc || read_key(opts->key, s->key, &s->key_len, err) || read_key(STORAGE_EMULATOR_KEY, s->emulator_key, &s->emulator_key_len, err) ||

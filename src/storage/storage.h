@@ -18,7 +18,7 @@ enum {
     STORAGE_DEFAULT_PORT = 10000,            /* Blob and DFS; Queue is the next one, as the emulator has it */
     STORAGE_KEY_BYTES = 128,                 /* of a key's base64 text, with NUL */
     STORAGE_PIECE = 1 << 20,                 /* of a body, in memory at a time, each way */
-    STORAGE_MAX_XML = 4 << 20,               /* a body that is read whole: block lists, policies, messages, batches */
+    STORAGE_MAX_XML = 8 << 20,               /* a body that is read whole: block lists (the longest have 6 MB), policies, messages, batches */
     STORAGE_MAX_PUT = 2000,                  /* MiB of one Put Blob or Put Block, and of one append */
     STORAGE_MAX_BLOCKS = 50000,
     STORAGE_MAX_UNCOMMITTED = 100000,
@@ -57,7 +57,6 @@ struct str storage_account_of(struct arena *a, struct str value);
 /* `value` if it is no storage connection string; else the one that leads here, for the same account
  * (UseDevelopmentStorage=true: devstoreaccount1). */
 struct str storage_rewrite(const struct storage *s, struct arena *a, struct str value);
-
 
 extern const char STORAGE_EMULATOR_ACCOUNT[], STORAGE_EMULATOR_KEY[];
 #endif

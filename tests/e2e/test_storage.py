@@ -4,10 +4,13 @@ What Azurite serves too runs against both.
 """
 
 import base64
+import concurrent.futures
+import contextlib
 import datetime
 import hashlib
 import json
 import os
+import sqlite3
 import subprocess
 import uuid
 
@@ -971,6 +974,77 @@ def test_a_block_list_that_fails_leaves_its_blocks_and_no_more(tmp_path):
     b.commit_block_list([BlobBlock("1")])
     assert b.download_blob().readall() == b"block"
     s.stop()
+
+
+def test_what_is_staged_goes_with_its_container_and_its_directory(tmp_path):
+    s = Storage(tmp_path / "state")
+    c = BlobServiceClient.from_connection_string(s.connection, **QUICK).create_container("short")
+    fs = DataLakeServiceClient(s.url, credential={"account_name": s.account, "account_key": s.key}, **QUICK).get_file_system_client("short")
+    staged = lambda: len(list((s.state / "storage" / s.account / ".paystreak/staging").iterdir()))  # noqa: E731
+    for end in [lambda: fs.delete_directory("d"), lambda: fs.get_directory_client("d").rename_directory("short/e"), c.delete_container]:
+        fs.create_file("d/f").append_data(b"123", 0)
+        c.get_blob_client("d/g").stage_block("1", b"block")
+        c.get_blob_client("d0").stage_block("1", b"of a neighbour")
+        assert staged() == 3
+        end()
+        assert staged() == (0 if end == c.delete_container else 1)
+        if end != c.delete_container:
+            with pytest.raises(ResourceNotFoundError):
+                c.get_blob_client("d/g").get_block_list("all")
+    s.stop()
+
+
+def test_a_file_grows_on_after_a_kill_between_growing_and_cleaning_up(tmp_path):
+    s = Storage(tmp_path / "state")
+    fs = DataLakeServiceClient(s.url, credential={"account_name": s.account, "account_key": s.key}, **QUICK).create_file_system("grown")
+    f = fs.create_file("f")
+    f.upload_data(b"1234", overwrite=True)
+    s.stop()
+    with contextlib.closing(sqlite3.connect(s.state / "storage" / s.account / ".paystreak/meta.db")) as db, db:
+        db.execute("INSERT INTO blocks(c, p, id, pos, size, file) VALUES ('grown', 'f', '', 0, 4, 'gone')")
+    s.start()
+    f.append_data(b"56", 4)
+    f.flush_data(6)
+    assert f.download_file().readall() == b"123456"
+    s.stop()
+
+
+def test_an_account_that_nobody_wrote_to_is_empty(tmp_path):
+    """Whoever comes first, and however many."""
+    s = Storage(tmp_path / "state")
+    (s.folder("made") / "d").mkdir(parents=True)
+    (s.folder("made") / "d/x").write_bytes(b"1")
+    service = BlobServiceClient.from_connection_string(s.connection, **QUICK)
+    with concurrent.futures.ThreadPoolExecutor(24) as pool:
+        assert list(pool.map(lambda n: service.get_blob_client("made", "d/x").download_blob().readall(), range(48))) == [b"1"] * 48
+    service = BlobServiceClient.from_connection_string(s.connection.replace("testaccount", "another"), **QUICK)
+    assert list(service.list_containers()) == [] and service.get_account_information()["sku_name"]
+    with pytest.raises(ResourceNotFoundError) as e:
+        service.get_blob_client("made", "d/x").get_blob_properties()
+    assert e.value.status_code == 404
+    s.stop()
+
+
+def test_the_longest_block_list(container):
+    b = container.get_blob_client("long")
+    b.stage_block("i" * 64, b"1")
+    b.commit_block_list([BlobBlock("i" * 64)] * 50000)
+    assert b.download_blob().readall() == b"1" * 50000
+
+
+@pytest.mark.skipif(not os.environ.get("SOAK"), reason="2 GB: SOAK=1")
+def test_a_body_in_chunks_has_a_limit_too(container, storage):
+    sas = generate_container_sas(storage.account, container.container_name, account_key=storage.key, permission=ContainerSasPermissions.from_string("cw"), expiry=SOON())
+    answer = subprocess.run(f"head -c 2100000000 /dev/zero | curl -s -T - -H 'x-ms-blob-type: BlockBlob' -w '%{{http_code}}' '{storage.url}/{container.container_name}/big?{sas}'",
+                            shell=True, capture_output=True, text=True)
+    assert "RequestBodyTooLarge" in answer.stdout and answer.stdout.endswith("413") and not container.get_blob_client("big").exists()
+
+
+def test_a_range_behind_the_end_tells_the_size(container):
+    container.upload_blob("b", b"12345")
+    with pytest.raises(HttpResponseError) as e:
+        container.get_blob_client("b").download_blob(offset=5, length=1)
+    assert code(e) == "InvalidRange" and e.value.response.headers["Content-Range"] == "bytes */5"
 
 
 def test_events_are_told(tmp_path):
