@@ -113,13 +113,13 @@ int blob_find(struct op *o, const struct container *c, struct str path, struct b
         return 0;
     *out = (struct blob){.exists = true, .is_dir = st.is_dir, .type = st.is_dir ? 'D' : 'B', .path = path, .file = out->file, .props = out->props,
                          .meta = out->meta, .tags = out->tags, .size = st.is_dir ? 0 : st.size, .file_size = st.size, .mtime_us = st.mtime_us,
-                         .ino = st.ino, .created_us = st.mtime_us, .changed_us = st.mtime_us, .row_mtime_us = st.mtime_us};
+                         .id = st.id, .created_us = st.mtime_us, .changed_us = st.mtime_us, .row_mtime_us = st.mtime_us};
     int64_t size = st.is_dir ? -1 : st.size, mtime = st.is_dir ? 0 : st.mtime_us;
     if (db_query(d, &err, ROW "size = ? AND mtime = ?", "ttii", c->name, path, size, mtime))
         return op_fail_err(o, &err);
     int row = db_row(d, &err);
     if (row == 0 && !st.is_dir) {
-        if (db_query(d, &err, ROW "ino = ? AND size < ? ORDER BY size DESC LIMIT 1", "ttii", c->name, path, st.ino, st.size))
+        if (db_query(d, &err, ROW "ino = ? AND size < ? ORDER BY size DESC LIMIT 1", "ttii", c->name, path, st.id, st.size))
             return op_fail_err(o, &err);
         row = db_row(d, &err);
     }
@@ -149,7 +149,7 @@ int blob_row_put(struct op *o, struct str container, const struct blob *b)
     char type[2] = {b->type, 0};
     int rc = db_run(op_db(o), &err, "INSERT OR REPLACE INTO blobs(c, p, size, mtime, etag, created, changed, type, ino, props, meta, tags)"
                     " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", "ttiitiitittt", container, b->path, b->is_dir ? INT64_C(-1) : b->size,
-                    b->is_dir ? INT64_C(0) : b->row_mtime_us, b->etag, b->created_us, b->changed_us, str_z(type), b->grows ? b->ino : 0, text_of(o, b->props),
+                    b->is_dir ? INT64_C(0) : b->row_mtime_us, b->etag, b->created_us, b->changed_us, str_z(type), b->grows ? b->id : 0, text_of(o, b->props),
                     text_of(o, b->meta), text_of(o, b->tags));
     return rc ? op_fail_err(o, &err) : 0;
 }
@@ -268,7 +268,7 @@ int blob_replace(struct op *o, const struct container *c, struct blob *b, struct
     b->exists = b->has_row = true;
     b->size = b->file_size = st.size;
     b->mtime_us = b->row_mtime_us = st.mtime_us;
-    b->ino = st.ino;
+    b->id = st.id;
     b->grows = b->type == 'A';
     if (db_begin(op_db(o), false, &err))
         return op_fail_err(o, &err);
@@ -303,7 +303,7 @@ static int announce(struct op *o, const struct container *c, struct blob *b)
 {
     struct err err = {0};
     if (db_query(op_db(o), &err, "SELECT 1 FROM blobs WHERE c = ? AND p = ? AND size = ? AND mtime = ? AND ino = ?", "ttiii", c->name, b->path, b->size,
-                 b->row_mtime_us, b->ino))
+                 b->row_mtime_us, b->id))
         return op_fail_err(o, &err);
     int row = db_row(op_db(o), &err);
     db_done(op_db(o));

@@ -5,7 +5,7 @@
  *
  * Replacing a blob: the new bytes are on disk in staging; a row for them is committed; the file is
  * renamed over the old one; its folder is synced. The rename decides. Growing one (append blobs, DFS
- * flush): a row that names the inode is there first; bytes are written behind the row's size and
+ * flush): a row that names the file itself is there first; bytes are written behind the row's size and
  * synced; a row with the new size is committed. The row decides. */
 #ifndef PAYSTREAK_STORAGE_BLOB_H
 #define PAYSTREAK_STORAGE_BLOB_H
@@ -14,12 +14,12 @@
 struct container { bool exists, has_row; struct str name, etag, acl; int64_t changed_us; struct doc *meta; char *dir; };
 
 struct blob {
-    bool exists, is_dir, has_row, grows; /* grows: its row names the inode */
+    bool exists, is_dir, has_row, grows; /* grows: its row names the file itself */
     char type;                        /* 'B' block, 'A' append, 'D' directory */
     struct str path;
     char *file;                       /* absolute */
     int64_t size;                     /* acknowledged bytes */
-    int64_t file_size, mtime_us, ino; /* of the file as it is */
+    int64_t file_size, mtime_us, id; /* of the file as it is; id: disk.h */
     int64_t row_mtime_us;
     int64_t created_us, changed_us;
     struct str etag;                  /* 0x8D…, without quotes */

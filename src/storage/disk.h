@@ -3,7 +3,8 @@
 #define PAYSTREAK_STORAGE_DISK_H
 #include "base/base.h"
 
-struct disk_stat { bool exists, is_dir; int64_t size, mtime_us, ino; };
+/* id: never 0; of inode and birth, since an inode's number is soon given to another file. */
+struct disk_stat { bool exists, is_dir; int64_t size, mtime_us, id; };
 
 int disk_stat(const char *path, struct disk_stat *out, struct err *err) MUST_CHECK; /* absent is no error */
 int disk_fstat(int fd, struct disk_stat *out, struct err *err) MUST_CHECK;

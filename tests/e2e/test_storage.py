@@ -976,6 +976,24 @@ def test_a_block_list_that_fails_leaves_its_blocks_and_no_more(tmp_path):
     s.stop()
 
 
+def test_a_file_of_another_part_is_whole_also_with_the_inode_of_a_log(tmp_path):
+    s = Storage(tmp_path / "state")
+    c = BlobServiceClient.from_connection_string(s.connection, **QUICK).create_container("reused")
+    log, file = c.get_blob_client("log"), s.folder("reused") / "log"
+    log.create_append_blob()
+    log.append_block(b"four")
+    inode = file.stat().st_ino
+    file.unlink()
+    for n in range(100):  # file systems soon give the number again, or never
+        made = file.with_name(f"made{n}")
+        made.write_bytes(b"more than four")
+        if made.stat().st_ino == inode:
+            break
+    made.rename(file)
+    assert log.download_blob().readall() == b"more than four"
+    s.stop()
+
+
 def test_what_is_staged_goes_with_its_container_and_its_directory(tmp_path):
     s = Storage(tmp_path / "state")
     c = BlobServiceClient.from_connection_string(s.connection, **QUICK).create_container("short")
