@@ -162,6 +162,9 @@ static void set_method(CURL *curl, const struct http_client_req *q)
     }
     if (strcmp(m, "GET") != 0 && strcmp(m, "POST") != 0)
         curl_easy_setopt(curl, CURLOPT_CUSTOMREQUEST, m);
+    /* libcurl sends a request again by itself when a kept connection dies unanswered: not one that may have had its effect. */
+    if (strcmp(m, "POST") == 0 || strcmp(m, "PATCH") == 0)
+        curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
 }
 
 static void set_limits(CURL *curl, const struct http_client_req *q)

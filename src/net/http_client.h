@@ -46,7 +46,8 @@ struct http_client_res {
 };
 
 /* Errors: ERR_TIMEOUT and ERR_IO (retriable), ERR_LIMIT, ERR_INPUT (bad URL), ERR_CANCELED; `res` is empty then but for `unsent`. A
- * request that a kept connection leaves unanswered is sent again by curl on a new one, whatever its method. */
+ * request that a kept connection leaves unanswered is sent again by curl on a new one, but for POST and PATCH: they never go
+ * over a kept one. */
 int http_client_do(const struct http_client_req *req, struct http_client_res *res,
                    struct err *err) MUST_CHECK;
 struct str http_client_header(const struct http_client_res *res, const char *name); /* any case; NONE if absent */

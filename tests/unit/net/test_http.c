@@ -3,6 +3,9 @@
 #include "net/http_client.h"
 #include "net/http_parse.h"
 #include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -462,6 +465,64 @@ static void test_client_cancel_and_timeout(void **state)
     assert_true(err.retriable);
 }
 
+/* A server that answers a GET and keeps the connection, and closes it on a POST without a word. */
+struct closing { int fd; atomic_int posts; };
+
+static void answer_or_close(struct closing *s, struct pollfd *p)
+{
+    static const char ok[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+    char in[4096];
+    ssize_t got = recv(p->fd, in, sizeof in, 0);
+    if (got >= 3 && memcmp(in, "GET", 3) == 0) {
+        (void)!send(p->fd, ok, sizeof ok - 1, MSG_NOSIGNAL);
+        return;
+    }
+    atomic_fetch_add(&s->posts, got >= 4 && memcmp(in, "POST", 4) == 0);
+    close(p->fd);
+    p->fd = -1;
+}
+
+static void *close_on_post(void *arg)
+{
+    struct closing *s = arg;
+    struct pollfd p[9] = {{.fd = s->fd, .events = POLLIN}};
+    nfds_t n = 1;
+    while (poll(p, n, -1) > 0 && !(p[0].revents & (POLLHUP | POLLERR))) {
+        for (nfds_t i = 1; i < n; i++)
+            if (p[i].revents)
+                answer_or_close(s, &p[i]);
+        if (p[0].revents && n < 9)
+            p[n++] = (struct pollfd){.fd = accept(s->fd, NULL, NULL), .events = POLLIN};
+    }
+    for (nfds_t i = 1; i < n; i++)
+        if (p[i].fd >= 0)
+            close(p[i].fd);
+    return NULL;
+}
+
+static void test_a_post_is_sent_once(void **state)
+{
+    struct closing s = {.fd = socket(AF_INET, SOCK_STREAM, 0)};
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof a;
+    struct http_client_res res;
+    struct err err;
+    pthread_t answers;
+    char u[100];
+    (void)state;
+    assert_int_equal(bind(s.fd, (struct sockaddr *)&a, sizeof a) | listen(s.fd, 8), 0);
+    assert_int_equal(getsockname(s.fd, (struct sockaddr *)&a, &len), 0);
+    assert_int_equal(pthread_create(&answers, NULL, close_on_post, &s), 0);
+    snprintf(u, sizeof u, "http://127.0.0.1:%d/x", ntohs(a.sin_port));
+    assert_int_equal(http_client_do(&(struct http_client_req){.url = u}, &res, &err), 0); /* the connection is kept */
+    http_client_res_release(&res);
+    assert_int_equal(http_client_do(&(struct http_client_req){.url = u, .body = STR("once")}, &res, &err), -1);
+    assert_int_equal(atomic_load(&s.posts), 1);
+    shutdown(s.fd, SHUT_RDWR);
+    pthread_join(answers, NULL);
+    close(s.fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest pure[] = {
@@ -472,6 +533,7 @@ int main(void)
     const struct CMUnitTest live[] = {
         cmocka_unit_test(test_talks), cmocka_unit_test(test_events), cmocka_unit_test(test_client),
         cmocka_unit_test(test_client_to_file), cmocka_unit_test(test_client_cancel_and_timeout),
+        cmocka_unit_test(test_a_post_is_sent_once),
     };
     return cmocka_run_group_tests(pure, NULL, NULL) + cmocka_run_group_tests(live, start, stop);
 }
