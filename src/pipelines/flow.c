@@ -40,9 +40,17 @@ struct session *flow_session(const struct model *m, const struct pipeline *pl, b
     struct str catalog = pl->names.catalog, schema = pl->names.schema;
     if (!s)
         return NULL;
-    for (size_t i = 0; i < pl->setting_count; i++)
-        if (str_starts_z(pl->settings[i].key, "spark."))
-            session_set(s, pl->settings[i].key, pl->settings[i].value);
+    for (size_t i = 0; i < pl->setting_count; i++) {
+        if (!str_starts_z(pl->settings[i].key, "spark."))
+            continue;
+        if (session_setting_check(pl->settings[i].key, pl->settings[i].value, err)) {
+            if (pl->at)
+                (void)err_locate(err, pl->at->file, pl->at->line, pl->at->col);
+            session_free(s);
+            return NULL;
+        }
+        session_set(s, pl->settings[i].key, pl->settings[i].value);
+    }
     if (make_schema && (lake_schema_create(m->engine->catalog, catalog, schema, STR_NONE, true, err) ||
                         session_use(s, catalog, schema, err))) {
         session_free(s);
