@@ -3,6 +3,7 @@
  * from_json and to_json print a call of a C function that walks the JSON beside its type, written as
  * a code (prelude_json.c has the grammar): from_json gets JSON that holds exactly the schema's fields
  * with values DuckDB's strict cast takes, to_json Spark's spelling of what DuckDB wrote. */
+#include "engine/prelude_int.h"
 #include "engine/print_int.h"
 
 static const struct expr *arg(const struct expr *c, size_t i)
@@ -59,6 +60,17 @@ static void put_code(struct pr *p, struct buf *b, const struct expr *c, const st
     buf_release(&code);
 }
 
+/* The first struct that is wider than from_json reads; NULL: none. */
+static const struct type *too_wide(const struct type *t)
+{
+    const struct type *found = t->kind == TYPE_STRUCT && t->field_count > JSON_MAX_FIELDS ? t : NULL;
+    for (size_t i = 0; !found && t->kind == TYPE_STRUCT && i < t->field_count; i++)
+        found = too_wide(t->fields[i].type);
+    if (!found && t->element)
+        found = too_wide(t->element);
+    return found;
+}
+
 static void check_options(struct pr *p, const struct expr *c, size_t from)
 {
     if (c->args.count > from)
@@ -68,7 +80,10 @@ static void check_options(struct pr *p, const struct expr *c, size_t from)
 static void from_json(struct pr *p, struct buf *b, const struct expr *c, const struct expr *w)
 {
     (void)w;
+    const struct type *wide = too_wide(c->type);
     check_options(p, c, 2);
+    if (wide)
+        print_fail(p, c->at, ERR_LIMIT, "from_json() reads structs of at most %d fields, this one has %zu", JSON_MAX_FIELDS, wide->field_count);
     buf_z(b, "CAST(CAST(spark_json_conform(");
     print_expr(p, b, arg(c, 0), P_ANY);
     buf_z(b, ", ");

@@ -5,6 +5,8 @@
 #include "duck/duck.h"
 #include <string.h>
 
+enum { JSON_MAX_FIELDS = 1000 /* of one struct that from_json reads */ };
+
 struct native {
     const char *name;
     const char *args;     /* one letter each: s VARCHAR, x BLOB, l BIGINT, i INTEGER, d DOUBLE, f FLOAT, b BOOLEAN, D DATE, n TIMESTAMP, T TIMESTAMPTZ */

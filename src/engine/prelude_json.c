@@ -11,7 +11,7 @@
 #include "engine/prelude_int.h"
 #include <stdlib.h>
 
-enum { MAX_DEPTH = 200, MAX_FIELDS = 1000 /* of one struct; later ones are null */ };
+enum { MAX_DEPTH = 200, MAX_FIELDS = JSON_MAX_FIELDS };
 
 struct walk {
     const char *p, *end;       /* the JSON text */

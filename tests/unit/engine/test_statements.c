@@ -72,6 +72,25 @@ static void functions_without_an_oracle(void **state)
     expect_error(w, "SELECT raise_error('told so')", "told so");
 }
 
+static void a_struct_wider_than_from_json_reads_is_refused(void **state)
+{
+    struct world *w = *state;
+    for (int fields = 1000; fields <= 1001; fields++) {
+        struct buf q;
+        buf_init(&q);
+        buf_z(&q, "SELECT from_json('{\"c1\":7}', 'c1 INT");
+        for (int i = 2; i <= fields; i++)
+            buf_printf(&q, ", c%d INT", i);
+        buf_z(&q, "').c1 AS c");
+        char *sql = buf_detach(&q);
+        if (fields == 1000)
+            expect(w, sql, "{\"c\":7}");
+        else
+            expect_error(w, sql, "from_json() reads structs of at most 1000 fields, this one has 1001");
+        mem_free(sql);
+    }
+}
+
 static void settings_that_would_be_ignored_are_refused(void **state)
 {
     struct world *w = *state;
@@ -107,7 +126,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(explain_shows_a_plan_and_runs_nothing), TEST(describe_tells_columns), TEST(properties_change),
         TEST(transactions_are_taken_and_change_nothing), TEST(values_of_session_and_clock),
-        TEST(functions_without_an_oracle), TEST(settings_that_would_be_ignored_are_refused), TEST(new_tables_are_what_was_asked_for),
+        TEST(functions_without_an_oracle), TEST(a_struct_wider_than_from_json_reads_is_refused), TEST(settings_that_would_be_ignored_are_refused),
+        TEST(new_tables_are_what_was_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
