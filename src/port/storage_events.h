@@ -15,7 +15,7 @@ enum storage_change { STORAGE_CREATED, STORAGE_DELETED, STORAGE_RENAMED, STORAGE
 struct storage_event {
     enum storage_change change;
     bool directory;
-    const char *api;                 /* "PutBlob", "FlushWithClose", "DeleteBlob" … */
+    const char *api;                 /* as in Azure's logs: "PutBlob", "PathFlush", "DeleteBlob" … */
     struct str account, container, path;
     struct str from;                 /* RENAMED: the path before */
     struct str etag, content_type;   /* CREATED */

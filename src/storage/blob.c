@@ -220,13 +220,34 @@ int blob_drop_blocks(struct op *o, struct str container, struct str path, bool a
 
 /* ---------------------------------------------------------------- replacing, growing, removing */
 
+int blob_prune(struct op *o, const struct container *c, struct str path, const char *dir)
+{
+    struct db *d = op_db(o);
+    struct err err = {0};
+    struct disk_stat st = {0};
+    struct below r = blob_below(o, path);
+    int row;
+    if (db_query(d, &err, "SELECT p FROM blobs WHERE c = ? AND p >= ? AND p < ? AND size = -1", "ttt", c->name, r.lo, r.hi))
+        return op_fail_err(o, &err);
+    while (!st.is_dir && (row = db_row(d, &err)) == 1) /* a row may outlive its folder */
+        if (disk_stat(path_join(o->a, c->dir, str_cz(o->a, az_disk_path(o->a, db_str(d, o->a, 0)))), &st, &err))
+            break;
+    db_done(d);
+    if (err.code != ERR_OK)
+        return op_fail_err(o, &err);
+    return !st.is_dir && disk_prune(o->a, dir);
+}
+
 static int make_way(struct op *o, const struct container *c, struct blob *b, struct blob *old)
 {
     struct err err = {0};
     if (blob_find(o, c, b->path, old))
         return -1;
     b->file = old->file;
-    if (old->exists && old->is_dir && (old->has_row || !disk_prune(o->a, old->file, 0)))
+    int gone = old->exists && old->is_dir ? (old->has_row ? 0 : blob_prune(o, c, b->path, old->file)) : 1;
+    if (gone < 0)
+        return -1;
+    if (!gone)
         return op_fail_why(o, o->r.svc == SVC_DFS ? AZ_PathConflict : AZ_ResourceTypeMismatch, "'%.*s' is a directory.", STR_ARGS(b->path));
     if (disk_parents(o->a, c->dir, az_disk_path(o->a, b->path), &err))
         return err.code == ERR_EXISTS ? op_fail_why(o, o->r.svc == SVC_DFS ? AZ_PathConflict : AZ_ResourceTypeMismatch, "%s.", err.msg) : op_fail_err(o, &err);
@@ -353,8 +374,9 @@ int blob_remove(struct op *o, const struct container *c, const struct blob *b)
 {
     struct err err = {0};
     struct db *d = op_db(o);
-    if (b->is_dir ? !disk_prune(o->a, b->file, 0) : disk_unlink(o->a, b->file, &err) != 0)
-        return b->is_dir ? op_fail(o, AZ_DirectoryIsNotEmpty) : op_fail_err(o, &err);
+    int gone = b->is_dir ? blob_prune(o, c, b->path, b->file) : disk_unlink(o->a, b->file, &err) ? op_fail_err(o, &err) : 1;
+    if (gone <= 0)
+        return gone < 0 ? -1 : op_fail(o, AZ_DirectoryIsNotEmpty);
     if (blob_drop_blocks(o, c->name, b->path, false))
         return -1;
     if (db_begin(d, true, &err) || db_run(d, &err, "DELETE FROM blobs WHERE c = ? AND p = ?", "tt", c->name, b->path) ||

@@ -42,6 +42,8 @@ struct blob_part { struct str id; int64_t bytes; };
 int blob_replace(struct op *o, const struct container *c, struct blob *b, struct upload *up, const struct blob_part *parts, size_t part_count);
 /* Appends the bytes of files in staging. */
 int blob_grow(struct op *o, const struct container *c, struct blob *b, struct str *files, size_t count);
+/* Removes a folder that holds nothing but folders that nobody made by name: 1; 0 if it holds more; -1. */
+int blob_prune(struct op *o, const struct container *c, struct str path, const char *dir);
 int blob_remove(struct op *o, const struct container *c, const struct blob *b); /* a file, or an empty folder */
 /* The names below a directory, or of all blobs (""): from `lo` on, before `hi`. */
 struct below { struct str lo, hi; };

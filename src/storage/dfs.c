@@ -383,7 +383,6 @@ static int check_destination(struct op *o, const struct container *c, const stru
     struct err err = {0};
     struct str dir = path_dir(str_z(to->file));
     bool inside = from->is_dir && str_starts(str_z(to->file), str_fmt(o->a, "%s/", from->file));
-    (void)c;
     if (inside)
         return op_fail(o, AZ_InvalidRenameSourcePath);
     if (disk_stat(str_cz(o->a, dir), &st, &err))
@@ -392,9 +391,8 @@ static int check_destination(struct op *o, const struct container *c, const stru
         return op_fail(o, AZ_RenameDestinationParentPathNotFound);
     if (to->exists && to->is_dir != from->is_dir)
         return op_fail_why(o, AZ_PathConflict, "'%.*s' is a %s.", STR_ARGS(to->path), to->is_dir ? "directory" : "file");
-    if (to->exists && to->is_dir && !disk_prune(o->a, to->file, 0))
-        return op_fail(o, AZ_DirectoryIsNotEmpty);
-    return 0;
+    int gone = to->exists && to->is_dir ? blob_prune(o, c, to->path, to->file) : 1;
+    return gone ? (gone < 0 ? -1 : 0) : op_fail(o, AZ_DirectoryIsNotEmpty);
 }
 
 /* What a rename may set on Azure, and does not here. */

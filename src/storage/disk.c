@@ -84,17 +84,21 @@ int disk_unlink(struct arena *a, const char *path, struct err *err)
     return fs_unlink(path, err) || sync_parent(a, path, err) ? -1 : 0;
 }
 
-bool disk_prune(struct arena *a, const char *dir, int depth)
+/* Whether there are only folders in `dir`; with `remove` they go, the deepest first. */
+static bool only_folders(struct arena *a, const char *dir, bool remove, int depth)
 {
     struct err err;
     char **names;
     int64_t n = depth < PRUNE_DEPTH ? fs_list(a, dir, &names, &err) : -1;
-    if (n < 0)
-        return false;
     for (int64_t i = 0; i < n; i++)
-        if (!disk_prune(a, path_join(a, dir, names[i]), depth + 1))
+        if (!only_folders(a, path_join(a, dir, names[i]), remove, depth + 1))
             return false;
-    return rmdir(dir) == 0;
+    return n >= 0 && (!remove || rmdir(dir) == 0);
+}
+
+bool disk_prune(struct arena *a, const char *dir)
+{
+    return only_folders(a, dir, false, 0) && only_folders(a, dir, true, 0);
 }
 
 int disk_set_mtime(int fd, int64_t us, struct err *err)

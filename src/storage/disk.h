@@ -15,7 +15,7 @@ int disk_mkdir(const char *path, struct err *err) MUST_CHECK;  /* one, on disk; 
 /* Renames and syncs the folders of both. */
 int disk_move(struct arena *a, const char *from, const char *to, struct err *err) MUST_CHECK;
 int disk_unlink(struct arena *a, const char *path, struct err *err) MUST_CHECK;
-/* Removes a folder that holds nothing but such folders; false if it holds a file. */
-bool disk_prune(struct arena *a, const char *dir, int depth);
+/* Removes a folder that holds nothing but such folders; false, and nothing is removed, if it holds a file. */
+bool disk_prune(struct arena *a, const char *dir);
 int disk_set_mtime(int fd, int64_t us, struct err *err) MUST_CHECK;
 #endif

@@ -675,6 +675,23 @@ def test_access_control(fs):
     assert (a["owner"], a["group"], a["permissions"]) == ("me", "us", "rw-r-----")
 
 
+def test_a_folder_gives_way_unless_it_holds_one_made_by_name(fs, service):
+    c = service.get_container_client(fs.file_system_name)
+    c.upload_blob("x/y/z", b"1")
+    fs.create_directory("x/d")
+    fs.create_directory("other")
+    c.delete_blob("x/y/z")
+    with pytest.raises(ResourceExistsError) as e:
+        c.upload_blob("x", b"1")
+    assert code(e) == "ResourceTypeMismatch"
+    with pytest.raises(HttpResponseError) as e:
+        fs.get_directory_client("other").rename_directory(f"{fs.file_system_name}/x")
+    assert code(e) == "DirectoryIsNotEmpty" and {p.name for p in fs.get_paths()} == {"x", "x/d", "x/y", "other"}
+    fs.delete_directory("x/d")
+    c.upload_blob("x", b"1")
+    assert [(p.name, p.is_directory) for p in fs.get_paths()] == [("other", True), ("x", False)]
+
+
 def test_a_mask_takes_permissions_off(fs):
     for name, kind, want in [("f", {"permissions": "0777", "umask": "0027"}, "rwxr-x---"), ("g", {"umask": "0022"}, "rw-r--r--"), ("h", {"permissions": "0777"}, "rwxrwxrwx")]:
         assert fs.create_file(name, **kind).get_access_control()["permissions"] == want
