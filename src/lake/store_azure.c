@@ -18,6 +18,7 @@
  * AZURE_SKIP_SIGNATURE=true for what is public. If AZURE_STORAGE_ACCOUNT is set, key and SAS are of that
  * account, and an address of another one is refused. */
 #include "lake/store_azure_int.h"
+#include "net/http_date.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -279,11 +280,8 @@ void azure_param(struct azure_call *c, const char *name, struct str value)
 
 static void put_date(struct azure_call *c)
 {
-    static const char days[] = "SunMonTueWedThuFriSat", months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    struct civil t = civil_of(time_now());
-    store_header(&c->headers, "x-ms-date",
-                 str_fmt(c->arena, "%.3s, %02d %.3s %04d %02d:%02d:%02d GMT", days + 3 * t.weekday, t.day, months + 3 * (t.month - 1), t.year,
-                         t.hour, t.minute, t.second));
+    char date[HTTP_DATE_BYTES];
+    store_header(&c->headers, "x-ms-date", str_z(http_date(time_now(), date)));
 }
 
 static int authorize(struct azure_call *c, const char *path, size_t body_bytes, struct err *err)

@@ -9,6 +9,7 @@
  *     others                   ERR_IO
  * Redirects are never followed: a signature holds for one host. */
 #include "lake/store_int.h"
+#include "net/http_date.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -99,19 +100,8 @@ int store_http(const char *what, struct http_client_req *q, struct http_client_r
 
 int64_t store_http_date(struct str s)
 {
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    char month[4] = "", text[64];
-    struct civil c = {};
-    snprintf(text, sizeof text, "%.*s", STR_ARGS(s));
-    if (sscanf(text, "%*3s, %2d %3s %4d %2d:%2d:%2d GMT", &c.day, month, &c.year, &c.hour, &c.minute, &c.second) != 6)
-        return -1;
-    const char *at = strlen(month) == 3 ? strstr(months, month) : NULL;
-    if (!at || (at - months) % 3)
-        return -1;
-    c.month = (int)(at - months) / 3 + 1;
-    if (!civil_valid(c.year, c.month, c.day) || c.hour < 0 || c.hour > 23 || c.minute < 0 || c.minute > 59 || c.second < 0 || c.second > 60)
-        return -1;
-    return civil_tp(&c).us;
+    struct tp t;
+    return http_date_parse(s, &t) ? t.us : -1;
 }
 
 static struct str unquoted(struct str s)

@@ -7,6 +7,7 @@
  * Ownership: a request is freed by http_end() (or http_respond…()), or, if it was never given to a
  * handler, when its connection closes. The server lives until its last connection and request. */
 #include "net/http.h"
+#include "net/http_date.h"
 #include "net/http_parse.h"
 #include <stdio.h>
 #include <string.h>
@@ -152,19 +153,11 @@ static bool out_has(const struct request *q, const char *name)
     return false;
 }
 
-static void put_date(struct buf *b)
-{
-    static const char days[] = "SunMonTueWedThuFriSat";
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    struct civil t = civil_of(time_now());
-    buf_printf(b, "Date: %.3s, %02d %.3s %04d %02d:%02d:%02d GMT\r\n", days + 3 * t.weekday, t.day,
-               months + 3 * (t.month - 1), t.year, t.hour, t.minute, t.second);
-}
-
 /* Writes status line and headers. length -1: unknown, to be chunked or ended by closing. */
 static void write_head(struct request *q, int status, const char *content_type, int64_t length)
 {
     struct buf b;
+    char date[HTTP_DATE_BYTES];
     struct conn *c = q->conn;
     bool bare = status == 204 || status == 304 || status < 200;
     CHECK(!q->begun);
@@ -178,7 +171,7 @@ static void write_head(struct request *q, int status, const char *content_type, 
     buf_init(&b);
     buf_printf(&b, "HTTP/1.1 %d %s\r\n", status, http_reason(status));
     if (!out_has(q, "Date"))
-        put_date(&b);
+        buf_printf(&b, "Date: %s\r\n", http_date(time_now(), date));
     if (content_type && !out_has(q, "Content-Type"))
         buf_printf(&b, "Content-Type: %s\r\n", content_type);
     for (size_t i = 0; i < q->out_count; i++)

@@ -47,9 +47,9 @@ struct tcp_server_opts {
     void *ctx;
 };
 
-/* Listens; the server is the caller's. Errors: ERR_IO names address and reason. `opts` is copied. */
 /* "127.…", "::1", "localhost": what may be listened on without TLS and credentials. */
 bool tcp_is_loopback(const char *host);
+/* Listens; the server is the caller's. Errors: ERR_IO names address and reason. `opts` is copied. */
 struct tcp_server *tcp_listen(struct ev_loop *loop, const struct tcp_server_opts *opts,
                               struct err *err) MUST_CHECK;
 int tcp_server_port(const struct tcp_server *s);        /* the actual port; 0: Unix socket */

@@ -7,6 +7,7 @@
  * keys are Entra's. */
 #ifndef PAYSTREAK_STORAGE_AUTH_H
 #define PAYSTREAK_STORAGE_AUTH_H
+#include "net/http_date.h"
 #include "storage/azreq.h"
 
 enum { AUTH_SKEW_SECONDS = 15 * 60, AUTH_MAX_KEYS = 2 };
@@ -40,7 +41,4 @@ void auth_text_shared_key(struct buf *out, const struct azreq *r, bool lite);
 bool auth_text_sas(struct buf *out, const struct azreq *r);
 /* base64 of the HMAC-SHA256 of `text`. */
 void auth_sign(struct buf *out, const uint8_t *key, size_t key_len, struct str text);
-/* RFC 1123 date, to seconds; false if malformed. */
-bool http_date_parse(struct str s, struct tp *out);
-char *http_date(struct tp t, char out[40]);
 #endif
