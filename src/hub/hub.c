@@ -1,8 +1,10 @@
 #include "hub/hub_int.h"
 #include "net/tcp.h"
+#include "hub/access.h"
 #include "hub/amqp.h"
 #include "hub/group.h"
 #include "hub/https.h"
+#include "hub/jwt.h"
 #include "hub/kafka.h"
 #include "hub/sas.h"
 #include "net/tls.h"
@@ -337,6 +339,25 @@ static bool listeners_ended(const struct hub *h)
     return (!h->kafka || kafka_ended(h->kafka)) && (!h->amqp || amqp_ended(h->amqp)) && (!h->https || https_ended(h->https));
 }
 
+static int open_access(struct hub *h, struct err *err)
+{
+    h->meter = quota_meter_new();
+    h->policy_secrets = map_new();
+    if (!(h->sas = sas_open(h->opts.state_dir, h->opts.sas_key, err)) || !(h->access = access_open(h->opts.state_dir, err)))
+        return -1;
+    return (h->jwt = jwt_open(h->opts.state_dir, err)) ? 0 : -1;
+}
+
+static void free_secrets(struct map *secrets)
+{
+    size_t at = 0;
+    struct str key;
+    void *v;
+    while (secrets && map_next(secrets, &at, &key, &v))
+        mem_free(v);
+    map_free(secrets);
+}
+
 static void hub_free(struct hub *h, bool orderly)
 {
     if (!listeners_ended(h)) { /* the loop never ran: let it close what it has */
@@ -348,8 +369,13 @@ static void hub_free(struct hub *h, bool orderly)
     amqp_free(h->amqp);
     https_free(h->https);
     sas_close(h->sas);
-    if (h->store)
+    access_close(h->access);
+    jwt_close(h->jwt);
+    quota_meter_free(h->meter);
+    free_secrets(h->policy_secrets);
+    if (h->store) {
         groups_close_all(h);
+    }
     hub_store_close(h->store, orderly);
     if (h->tick)
         ev_timer_free(h->tick);
@@ -388,7 +414,7 @@ struct hub *hub_start(struct ev_loop *owner, const struct hub_opts *opts, struct
     h->owner = owner;
     h->loop = ev_loop_new("hub");
     h->disk = ev_loop_new("hub-disk");
-    if (!(h->sas = sas_open(h->opts.state_dir, h->opts.sas_key, err)) || open_store(h, err) || start_listeners(h, err)) {
+    if (open_access(h, err) || open_store(h, err) || start_listeners(h, err)) {
         hub_free(h, false);
         return NULL;
     }

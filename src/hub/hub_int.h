@@ -32,6 +32,10 @@ struct hub {
     struct https *https;             /* NULL: not on */
     struct tls *tls;                 /* of all listeners */
     struct sas *sas;
+    struct access *access;           /* users, access control lists, quotas */
+    struct jwt_rules *jwt;
+    struct quota_meter *meter;
+    struct map *policy_secrets;      /* of policies that came by SCRAM: struct scram_secret, owned */
     struct partition **dirty;
     size_t dirty_count, dirty_cap;
     struct wait_list waits;          /* for the flush that comes next */

@@ -81,12 +81,12 @@ static void send(struct kafka_conn *c, struct kreq *r)
 /* Too much is unanswered, or answered and not read: no request is taken until it is half of that. */
 static bool must_pause(const struct kafka_conn *c)
 {
-    return c->queued >= KAFKA_MAX_QUEUED || c->queued_bytes >= KAFKA_MAX_QUEUED_BYTES || tcp_conn_unsent(c->tcp) >= KAFKA_MAX_UNSENT;
+    return c->mute || c->queued >= KAFKA_MAX_QUEUED || c->queued_bytes >= KAFKA_MAX_QUEUED_BYTES || tcp_conn_unsent(c->tcp) >= KAFKA_MAX_UNSENT;
 }
 
 static void maybe_resume(struct kafka_conn *c)
 {
-    if (!c->paused || c->queued >= KAFKA_MAX_QUEUED / 2 || c->queued_bytes >= KAFKA_MAX_QUEUED_BYTES / 2 ||
+    if (!c->paused || c->mute || c->queued >= KAFKA_MAX_QUEUED / 2 || c->queued_bytes >= KAFKA_MAX_QUEUED_BYTES / 2 ||
         tcp_conn_unsent(c->tcp) > KAFKA_MAX_UNSENT / 2)
         return; /* on_drain or the next answer asks again */
     c->paused = false;
@@ -98,6 +98,25 @@ static void on_drain(struct tcp_conn *tcp)
     maybe_resume(tcp_conn_user(tcp));
 }
 
+static void on_unmute(void *arg)
+{
+    struct kafka_conn *c = arg;
+    ev_timer_free(c->mute);
+    c->mute = NULL;
+    maybe_resume(c);
+}
+
+/* Over its quota: the answer goes, the next request waits. */
+static void throttle(struct kafka_conn *c, struct kreq *r)
+{
+    int64_t ms = kafka_quota_throttle(r);
+    if (ms <= 0 || tcp_conn_closing(c->tcp))
+        return;
+    if (!c->mute)
+        c->mute = ev_timer_new(c->kafka->hub->loop, on_unmute, c);
+    ev_timer_start(c->mute, ms, 0);
+}
+
 static void conn_flush(struct kafka_conn *c)
 {
     struct kreq *r;
@@ -107,6 +126,7 @@ static void conn_flush(struct kafka_conn *c)
             c->end = &c->first;
         c->queued--;
         c->queued_bytes -= r->frame_bytes;
+        throttle(c, r);
         send(c, r);
         kreq_free(c->kafka, r);
     }
@@ -158,14 +178,112 @@ struct str kreq_host(const struct kreq *r)
     return name.len ? name : str_z(hub_host(r->hub));
 }
 
-bool kreq_allowed(const struct kreq *r, struct str hub)
+/* What a request of each kind is to access control lists: of the hubs it names, of the group or transactional id that it
+ * begins with. The others describe hubs. */
+static const struct acl_need { int16_t key; enum acl_operation topic; enum acl_type first; enum acl_operation named; } NEEDS[] = {
+    {KAFKA_PRODUCE, ACL_WRITE, 0, 0},
+    {KAFKA_FETCH, ACL_READ, 0, 0},
+    {KAFKA_OFFSET_COMMIT, ACL_READ, ACL_GROUP, ACL_READ},
+    {KAFKA_OFFSET_FETCH, ACL_DESCRIBE, ACL_GROUP, ACL_DESCRIBE},
+    {KAFKA_JOIN_GROUP, ACL_READ, ACL_GROUP, ACL_READ},
+    {KAFKA_HEARTBEAT, ACL_READ, ACL_GROUP, ACL_READ},
+    {KAFKA_LEAVE_GROUP, ACL_READ, ACL_GROUP, ACL_READ},
+    {KAFKA_SYNC_GROUP, ACL_READ, ACL_GROUP, ACL_READ},
+    {KAFKA_DESCRIBE_GROUPS, ACL_DESCRIBE, 0, ACL_DESCRIBE},
+    {KAFKA_LIST_GROUPS, ACL_DESCRIBE, 0, ACL_DESCRIBE},
+    {KAFKA_CREATE_TOPICS, ACL_CREATE, 0, 0},
+    {KAFKA_DELETE_TOPICS, ACL_DELETE, 0, 0},
+    {KAFKA_DELETE_RECORDS, ACL_DELETE, 0, 0},
+    {KAFKA_INIT_PRODUCER_ID, ACL_WRITE, ACL_TRANSACTIONAL_ID, ACL_WRITE},
+    {24 /* AddPartitionsToTxn */, ACL_WRITE, ACL_TRANSACTIONAL_ID, ACL_WRITE},
+    {25 /* AddOffsetsToTxn */, ACL_READ, ACL_TRANSACTIONAL_ID, ACL_WRITE},
+    {26 /* EndTxn */, ACL_WRITE, ACL_TRANSACTIONAL_ID, ACL_WRITE},
+    {28 /* TxnOffsetCommit */, ACL_READ, ACL_TRANSACTIONAL_ID, ACL_WRITE},
+    {KAFKA_DESCRIBE_CONFIGS, ACL_DESCRIBE_CONFIGS, 0, 0},
+    {KAFKA_CREATE_PARTITIONS, ACL_ALTER, 0, 0},
+    {KAFKA_DELETE_GROUPS, ACL_DELETE, 0, ACL_DELETE},
+    {KAFKA_INCREMENTAL_ALTER_CONFIGS, ACL_ALTER_CONFIGS, 0, 0},
+    {68 /* ConsumerGroupHeartbeat */, ACL_DESCRIBE, ACL_GROUP, ACL_READ},
+    {69 /* ConsumerGroupDescribe */, ACL_DESCRIBE, 0, ACL_DESCRIBE},
+};
+
+static struct acl_need need_of(const struct kreq *r)
 {
-    const struct sas_claim *c = &r->conn->claim;
-    return hub.ptr ? sas_allows(c, r->api->rights, r->conn->ns->name, hub) : (c->rights & r->api->rights) != 0;
+    for (size_t i = 0; i < COUNT_OF(NEEDS); i++)
+        if (NEEDS[i].key == r->api->key)
+            return NEEDS[i];
+    return (struct acl_need){r->api->key, ACL_DESCRIBE, 0, ACL_DESCRIBE};
 }
 
+/* Looks ahead at the name that a request begins with: who is asked by access control lists is asked for it. */
+static void note_named(struct kreq *r)
+{
+    struct acl_need need = need_of(r);
+    struct kin in = r->in;
+    bool many = (r->api->key == KAFKA_OFFSET_FETCH && r->version >= 8) || (r->api->key == 24 && r->version >= 4);
+    if (r->conn->by_acl && need.first && !many)
+        r->named = str_copy(r->arena, need.first == ACL_GROUP ? kin_str(&in) : kin_nstr(&in));
+}
+
+struct str kconn_user(const struct kafka_conn *c)
+{
+    return c->user ? str_z(c->user) : STR("ANONYMOUS");
+}
+
+/* The peer's address, without its port and an IPv6 one's brackets. */
+static struct str conn_host(const struct kafka_conn *c)
+{
+    struct str peer = str_z(tcp_conn_peer(c->tcp));
+    int64_t colon = str_rchr(peer, ':');
+    peer = colon > 0 ? str_sub(peer, 0, (size_t)colon) : peer;
+    return peer.len > 2 && peer.ptr[0] == '[' ? str_sub(peer, 1, peer.len - 2) : peer;
+}
+
+static enum acl_answer ask(const struct kreq *r, enum acl_type type, struct str name, enum acl_operation op)
+{
+    const struct access_rows *rows = access_rows(r->hub->access);
+    struct acl_question q = {r->conn->ns->name, type, name, op, kconn_user(r->conn), conn_host(r->conn)};
+    return name.ptr ? acl_decide(rows->acls, rows->acl_count, &q) : acl_decide_any(rows->acls, rows->acl_count, &q);
+}
+
+/* Hubs, groups and transactional ids without rules are open to whom we know; the cluster is not. */
+bool kreq_topic_allowed(const struct kreq *r, struct str hub, enum acl_operation op)
+{
+    if (r->conn->by_acl)
+        return ask(r, ACL_TOPIC, hub, op) != ACL_DENIED;
+    return sas_allows(&r->conn->claim, r->api->rights, r->conn->ns->name, hub);
+}
+
+bool kreq_cluster_allowed(const struct kreq *r, enum acl_operation op)
+{
+    if (r->conn->by_acl)
+        return ask(r, ACL_CLUSTER, STR(ACL_CLUSTER_NAME), op) == ACL_ALLOWED;
+    return sas_allows(&r->conn->claim, r->api->rights, r->conn->ns->name, STR_NONE);
+}
+
+bool kreq_allowed(const struct kreq *r, struct str hub)
+{
+    struct acl_need need = need_of(r);
+    if (!r->conn->by_acl)
+        return hub.ptr ? kreq_topic_allowed(r, hub, need.topic) : (r->conn->claim.rights & r->api->rights) != 0;
+    if (hub.ptr)
+        return kreq_topic_allowed(r, hub, need.topic);
+    if (need.first && r->named.ptr)
+        return ask(r, need.first, r->named, need.named) != ACL_DENIED;
+    return ask(r, ACL_TOPIC, STR_NONE, need.topic) != ACL_DENIED;
+}
+
+enum kerr kreq_named_group_error(const struct kreq *r, struct str group)
+{
+    bool allowed = r->conn->by_acl ? ask(r, ACL_GROUP, group.ptr ? group : STR(""), need_of(r).named) != ACL_DENIED : kreq_allowed(r, STR_NONE);
+    return allowed ? KERR_NONE : KERR_GROUP_AUTHORIZATION_FAILED;
+}
+
+/* Of what names no group, or many: each is asked for by its name. */
 enum kerr kreq_group_error(const struct kreq *r)
 {
+    if (r->conn->by_acl)
+        return r->named.ptr && need_of(r).first == ACL_GROUP ? kreq_named_group_error(r, r->named) : KERR_NONE;
     return kreq_allowed(r, STR_NONE) ? KERR_NONE : KERR_GROUP_AUTHORIZATION_FAILED;
 }
 
@@ -258,6 +376,8 @@ static bool request(struct kafka_conn *c, struct str frame)
     r->version = known ? version : 0;
     r->correlation = kin_i32(&in);
     r->client_id = kin_nstr(&in);
+    if (access_rows(r->hub->access)->quota_count > 0) /* the answer is counted later */
+        r->client = str_copy(r->arena, r->client_id);
     r->in = in;
     r->frame_bytes = frame.len;
     r->next = NULL;
@@ -270,7 +390,12 @@ static bool request(struct kafka_conn *c, struct str frame)
     start_response(r);
     if (known)
         kin_tags(&r->in); /* of the header */
-    if (r->in.bad || (!c->authenticated && !before_auth(api)))
+    r->body_at = r->out.b.len;
+    note_named(r);
+    bool expired = !before_auth(api) && kafka_auth_expired(c);
+    if (expired)
+        conn_fail(c, r, "its session is over, it did not authenticate again");
+    if (r->in.bad || expired || (!c->authenticated && !before_auth(api)))
         kreq_bad(r);
     else if (!known)
         kafka_api_versions_unknown(r);
@@ -353,6 +478,8 @@ static void on_close(struct tcp_conn *tcp, const struct err *why)
         else if (r->cancel)
             r->cancel(r); /* else it waits for the disk, which calls kreq_done() */
     }
+    ev_timer_free(c->mute);
+    kafka_auth_end(c);
     mem_free(c->tls_ns);
     mem_free(c);
     k->conns--;

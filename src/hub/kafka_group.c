@@ -427,8 +427,9 @@ static void fetch_groups(struct kreq *r)
     kout_count(o, n > 0 ? n : 0);
     for (int32_t i = 0; i < n; i++) {
         kout_str(o, f[i].group);
-        put_fetch_topics(r, &f[i], group_find(gs, f[i].group));
-        kout_i16(o, (int16_t)kreq_group_error(r));
+        enum kerr refused = kreq_named_group_error(r, f[i].group);
+        put_fetch_topics(r, &f[i], refused ? NULL : group_find(gs, f[i].group));
+        kout_i16(o, (int16_t)refused);
         kout_tags(o);
     }
     finish(r);
@@ -450,9 +451,10 @@ void kafka_offset_fetch(struct kreq *r)
     if (!kreq_read_all(r) || !(gs = groups_for(r)))
         return;
     throttle(r, 3);
-    put_fetch_topics(r, &f, group_find(gs, f.group));
+    enum kerr refused = kreq_group_error(r);
+    put_fetch_topics(r, &f, refused ? NULL : group_find(gs, f.group));
     if (r->version >= 2)
-        kout_i16(&r->out, (int16_t)kreq_group_error(r));
+        kout_i16(&r->out, (int16_t)refused);
     finish(r);
 }
 
@@ -461,7 +463,7 @@ void kafka_offset_fetch(struct kreq *r)
 static void put_group(struct kreq *r, struct str name, const struct group *g)
 {
     struct kout *o = &r->out;
-    enum kerr refused = kreq_group_error(r);
+    enum kerr refused = kreq_named_group_error(r, name);
     g = refused ? NULL : g;
     kout_i16(o, (int16_t)refused);
     kout_str(o, name);
@@ -523,10 +525,10 @@ void kafka_list_groups(struct kreq *r)
     struct str key;
     void *v;
     while (!refused && map_next(gs->by_name, &at, &key, &v)) {
-        bool wanted = n <= 0;
+        bool wanted = n <= 0, allowed = kreq_named_group_error(r, key) == KERR_NONE;
         for (int32_t i = 0; i < n && !wanted; i++)
             wanted = str_ieqz(states[i], group_state_name(v));
-        if (wanted)
+        if (wanted && allowed)
             found[count++] = v;
     }
     throttle(r, 1);
@@ -563,7 +565,8 @@ void kafka_delete_groups(struct kreq *r)
     kout_count(o, n > 0 ? n : 0);
     for (int32_t i = 0; i < n; i++) {
         kout_str(o, names[i]);
-        kout_i16(o, (int16_t)(refused ? refused : group_delete(gs, names[i])));
+        enum kerr named = refused ? refused : kreq_named_group_error(r, names[i]);
+        kout_i16(o, (int16_t)(named ? named : group_delete(gs, names[i])));
         kout_tags(o);
     }
     r->wait = (struct hub_wait){.done = deleted, .arg = r};

@@ -1,6 +1,7 @@
 /* kafka_int -- requests and connections, for the files that handle them. */
 #ifndef PAYSTREAK_HUB_KAFKA_INT_H
 #define PAYSTREAK_HUB_KAFKA_INT_H
+#include "hub/access.h"
 #include "hub/kafka.h"
 #include "hub/sas.h"
 #include "net/tcp.h"
@@ -29,11 +30,18 @@ enum { KAFKA_ANY = SAS_SEND | SAS_LISTEN | SAS_MANAGE };
     X(21, DELETE_RECORDS, 0, 2, 2, SAS_MANAGE, kafka_delete_records)                               \
     X(22, INIT_PRODUCER_ID, 0, 4, 2, SAS_SEND, kafka_init_producer_id)                             \
     X(23, OFFSET_FOR_LEADER_EPOCH, 2, 4, 4, SAS_LISTEN, kafka_offset_for_leader_epoch)             \
+    X(29, DESCRIBE_ACLS, 1, 3, 2, SAS_MANAGE, kafka_describe_acls)                                 \
+    X(30, CREATE_ACLS, 1, 3, 2, SAS_MANAGE, kafka_create_acls)                                     \
+    X(31, DELETE_ACLS, 1, 3, 2, SAS_MANAGE, kafka_delete_acls)                                     \
     X(32, DESCRIBE_CONFIGS, 1, 4, 4, KAFKA_ANY, kafka_describe_configs)                            \
     X(36, SASL_AUTHENTICATE, 0, 2, 2, KAFKA_ANY, kafka_sasl_authenticate)                          \
     X(37, CREATE_PARTITIONS, 0, 3, 2, SAS_MANAGE, kafka_create_partitions)                         \
     X(42, DELETE_GROUPS, 0, 2, 2, SAS_MANAGE, kafka_delete_groups)                                 \
     X(44, INCREMENTAL_ALTER_CONFIGS, 0, 1, 1, SAS_MANAGE, kafka_incremental_alter_configs)         \
+    X(48, DESCRIBE_CLIENT_QUOTAS, 0, 1, 1, SAS_MANAGE, kafka_describe_client_quotas)               \
+    X(49, ALTER_CLIENT_QUOTAS, 0, 1, 1, SAS_MANAGE, kafka_alter_client_quotas)                     \
+    X(50, DESCRIBE_USER_SCRAM_CREDENTIALS, 0, 0, 0, SAS_MANAGE, kafka_describe_scram)              \
+    X(51, ALTER_USER_SCRAM_CREDENTIALS, 0, 0, 0, SAS_MANAGE, kafka_alter_scram)                    \
     X(60, DESCRIBE_CLUSTER, 0, 1, 0, KAFKA_ANY, kafka_describe_cluster)
 
 enum kafka_api_key {
@@ -43,6 +51,8 @@ enum kafka_api_key {
 };
 
 struct kreq;
+struct mechanism;
+struct sasl;
 struct kafka_api { int16_t key, min, max, flex_from; unsigned rights; const char *name; void (*handle)(struct kreq *r); };
 extern const struct kafka_api KAFKA_API_TABLE[];
 extern const size_t KAFKA_API_COUNT;
@@ -56,7 +66,13 @@ struct kafka_conn {
     int queued;
     size_t queued_bytes;
     char *tls_ns;                    /* the namespace that TLS's server name says; NULL: none */
-    bool named, authenticated, handshaken, paused;
+    struct sasl *sasl;               /* the exchange under way; NULL: none */
+    const struct mechanism *mechanism; /* of the last one that was good; NULL: none was */
+    char *user;                      /* the principal's name; NULL: ANONYMOUS */
+    bool by_acl;                     /* access control lists say what it may do, not `claim` */
+    int64_t expires_us;              /* mono: it has to authenticate again before; 0: never */
+    struct ev_timer *mute;           /* it is over its quota until then; NULL: it is not */
+    bool named, authenticated, paused;
 };
 
 /* One request, from its frame to its answer. A handler reads `in`, writes the response's body to
@@ -70,6 +86,9 @@ struct kreq {
     int16_t version;
     int32_t correlation;
     struct str client_id;            /* in the frame: only until the handler returns */
+    struct str client;               /* client_id, in the arena */
+    struct str named;                /* the group or transactional id that the request is about, as client_id; ptr NULL: none */
+    size_t body_at;                  /* where the response's body begins in `out` */
     size_t frame_bytes;
     struct kin in;
     struct kout out;
@@ -105,8 +124,20 @@ enum kerr kreq_topic_id(struct kreq *r, const uint8_t id[16], struct topic **out
 void kreq_each_partition(struct kreq *r, void (*one)(struct kreq *r, struct topic *t, enum kerr error));
 /* What a client's leader epoch is in a log: of before, unknown, or (also -1) none of both. */
 enum kerr kreq_epoch_error(const struct plog *log, int32_t epoch);
-/* KERR_GROUP_AUTHORIZATION_FAILED or none. */
+/* KERR_GROUP_AUTHORIZATION_FAILED or none: for the group that the request names first, or for this one. */
 enum kerr kreq_group_error(const struct kreq *r);
+enum kerr kreq_named_group_error(const struct kreq *r, struct str group);
+/* May the client administer the whole namespace: users, access control lists, quotas? */
+bool kreq_cluster_allowed(const struct kreq *r, enum acl_operation op);
+/* May it do `op` with that hub, be it by its policy's rights for this request or by access control lists? */
+bool kreq_topic_allowed(const struct kreq *r, struct str hub, enum acl_operation op);
+struct str kconn_user(const struct kafka_conn *c);
+
+/* kafka_auth.c */
+void kafka_auth_end(struct kafka_conn *c);
+bool kafka_auth_expired(const struct kafka_conn *c);
+/* kafka_access.c: counts what a request brought or fetched; for how many ms its connection is to be silent. Says so in the answer. */
+int64_t kafka_quota_throttle(struct kreq *r);
 
 #define X(key, name, min, max, flex, rights, fn) void fn(struct kreq *r);
 KAFKA_APIS(X)

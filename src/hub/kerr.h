@@ -56,6 +56,9 @@
     X(81, false, GROUP_MAX_SIZE_REACHED)                                                           \
     X(82, false, FENCED_INSTANCE_ID)                                                               \
     X(87, false, INVALID_RECORD)                                                                   \
+    X(91, false, RESOURCE_NOT_FOUND)                                                               \
+    X(92, false, DUPLICATE_RESOURCE)                                                               \
+    X(93, false, UNACCEPTABLE_CREDENTIAL)                                                          \
     X(100, true, UNKNOWN_TOPIC_ID)
 
 enum kerr {

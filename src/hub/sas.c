@@ -144,6 +144,19 @@ int sas_check_key(const struct sas *s, struct str policy, struct str key, struct
     return err_set(err, ERR_AUTH, "there is no policy '%.*s' with that key: `paystreak keys` prints them", STR_ARGS(policy));
 }
 
+bool sas_find(const struct sas *s, struct str policy, const char *ns, struct str *key, struct sas_claim *out)
+{
+    for (size_t i = 0; i < s->count; i++) {
+        const struct policy *p = &s->policies[i];
+        if (!str_eq(p->name, policy) || (p->ns.len && !str_ieqz(p->ns, ns)))
+            continue;
+        *out = claim_of(p);
+        *key = p->key;
+        return true;
+    }
+    return false;
+}
+
 /* ------------------------------------------------------------------ tokens */
 
 struct token { struct str resource, signature, expiry, policy; };

@@ -49,6 +49,8 @@ struct sas_claim {
 struct str sas_split_policy(struct str *name);
 /* Policy and key, as a connection string or a password has them. ERR_AUTH. */
 int sas_check_key(const struct sas *s, struct str policy, struct str key, struct sas_claim *out, struct err *err) MUST_CHECK;
+/* The policy of that name that is good for something in namespace `ns`, and its key. */
+bool sas_find(const struct sas *s, struct str policy, const char *ns, struct str *key, struct sas_claim *out);
 /* A token, at a time. Strings of *out live in `a`. ERR_AUTH: not ours, expired, malformed. */
 int sas_check_token(const struct sas *s, struct arena *a, struct str token, int64_t now_ms, struct sas_claim *out,
                     struct err *err) MUST_CHECK;
