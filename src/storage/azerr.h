@@ -96,6 +96,4 @@ const char *az_code(enum az_error e, bool dfs);
 const char *az_text(enum az_error e);
 /* The body of an error answer: XML, or with `dfs` JSON. */
 void az_body(struct buf *out, enum az_error e, bool dfs, struct str detail, const char *request_id);
-/* Appends text with the five characters that XML reserves escaped; bytes that XML 1.0 has no way to carry are dropped. */
-void azxml_put(struct buf *out, struct str text);
 #endif

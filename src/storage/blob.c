@@ -6,14 +6,14 @@
 
 enum { COPY_BYTES = 1 << 20 };
 
-static struct doc *object_of(struct op *o, struct str text)
+struct doc *object_of(struct op *o, struct str text)
 {
     struct err err;
     struct doc *d = text.len ? doc_json(o->a, "metadata", text, &err) : NULL;
     return doc_is(d, DOC_OBJECT) ? d : doc_new_object(o->a);
 }
 
-static struct str text_of(struct op *o, const struct doc *d)
+struct str text_of(struct op *o, const struct doc *d)
 {
     struct buf b;
     if (!d || !d->count)

@@ -52,6 +52,9 @@ struct below blob_below(struct op *o, struct str path);
 int blob_drop_blocks(struct op *o, struct str container, struct str path, bool all);
 char *blob_stage_path(struct op *o, struct str file);
 
+/* An object of texts as the metadata keeps it: JSON, NULL if it is empty. */
+struct doc *object_of(struct op *o, struct str text);             /* never NULL */
+struct str text_of(struct op *o, const struct doc *d);
 struct str prop(const struct blob *b, const char *name);          /* STR_NONE if not set */
 void prop_set(struct op *o, struct blob *b, const char *name, struct str value); /* empty: removes */
 void blob_init(struct op *o, struct blob *b, struct str path, char type);

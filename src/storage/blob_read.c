@@ -2,6 +2,7 @@
 #include "storage/disk.h"
 #include "storage/ops.h"
 #include "storage/storage_int.h"
+#include "storage/xml.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -85,8 +86,7 @@ void put_blob_headers(struct op *o, const struct container *c, const struct blob
     }
 }
 
-/* "bytes=0-99", "bytes=100-"; false: not a range that is honoured. */
-static bool range_read(struct str text, int64_t *from, int64_t *to)
+bool range_read(struct str text, int64_t *from, int64_t *to)
 {
     if (!str_starts_z(text, "bytes="))
         return false;
@@ -187,21 +187,26 @@ int op_get_blob_metadata(struct op *o)
     return op_done(o, 200);
 }
 
+void put_tags(struct buf *out, const struct doc *tags)
+{
+    buf_z(out, "<Tags><TagSet>");
+    for (size_t i = 0; i < tags->count; i++) {
+        buf_z(out, "<Tag>");
+        azxml_element(out, "Key", tags->keys[i].name);
+        azxml_element(out, "Value", tags->items[i]->text);
+        buf_z(out, "</Tag>");
+    }
+    buf_z(out, "</TagSet></Tags>");
+}
+
 int op_get_blob_tags(struct op *o)
 {
     struct container c;
     struct blob b;
     if (read_target(o, &c, &b))
         return -1;
-    buf_z(&o->body, "<?xml version=\"1.0\" encoding=\"utf-8\"?><Tags><TagSet>");
-    for (size_t i = 0; i < b.tags->count; i++) {
-        buf_z(&o->body, "<Tag><Key>");
-        azxml_put(&o->body, b.tags->keys[i].name);
-        buf_z(&o->body, "</Key><Value>");
-        azxml_put(&o->body, b.tags->items[i]->text);
-        buf_z(&o->body, "</Value></Tag>");
-    }
-    buf_z(&o->body, "</TagSet></Tags>");
+    buf_z(&o->body, AZXML_HEAD);
+    put_tags(&o->body, b.tags);
     o->content_type = "application/xml";
     return op_done(o, 200);
 }
@@ -215,9 +220,9 @@ static int list_blocks(struct op *o, const char *head, const char *sql, const st
     if (*head == 'C' ? db_query(d, &err, sql, "ttii", c->name, b->path, b->size, b->row_mtime_us) : db_query(d, &err, sql, "tt", c->name, b->path))
         return op_fail_err(o, &err);
     while ((row = db_row(d, &err)) == 1) {
-        buf_z(&o->body, "<Block><Name>");
-        azxml_put(&o->body, db_str(d, o->a, 0));
-        buf_printf(&o->body, "</Name><Size>%jd</Size></Block>", (intmax_t)db_i64(d, 1));
+        buf_z(&o->body, "<Block>");
+        azxml_element(&o->body, "Name", db_str(d, o->a, 0));
+        buf_printf(&o->body, "<Size>%jd</Size></Block>", (intmax_t)db_i64(d, 1));
     }
     buf_printf(&o->body, "</%s>", head);
     return row < 0 ? op_fail_err(o, &err) : 0;
@@ -244,7 +249,7 @@ int op_get_block_list(struct op *o)
         put_etag(o, b.etag, b.changed_us);
         op_setf(o, "x-ms-blob-content-length", "%jd", (intmax_t)b.size);
     }
-    buf_z(&o->body, "<?xml version=\"1.0\" encoding=\"utf-8\"?><BlockList>");
+    buf_z(&o->body, AZXML_HEAD "<BlockList>");
     if ((committed && list_blocks(o, "CommittedBlocks", "SELECT id, bytes FROM parts WHERE c = ? AND p = ? AND size = ? AND mtime = ? ORDER BY n", &c, &b)) ||
         (staged && list_blocks(o, "UncommittedBlocks", "SELECT id, size FROM blocks WHERE c = ? AND p = ? AND id <> '' ORDER BY id", &c, &b)))
         return -1;

@@ -5,22 +5,14 @@
 #include "storage/xml.h"
 #include <string.h>
 
-static const char XML_HEAD[] = "<?xml version=\"1.0\" encoding=\"utf-8\"?>";
-
-static void put_page(struct op *o, struct str prefix, struct str marker, int64_t max, const char *limit_name)
+static void put_page(struct op *o, struct str prefix, struct str marker, int64_t max)
 {
     struct buf *b = &o->body;
-    if (prefix.len) {
-        buf_z(b, "<Prefix>");
-        azxml_put(b, prefix);
-        buf_z(b, "</Prefix>");
-    }
-    if (marker.len) {
-        buf_z(b, "<Marker>");
-        azxml_put(b, marker);
-        buf_z(b, "</Marker>");
-    }
-    buf_printf(b, "<%s>%jd</%s>", limit_name, (intmax_t)max, limit_name);
+    if (prefix.len)
+        azxml_element(b, "Prefix", prefix);
+    if (marker.len)
+        azxml_element(b, "Marker", marker);
+    buf_printf(b, "<MaxResults>%jd</MaxResults>", (intmax_t)max);
 }
 
 static bool includes(struct op *o, const char *what)
@@ -30,17 +22,6 @@ static bool includes(struct op *o, const char *what)
         if (str_ieqz(str_trim(part), what))
             return true;
     return false;
-}
-
-static void put_meta_xml(struct buf *b, const struct doc *meta)
-{
-    buf_z(b, "<Metadata>");
-    for (size_t i = 0; i < meta->count; i++) {
-        buf_printf(b, "<%.*s>", STR_ARGS(meta->keys[i].name));
-        azxml_put(b, meta->items[i]->text);
-        buf_printf(b, "</%.*s>", STR_ARGS(meta->keys[i].name));
-    }
-    buf_z(b, "</Metadata>");
 }
 
 static int container_xml(struct op *o, const struct container *c)
@@ -57,7 +38,7 @@ static int container_xml(struct op *o, const struct container *c)
     buf_z(b, "<DefaultEncryptionScope>$account-encryption-key</DefaultEncryptionScope><DenyEncryptionScopeOverride>false</DenyEncryptionScopeOverride>"
              "<HasImmutabilityPolicy>false</HasImmutabilityPolicy><HasLegalHold>false</HasLegalHold></Properties>");
     if (includes(o, "metadata") && c->meta->count)
-        put_meta_xml(b, c->meta);
+        azxml_meta(b, c->meta, "");
     buf_z(b, "</Container>");
     return 0;
 }
@@ -77,7 +58,7 @@ int op_list_containers(struct op *o)
     int64_t max = STORAGE_MAX_PAGE, shown = 0;
     char **names;
     struct err err = {0};
-    if (op_i64(o, op_param(o, dfs ? "maxresults" : "maxresults"), "maxresults", 1, INT32_MAX, &max))
+    if (op_i64(o, op_param(o, "maxresults"), "maxresults", 1, INT32_MAX, &max))
         return -1;
     max = max > STORAGE_MAX_PAGE ? STORAGE_MAX_PAGE : max;
     int64_t n = fs_exists(o->acct->dir) ? fs_list(o->a, o->acct->dir, &names, &err) : 0;
@@ -86,8 +67,8 @@ int op_list_containers(struct op *o)
     if (dfs) {
         buf_z(&o->body, "{\"filesystems\":[");
     } else {
-        buf_printf(&o->body, "%s<EnumerationResults ServiceEndpoint=\"http://%.*s/%.*s\">", XML_HEAD, STR_ARGS(o->r.host), STR_ARGS(o->r.account));
-        put_page(o, prefix, marker, max, "MaxResults");
+        buf_printf(&o->body, "%s<EnumerationResults ServiceEndpoint=\"http://%.*s/%.*s\">", AZXML_HEAD, STR_ARGS(o->r.host), STR_ARGS(o->r.account));
+        put_page(o, prefix, marker, max);
         buf_z(&o->body, "<Containers>");
     }
     struct str last = STR_NONE, next = STR_NONE;
@@ -138,7 +119,7 @@ int op_get_service_properties(struct op *o)
     static const char retention[] = "<RetentionPolicy><Enabled>false</Enabled></RetentionPolicy>";
     buf_printf(&o->body, "%s<StorageServiceProperties><Logging><Version>1.0</Version><Delete>false</Delete><Read>false</Read><Write>false</Write>%s</Logging>"
                "<HourMetrics><Version>1.0</Version><Enabled>false</Enabled>%s</HourMetrics><MinuteMetrics><Version>1.0</Version><Enabled>false</Enabled>%s</MinuteMetrics>"
-               "<Cors/>", XML_HEAD, retention, retention, retention);
+               "<Cors/>", AZXML_HEAD, retention, retention, retention);
     if (o->r.svc != SVC_QUEUE)
         buf_z(&o->body, "<DeleteRetentionPolicy><Enabled>false</Enabled></DeleteRetentionPolicy><StaticWebsite><Enabled>false</Enabled></StaticWebsite>");
     buf_z(&o->body, "</StorageServiceProperties>");
@@ -282,18 +263,7 @@ int op_get_container_acl(struct op *o)
     if (container_find(o, o->r.container, &c) || lease_need(o, c.name, STR(""), op_header(o, "x-ms-lease-id"), false))
         return -1;
     put_etag(o, c.etag, c.changed_us);
-    buf_z(&o->body, XML_HEAD);
-    struct str acl = c.acl;
-    if (str_starts_z(acl, "\xEF\xBB\xBF"))
-        acl = str_from(acl, 3);
-    if (str_starts_z(acl, "<?"))
-        acl = str_from(acl, (size_t)str_find(acl, STR("?>")) + 2);
-    if (acl.len)
-        buf_str(&o->body, str_trim(acl));
-    else
-        buf_z(&o->body, "<SignedIdentifiers />");
-    o->content_type = "application/xml";
-    return op_done(o, 200);
+    return policy_answer(o, c.acl);
 }
 
 int op_set_container_acl(struct op *o)

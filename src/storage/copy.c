@@ -83,7 +83,7 @@ static int open_source(struct op *o, struct copy *cp, struct str range)
     struct container c;
     struct disk_stat st;
     struct err err = {0};
-    int64_t to = INT64_MAX;
+    int64_t to;
     if (read_source(o, &cp->from) || may_read(o, &cp->from) || container_find(o, cp->from.container, &c) || blob_find(o, &c, cp->from.blob, &cp->source))
         return -1;
     if (!cp->source.exists || cp->source.is_dir)
@@ -96,12 +96,9 @@ static int open_source(struct op *o, struct copy *cp, struct str range)
         return op_fail_err(o, &err);
     cp->bytes = cp->source.size < st.size ? cp->source.size : st.size;
     if (range.len) {
-        struct str text = str_from(range, 6);
-        int64_t dash = str_chr(text, '-');
-        if (!str_starts_z(range, "bytes=") || dash <= 0 || !str_i64(str_sub(text, 0, (size_t)dash), &cp->at) ||
-            ((size_t)dash + 1 < text.len && !str_i64(str_from(text, (size_t)dash + 1), &to)))
+        if (!range_read(range, &cp->at, &to))
             return op_fail_why(o, AZ_InvalidHeaderValue, "x-ms-source-range is malformed.");
-        if (cp->at < 0 || cp->at >= cp->bytes || to < cp->at)
+        if (cp->at >= cp->bytes)
             return op_fail(o, AZ_InvalidRange);
         cp->bytes = (to >= cp->bytes ? cp->bytes - 1 : to) - cp->at + 1;
     }

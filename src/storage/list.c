@@ -6,6 +6,7 @@
  * folders that a client made by name (DFS) are entries with hdi_isfolder, as Azure shows them. */
 #include "storage/disk.h"
 #include "storage/ops.h"
+#include "storage/xml.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -130,13 +131,6 @@ static void marker_put(struct buf *out, struct str key)
 
 struct list_want { bool meta, tags, copy; };
 
-static void element(struct buf *b, const char *name, struct str value)
-{
-    buf_printf(b, "<%s>", name);
-    azxml_put(b, value);
-    buf_printf(b, "</%s>", name);
-}
-
 static int blob_xml(struct op *o, const struct container *c, const struct blob *b, const struct list_want *want)
 {
     static const struct { const char *prop, *element; } rows[] = {
@@ -148,50 +142,36 @@ static int blob_xml(struct op *o, const struct container *c, const struct blob *
     if (lease_view(o, c->name, b->path, &v))
         return -1;
     buf_z(x, "<Blob>");
-    element(x, "Name", b->path);
+    azxml_element(x, "Name", b->path);
     buf_printf(x, "<Properties><Creation-Time>%s</Creation-Time>", http_date((struct tp){b->created_us}, when));
     buf_printf(x, "<Last-Modified>%s</Last-Modified><Etag>%.*s</Etag>", http_date((struct tp){b->changed_us}, when), STR_ARGS(b->etag));
     buf_printf(x, "<ResourceType>%s</ResourceType><Content-Length>%jd</Content-Length>", b->is_dir ? "directory" : "file", (intmax_t)b->size);
-    element(x, "Content-Type", prop(b, "content-type").len ? prop(b, "content-type") : STR("application/octet-stream"));
+    azxml_element(x, "Content-Type", prop(b, "content-type").len ? prop(b, "content-type") : STR("application/octet-stream"));
     for (size_t i = 0; i < COUNT_OF(rows); i++)
-        element(x, rows[i].element, prop(b, rows[i].prop));
+        azxml_element(x, rows[i].element, prop(b, rows[i].prop));
     buf_printf(x, "<BlobType>%s</BlobType>", b->type == 'A' ? "AppendBlob" : "BlockBlob");
     if (b->type == 'B' && prop(b, "tier").len)
-        element(x, "AccessTier", prop(b, "tier"));
+        azxml_element(x, "AccessTier", prop(b, "tier"));
     else if (b->type == 'B')
         buf_z(x, "<AccessTier>Hot</AccessTier><AccessTierInferred>true</AccessTierInferred>");
     buf_printf(x, "<LeaseStatus>%s</LeaseStatus><LeaseState>%s</LeaseState>", v.status, v.state);
     if (v.duration)
         buf_printf(x, "<LeaseDuration>%s</LeaseDuration>", v.duration);
     if (want->copy && prop(b, "copy-id").len) {
-        element(x, "CopyId", prop(b, "copy-id"));
-        element(x, "CopyStatus", prop(b, "copy-status"));
-        element(x, "CopySource", prop(b, "copy-source"));
-        element(x, "CopyProgress", prop(b, "copy-progress"));
-        element(x, "CopyCompletionTime", prop(b, "copy-completion-time"));
+        azxml_element(x, "CopyId", prop(b, "copy-id"));
+        azxml_element(x, "CopyStatus", prop(b, "copy-status"));
+        azxml_element(x, "CopySource", prop(b, "copy-source"));
+        azxml_element(x, "CopyProgress", prop(b, "copy-progress"));
+        azxml_element(x, "CopyCompletionTime", prop(b, "copy-completion-time"));
     }
     buf_z(x, "<ServerEncrypted>true</ServerEncrypted>");
     if (b->tags->count)
         buf_printf(x, "<TagCount>%zu</TagCount>", b->tags->count);
     buf_z(x, "</Properties>");
-    if (want->meta) {
-        buf_z(x, "<Metadata>");
-        for (size_t i = 0; i < b->meta->count; i++)
-            element(x, str_cz(o->a, b->meta->keys[i].name), b->meta->items[i]->text);
-        if (b->is_dir && !doc_get(b->meta, "hdi_isfolder"))
-            buf_z(x, "<hdi_isfolder>true</hdi_isfolder>");
-        buf_z(x, "</Metadata>");
-    }
-    if (want->tags && b->tags->count) {
-        buf_z(x, "<Tags><TagSet>");
-        for (size_t i = 0; i < b->tags->count; i++) {
-            buf_z(x, "<Tag>");
-            element(x, "Key", b->tags->keys[i].name);
-            element(x, "Value", b->tags->items[i]->text);
-            buf_z(x, "</Tag>");
-        }
-        buf_z(x, "</TagSet></Tags>");
-    }
+    if (want->meta)
+        azxml_meta(x, b->meta, b->is_dir && !doc_get(b->meta, "hdi_isfolder") ? "<hdi_isfolder>true</hdi_isfolder>" : "");
+    if (want->tags && b->tags->count)
+        put_tags(x, b->tags);
     buf_z(x, "</Blob>");
     return 0;
 }
@@ -223,7 +203,7 @@ static int show(struct op *o, const struct container *c, const struct entry *e, 
             struct str folded = str_sub(e->key, 0, prefix.len + (size_t)at + fold.len);
             *marker = str_fmt(o->a, "%.*s\xff", STR_ARGS(folded));
             buf_z(&o->body, "<BlobPrefix>");
-            element(&o->body, "Name", folded);
+            azxml_element(&o->body, "Name", folded);
             buf_z(&o->body, "</BlobPrefix>");
             return 1;
         }
@@ -236,7 +216,7 @@ static int show(struct op *o, const struct container *c, const struct entry *e, 
         if (!b.has_row && !holds_file(o, b.file, 0))
             return 0;
         buf_z(&o->body, "<BlobPrefix>");
-        element(&o->body, "Name", e->key);
+        azxml_element(&o->body, "Name", e->key);
         buf_z(&o->body, "</BlobPrefix>");
         return 1;
     }
@@ -265,13 +245,13 @@ int op_list_blobs(struct op *o)
         w->marker = from;
         w->inclusive = true;
     }
-    buf_printf(x, "<?xml version=\"1.0\" encoding=\"utf-8\"?><EnumerationResults ServiceEndpoint=\"http://%.*s/%.*s\" ContainerName=\"%.*s\">",
+    buf_printf(x, AZXML_HEAD "<EnumerationResults ServiceEndpoint=\"http://%.*s/%.*s\" ContainerName=\"%.*s\">",
                STR_ARGS(o->r.host), STR_ARGS(o->r.account), STR_ARGS(c.name));
-    element(x, "Prefix", w->prefix);
-    element(x, "Marker", op_param(o, "marker"));
+    azxml_element(x, "Prefix", w->prefix);
+    azxml_element(x, "Marker", op_param(o, "marker"));
     buf_printf(x, "<MaxResults>%jd</MaxResults>", (intmax_t)max);
     if (delimiter.len)
-        element(x, "Delimiter", delimiter);
+        azxml_element(x, "Delimiter", delimiter);
     buf_z(x, "<Blobs>");
     int rc = push(w, STR(""));
     while (rc == 0 && (rc = next(w, &e)) == 1) {

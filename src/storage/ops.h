@@ -17,6 +17,7 @@ int op_lease_container(struct op *o);
 /* policy.c */
 int policy_find(struct op *o, struct str acl, struct str id, struct str *perms, struct str *start, struct str *expiry);
 int policy_check(struct op *o, struct str xml);   /* a body of Set ACL */
+int policy_answer(struct op *o, struct str acl);  /* Get ACL: the body that was set, or of none */
 /* blob_read.c */
 int op_get_blob(struct op *o);
 int op_head_blob(struct op *o);
@@ -24,6 +25,8 @@ int op_get_blob_metadata(struct op *o);
 int op_get_blob_tags(struct op *o);
 int op_get_block_list(struct op *o);
 int refuse_versions(struct op *o);                /* snapshot, versionid */
+bool range_read(struct str text, int64_t *from, int64_t *to);         /* "bytes=0-99", "bytes=100-"; false: none that is honoured */
+void put_tags(struct buf *out, const struct doc *tags);               /* <Tags> */
 void put_blob_headers(struct op *o, const struct container *c, const struct blob *b);
 /* blob_write.c */
 int op_put_blob(struct op *o);

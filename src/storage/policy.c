@@ -5,18 +5,13 @@
 
 enum { MAX_POLICIES = 5, MAX_POLICY_ID = 64 };
 
-static struct xml *root_of(struct op *o, struct str text, struct err *err)
-{
-    return azxml_read(o->a, text, err);
-}
-
 int policy_check(struct op *o, struct str text)
 {
     struct err err = {0};
     int n = 0;
     if (!str_trim(text).len)
         return 0;
-    struct xml *root = root_of(o, text, &err);
+    struct xml *root = azxml_read(o->a, text, &err);
     if (!root)
         return op_fail_why(o, AZ_InvalidXmlDocument, "%s.", err.msg);
     for (struct xml *x = root->first; x; x = x->next) {
@@ -27,10 +22,23 @@ int policy_check(struct op *o, struct str text)
     return 0;
 }
 
+int policy_answer(struct op *o, struct str acl)
+{
+    if (str_starts_z(acl, "\xEF\xBB\xBF"))
+        acl = str_from(acl, 3);
+    if (str_starts_z(acl, "<?"))
+        acl = str_from(acl, (size_t)str_find(acl, STR("?>")) + 2);
+    acl = str_trim(acl);
+    buf_z(&o->body, AZXML_HEAD);
+    buf_str(&o->body, acl.len ? acl : STR("<SignedIdentifiers />"));
+    o->content_type = "application/xml";
+    return op_done(o, 200);
+}
+
 int policy_find(struct op *o, struct str acl, struct str id, struct str *perms, struct str *start, struct str *expiry)
 {
     struct err err = {0};
-    struct xml *root = acl.len ? root_of(o, acl, &err) : NULL;
+    struct xml *root = acl.len ? azxml_read(o->a, acl, &err) : NULL;
     for (struct xml *x = root ? root->first : NULL; x; x = x->next) {
         if (!str_eq(azxml_text(x, "Id"), id))
             continue;

@@ -10,7 +10,6 @@
 
 enum { GET_MAX = 32, VISIBLE_MAX_S = 7 * 24 * 3600, TTL_DEFAULT_S = 7 * 24 * 3600 };
 static const int64_t NEVER_US = INT64_C(253402300799000000); /* 9999-12-31 */
-static const char XML_HEAD[] = "<?xml version=\"1.0\" encoding=\"utf-8\"?>";
 
 struct queue { struct doc *meta; struct str acl; };
 
@@ -23,23 +22,11 @@ static int queue_find(struct op *o, struct queue *q)
         return op_fail_err(o, &err);
     int row = db_row(d, &err);
     if (row == 1) {
-        struct str meta = db_str(d, o->a, 0);
-        struct doc *m = meta.len ? doc_json(o->a, "metadata", meta, &err) : NULL;
-        q->meta = doc_is(m, DOC_OBJECT) ? m : doc_new_object(o->a);
+        q->meta = object_of(o, db_str(d, o->a, 0));
         q->acl = db_str(d, o->a, 1);
     }
     db_done(d);
     return row < 0 ? op_fail_err(o, &err) : row ? 0 : op_fail(o, AZ_QueueNotFound);
-}
-
-static struct str meta_text(struct op *o, const struct doc *meta)
-{
-    struct buf b;
-    buf_init(&b);
-    doc_write(&b, meta);
-    struct str out = str_copy(o->a, buf_view(&b));
-    buf_release(&b);
-    return out;
 }
 
 /* Runs one statement as a durable transaction of its own. */
@@ -57,7 +44,7 @@ static int queue_create(struct op *o)
     if (o->error != AZ_QueueNotFound)
         return -1;
     o->error = AZ_NONE;
-    return SAVE(o, "INSERT INTO queues(q, created, meta) VALUES (?,?,?)", "tit", o->r.container, time_now().us, meta_text(o, meta)) ? -1 : op_done(o, 201);
+    return SAVE(o, "INSERT INTO queues(q, created, meta) VALUES (?,?,?)", "tit", o->r.container, time_now().us, text_of(o, meta)) ? -1 : op_done(o, 201);
 }
 
 static int queue_delete(struct op *o)
@@ -99,7 +86,7 @@ static int queue_set_metadata(struct op *o)
     struct doc *meta = meta_of(o);
     if (!meta || queue_find(o, &q))
         return -1;
-    return SAVE(o, "UPDATE queues SET meta = ? WHERE q = ?", "tt", meta_text(o, meta), o->r.container) ? -1 : op_done(o, 204);
+    return SAVE(o, "UPDATE queues SET meta = ? WHERE q = ?", "tt", text_of(o, meta), o->r.container) ? -1 : op_done(o, 204);
 }
 
 static int queue_get_acl(struct op *o)
@@ -107,14 +94,7 @@ static int queue_get_acl(struct op *o)
     struct queue q;
     if (queue_find(o, &q))
         return -1;
-    struct str acl = q.acl;
-    if (str_starts_z(acl, "\xEF\xBB\xBF"))
-        acl = str_from(acl, 3);
-    if (str_starts_z(acl, "<?"))
-        acl = str_from(acl, (size_t)str_find(acl, STR("?>")) + 2);
-    buf_printf(&o->body, "%s%.*s", XML_HEAD, STR_ARGS(acl.len ? str_trim(acl) : STR("<SignedIdentifiers />")));
-    o->content_type = "application/xml";
-    return op_done(o, 200);
+    return policy_answer(o, q.acl);
 }
 
 static int queue_set_acl(struct op *o)
@@ -138,9 +118,9 @@ static int queue_list(struct op *o)
     if (op_i64(o, op_param(o, "maxresults"), "maxresults", 1, INT32_MAX, &max))
         return -1;
     max = max > STORAGE_MAX_PAGE ? STORAGE_MAX_PAGE : max;
-    buf_printf(b, "%s<EnumerationResults ServiceEndpoint=\"http://%.*s/%.*s\"><Prefix>", XML_HEAD, STR_ARGS(o->r.host), STR_ARGS(o->r.account));
-    azxml_put(b, prefix);
-    buf_printf(b, "</Prefix><MaxResults>%jd</MaxResults><Queues>", (intmax_t)max);
+    buf_printf(b, AZXML_HEAD "<EnumerationResults ServiceEndpoint=\"http://%.*s/%.*s\">", STR_ARGS(o->r.host), STR_ARGS(o->r.account));
+    azxml_element(b, "Prefix", prefix);
+    buf_printf(b, "<MaxResults>%jd</MaxResults><Queues>", (intmax_t)max);
     if (db_query(d, &err, "SELECT q, meta FROM queues WHERE q > ? ORDER BY q", "t", marker.ptr ? marker : STR("")))
         return op_fail_err(o, &err);
     while ((row = db_row(d, &err)) == 1) {
@@ -151,16 +131,8 @@ static int queue_list(struct op *o)
             break;
         last = name;
         buf_printf(b, "<Queue><Name>%.*s</Name>", STR_ARGS(name));
-        struct doc *m = meta && text.len ? doc_json(o->a, "metadata", text, &err) : NULL;
-        if (meta) {
-            buf_z(b, "<Metadata>");
-            for (size_t i = 0; m && i < m->count; i++) {
-                buf_printf(b, "<%.*s>", STR_ARGS(m->keys[i].name));
-                azxml_put(b, m->items[i]->text);
-                buf_printf(b, "</%.*s>", STR_ARGS(m->keys[i].name));
-            }
-            buf_z(b, "</Metadata>");
-        }
+        if (meta)
+            azxml_meta(b, object_of(o, text), "");
         buf_z(b, "</Queue>");
     }
     db_done(d);
@@ -216,9 +188,8 @@ static void message_xml(struct buf *b, const struct message *m, bool peek, bool 
         buf_printf(b, "<TimeNextVisible>%s</TimeNextVisible>", http_date((struct tp){m->visible}, t));
     }
     if (text) {
-        buf_printf(b, "<DequeueCount>%jd</DequeueCount><MessageText>", (intmax_t)m->dequeues);
-        azxml_put(b, m->body);
-        buf_z(b, "</MessageText>");
+        buf_printf(b, "<DequeueCount>%jd</DequeueCount>", (intmax_t)m->dequeues);
+        azxml_element(b, "MessageText", m->body);
     }
     buf_z(b, "</QueueMessage>");
 }
@@ -246,7 +217,7 @@ static int message_put(struct op *o)
         db_rollback(d);
         return op_fail_err(o, &err);
     }
-    buf_printf(&o->body, "%s<QueueMessagesList>", XML_HEAD);
+    buf_z(&o->body, AZXML_HEAD "<QueueMessagesList>");
     message_xml(&o->body, &m, false, false);
     buf_z(&o->body, "</QueueMessagesList>");
     o->content_type = "application/xml";
@@ -298,7 +269,7 @@ static int message_get(struct op *o)
         op_i64(o, op_param(o, "visibilitytimeout"), "visibilitytimeout", 1, VISIBLE_MAX_S, &hidden_s) || load_visible(o, now, max, list, &n) ||
         (!peek && n && take_messages(o, list, n, now + hidden_s * 1000000)))
         return -1;
-    buf_printf(&o->body, "%s<QueueMessagesList>", XML_HEAD);
+    buf_z(&o->body, AZXML_HEAD "<QueueMessagesList>");
     for (int64_t i = 0; i < n; i++)
         message_xml(&o->body, &list[i], peek, true);
     buf_z(&o->body, "</QueueMessagesList>");

@@ -1,4 +1,4 @@
-/* xml.c -- a reader over one buffer, with a stack instead of recursion. */
+/* xml.c -- a reader over one buffer, with a stack instead of recursion; a writer. */
 #include "storage/xml.h"
 #include <string.h>
 
@@ -58,7 +58,7 @@ static bool put_reference(struct buf *b, struct str name)
             return false;
         c = c * base + d;
     }
-    if (!c || c > 0x10FFFF || (c >= 0xD800 && c < 0xE000))
+    if (!(c >= 0x20 || is_blank((char)c)) || c > 0x10FFFF || (c >= 0xD800 && c < 0xE000) || c == 0xFFFE || c == 0xFFFF)
         return false;
     put_utf8(b, c);
     return true;
@@ -217,6 +217,9 @@ struct xml *azxml_read(struct arena *a, struct str in, struct err *err)
         r.at = 3;
     if (!str_utf8_ok(in))
         rc = err_set(err, ERR_INPUT, "XML: not UTF-8");
+    for (size_t i = 0; rc == 0 && i < in.len; i++)
+        if ((unsigned char)in.ptr[i] < 0x20 && !is_blank(in.ptr[i]))
+            rc = err_set(err, ERR_INPUT, "XML: the control character %d, which XML does not have", in.ptr[i]);
     while (rc == 0 && r.at < in.len) {
         rc = between(&r, depth ? &stack[depth - 1].text : &outside, err);
         if (rc == 1)
@@ -243,4 +246,39 @@ struct str azxml_text(const struct xml *x, const char *name)
 {
     const struct xml *c = azxml_child(x, name);
     return c ? c->text : STR_NONE;
+}
+
+/* ---------------------------------------------------------------- writing */
+
+void azxml_put(struct buf *out, struct str text)
+{
+    size_t from = 0;
+    for (size_t i = 0; i < text.len; i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+        const char *as = c == '<' ? "&lt;" : c == '>' ? "&gt;" : c == '&' ? "&amp;" : c == '"' ? "&quot;" : c == '\r' ? "&#xD;" : NULL;
+        if (!as && (c >= 0x20 || c == '\t' || c == '\n'))
+            continue;
+        buf_str(out, str_sub(text, from, i - from));
+        buf_z(out, as ? as : "");
+        from = i + 1;
+    }
+    buf_str(out, str_from(text, from));
+}
+
+void azxml_element(struct buf *out, const char *name, struct str text)
+{
+    buf_printf(out, "<%s>", name);
+    azxml_put(out, text);
+    buf_printf(out, "</%s>", name);
+}
+
+void azxml_meta(struct buf *out, const struct doc *meta, const char *more)
+{
+    buf_z(out, "<Metadata>");
+    for (size_t i = 0; i < meta->count; i++) {
+        buf_printf(out, "<%.*s>", STR_ARGS(meta->keys[i].name));
+        azxml_put(out, meta->items[i]->text);
+        buf_printf(out, "</%.*s>", STR_ARGS(meta->keys[i].name));
+    }
+    buf_printf(out, "%s</Metadata>", more);
 }

@@ -532,6 +532,15 @@ def test_messages_come_and_go(queue):
     assert queue.get_queue_properties().approximate_message_count == 0
 
 
+def test_a_message_that_could_not_be_told_is_refused(queue):
+    for text in ["\x01", "a\x1fb"]:
+        with pytest.raises(HttpResponseError) as e:
+            queue.send_message(text)
+        assert code(e) == "InvalidXmlDocument"
+    queue.send_message("tab\t, line\r\n, <é>")
+    assert queue.receive_message().content.endswith("<é>") and not queue.receive_message()
+
+
 def test_messages_wait_and_expire(queue):
     import time
 

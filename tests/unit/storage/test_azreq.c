@@ -114,6 +114,7 @@ static const struct { const char *in, *want; } documents[] = {
     {"<a></a>", "a()"},
     {"<a>", NULL}, {"</a>", NULL}, {"<a></b>", NULL}, {"<a/><b/>", NULL}, {"text", NULL}, {"", NULL}, {"<a>&x;</a>", NULL}, {"<a>&#0;</a>", NULL},
     {"<!DOCTYPE a><a/>", NULL}, {"<a>&amp</a>", NULL}, {"<a b='</a>", NULL}, {"<a><![CDATA[</a>", NULL}, {"<a>\xff</a>", NULL}, {"< a/>", NULL},
+    {"<a>&#1;</a>", NULL}, {"<a>\x01</a>", NULL}, {"<a>&#xFFFF;</a>", NULL}, {"<a><b>&#9;&#xD;</b></a>", "a(b:\t\r)"},
 };
 
 static void test_xml(void **state)
