@@ -4,6 +4,7 @@
  * new block is twice as large as the one before, from BLOCK_MIN to BLOCK_MAX bytes, so that small
  * arenas stay small and large ones make few calls. What is larger than a quarter of the next block
  * gets a block of its own, placed second in the list, so that the rest of the newest is not lost.
+ * Blocks of the largest kind lie in huge pages where the system has them: filling them costs few faults.
  * Memory is zeroed when it is handed out. `last` remembers the newest allocation: arena_grow()
  * extends it in place when its block has room.
  *
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
@@ -22,7 +24,7 @@
 #define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)(p), (void)(n))
 #endif
 
-enum { ALIGN = 16, BLOCK_MIN = 4 << 10, BLOCK_MAX = 4 << 20 };
+enum { ALIGN = 16, HUGE_PAGE = 2 << 20 };
 
 static _Noreturn void out_of_memory(const char *what, size_t bytes)
 {
@@ -36,6 +38,26 @@ void *mem_alloc(size_t bytes)
     if (!p)
         out_of_memory("allocation", bytes);
     return p;
+}
+
+/* Not zeroed; whole huge pages, or NULL. A system that has none gives small ones. */
+static void *huge(size_t bytes)
+{
+    size_t rounded = (bytes + HUGE_PAGE - 1) & ~(size_t)(HUGE_PAGE - 1);
+    void *p = rounded >= bytes ? aligned_alloc(HUGE_PAGE, rounded) : NULL;
+    if (p)
+        (void)madvise(p, rounded, MADV_HUGEPAGE);
+    return p;
+}
+
+void *mem_alloc_table(size_t bytes)
+{
+    if (bytes < HUGE_PAGE)
+        return mem_alloc(bytes);
+    void *p = huge(bytes);
+    if (!p)
+        out_of_memory("table", bytes);
+    return memset(p, 0, bytes);
 }
 
 void *mem_realloc(void *p, size_t bytes)
@@ -92,6 +114,7 @@ struct block {
     size_t cap, used;
     _Alignas(ALIGN) char bytes[];
 };
+enum { BLOCK_MIN = 4 << 10, BLOCK_MAX = 2 * HUGE_PAGE - (int)sizeof(struct block) };
 
 struct arena {
     struct block *head; /* NULL until the first allocation */
@@ -158,7 +181,7 @@ size_t arena_used(const struct arena *a)
 
 static struct block *block_new(struct arena *a, size_t cap)
 {
-    struct block *b = malloc(sizeof *b + cap);
+    struct block *b = cap == BLOCK_MAX ? huge(sizeof *b + cap) : malloc(sizeof *b + cap);
     if (!b)
         out_of_memory("arena block", cap);
     b->cap = cap;

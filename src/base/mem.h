@@ -8,6 +8,7 @@
 #include "base/err.h"
 
 void *mem_alloc(size_t bytes);                 /* zeroed; free with mem_free() */
+void *mem_alloc_table(size_t bytes);           /* the same, for what is large and met at random: in huge pages */
 void *mem_realloc(void *p, size_t bytes);      /* new bytes are not zeroed */
 void mem_free(void *p);                        /* NULL is allowed */
 char *mem_strdup(const char *s);

@@ -51,6 +51,9 @@ bool duck_is_null(const struct duck_result *r, size_t col, size_t row);
 int64_t duck_i64(const struct duck_result *r, size_t col, size_t row); /* all integers but I128, bool, date, times */
 double duck_f64(const struct duck_result *r, size_t col, size_t row);  /* F32, F64, DECIMAL */
 struct str duck_text(const struct duck_result *r, size_t col, size_t row); /* VARCHAR, BLOB; valid in this chunk */
+/* A MAP(VARCHAR, VARCHAR)'s pairs, 0 of a NULL; one of them, false if its value is NULL. Valid in this chunk. */
+size_t duck_map_count(const struct duck_result *r, size_t col, size_t row);
+bool duck_map_at(const struct duck_result *r, size_t col, size_t row, size_t pair, struct str *key, struct str *value);
 /* A value as text in the form that `style` names; nested values too. NULL writes nothing in TEXT. */
 enum duck_style { DUCK_AS_JSON, DUCK_AS_TEXT /* Spark's CAST(x AS STRING) */, DUCK_AS_PG /* PostgreSQL text */,
                   DUCK_AS_EXACT /* JSON that loses nothing: render.c */ };

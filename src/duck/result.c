@@ -245,6 +245,31 @@ struct str duck_text(const struct duck_result *r, size_t col, size_t row)
     return duck_at_text(at(r, col, row));
 }
 
+static duckdb_list_entry entry_at(const struct duck_result *r, size_t col, size_t row)
+{
+    DCHECK(r->cols[col].node->type == DUCK_MAP);
+    return duck_is_null(r, col, row) ? (duckdb_list_entry){} : ((const duckdb_list_entry *)r->views[col].data)[row];
+}
+
+size_t duck_map_count(const struct duck_result *r, size_t col, size_t row)
+{
+    return entry_at(r, col, row).length;
+}
+
+bool duck_map_at(const struct duck_result *r, size_t col, size_t row, size_t pair, struct str *key, struct str *value)
+{
+    const struct duck_node *n = r->cols[col].node;
+    duckdb_list_entry e = entry_at(r, col, row);
+    duckdb_vector pairs = duckdb_list_vector_get_child(r->views[col].vector);
+    struct duck_at k = {n->child[0], duckdb_struct_vector_get_child(pairs, 0), e.offset + pair};
+    struct duck_at v = {n->child[1], duckdb_struct_vector_get_child(pairs, 1), e.offset + pair};
+    DCHECK(pair < e.length);
+    *key = duck_at_text(k);
+    bool is_null = duck_at_null(v);
+    *value = is_null ? STR("") : duck_at_text(v);
+    return !is_null;
+}
+
 void duck_render(const struct duck_result *r, size_t col, size_t row, enum duck_style style, struct buf *out)
 {
     duck_render_at(at(r, col, row), style, out);

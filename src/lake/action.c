@@ -64,20 +64,6 @@ static void copy_dv(struct arena *a, const struct doc *d, struct lake_dv *out)
     doc_i64(doc_get(d, "cardinality"), &out->cardinality);
 }
 
-/* numRecords of a stats text, without parsing all of it. */
-static int64_t stats_rows(struct str stats)
-{
-    static const struct str key = {"\"numRecords\":", 13};
-    int64_t at = str_find(stats, key), rows = 0;
-    if (at < 0)
-        return -1;
-    struct str rest = str_trim(str_from(stats, (size_t)at + key.len));
-    size_t n = 0;
-    while (n < rest.len && rest.ptr[n] >= '0' && rest.ptr[n] <= '9')
-        n++;
-    return n && str_i64(str_sub(rest, 0, n), &rows) ? rows : -1;
-}
-
 static struct str carried_text(struct arena *a, const struct doc *d)
 {
     struct buf b;
@@ -94,6 +80,11 @@ static struct str carried_text(struct arena *a, const struct doc *d)
     return s;
 }
 
+static int64_t rows_left(int64_t rows, const struct lake_dv *dv)
+{
+    return rows < 0 ? -1 : rows - dv->cardinality;
+}
+
 int action_file(struct arena *a, const struct doc *d, int64_t version, struct lake_file *out, struct err *err)
 {
     *out = (struct lake_file){.version = version, .rows = -1};
@@ -105,33 +96,21 @@ int action_file(struct arena *a, const struct doc *d, int64_t version, struct la
         return -1;
     out->data_change = doc_bool(doc_get(d, "dataChange"), true);
     out->partition = copy_pairs(a, doc_get(d, "partitionValues"));
-    out->stats = copy_str(a, d, "stats");
+    out->stats = LAKE_STATS(copy_str(a, d, "stats"));
     copy_dv(a, doc_get(d, "deletionVector"), &out->dv);
     out->extra = carried_text(a, d);
-    out->rows = stats_rows(out->stats);
-    if (out->rows >= 0)
-        out->rows -= out->dv.cardinality;
+    out->rows = rows_left(stats_text_rows(out->stats.text), &out->dv);
     return 0;
 }
 
-int action_file_columns(struct arena *a, struct str path, struct str stats, struct str rest, struct lake_file *out, struct err *err)
+int action_file_rest(struct arena *a, struct str json, struct lake_file *out, struct err *err)
 {
-    out->path = str_copy(a, path);
-    out->stats = stats.len ? str_copy(a, stats) : STR_NONE;
-    if (rest.len) {
-        struct arena *scratch = arena_new();
-        struct doc *d = doc_json(scratch, NULL, rest, err);
-        out->partition = copy_pairs(a, doc_get(d, "partitionValues"));
-        copy_dv(a, doc_get(d, "deletionVector"), &out->dv);
-        out->extra = d ? carried_text(a, d) : STR_NONE;
-        arena_free(scratch);
-        if (!d)
-            return -1;
-    }
-    out->rows = stats_rows(out->stats);
-    if (out->rows >= 0)
-        out->rows -= out->dv.cardinality;
-    return 0;
+    struct arena *scratch = arena_new();
+    struct doc *d = doc_json(scratch, NULL, json, err);
+    copy_dv(a, doc_get(d, "deletionVector"), &out->dv);
+    out->extra = d ? carried_text(a, d) : STR_NONE;
+    arena_free(scratch);
+    return d ? 0 : -1;
 }
 
 static int copy_names(struct arena *a, const struct doc *d, struct str **out, size_t *count)
@@ -193,7 +172,7 @@ int action_txn(struct arena *a, const struct doc *d, struct lake_app_txn *out, s
 
 /* ---- copies, for compaction of leaves */
 
-static struct lake_pairs pairs_copy(struct arena *a, struct lake_pairs from)
+struct lake_pairs action_pairs_copy(struct arena *a, struct lake_pairs from)
 {
     struct lake_pairs to = {.items = ARENA_ARRAY(a, struct lake_pair, from.count), .count = from.count};
     for (size_t i = 0; i < from.count; i++)
@@ -217,13 +196,33 @@ static struct str *names_copy(struct arena *a, const struct str *from, size_t co
 
 struct lake_file *action_file_copy(struct arena *a, const struct lake_file *f)
 {
-    struct lake_file *to = ARENA_NEW(a, struct lake_file);
-    *to = *f;
+    struct lake_file *to = arena_copy(a, f, sizeof *f);
     to->path = str_copy(a, f->path);
-    to->partition = pairs_copy(a, f->partition);
-    to->stats = opt_copy(a, f->stats);
+    to->partition = action_pairs_copy(a, f->partition);
+    to->stats = LAKE_STATS(f->stats.shape ? lake_file_stats(a, f) : opt_copy(a, f->stats.text));
     to->extra = opt_copy(a, f->extra);
     to->dv.path_or_inline = opt_copy(a, f->dv.path_or_inline);
+    return to;
+}
+
+struct lake_file *action_file_pack(struct arena *a, struct stats_packer *p, const struct lake_file *f, struct lake_pairs pairs)
+{
+    struct str stats = f->stats.text;
+    const struct stats_shape *shape = stats.len ? stats_pack(p, a, stats, &stats) : NULL;
+    CHECK(!f->stats.shape);
+    struct lake_file *to = arena_alloc(a, sizeof *to + f->path.len + stats.len + 1);
+    char *text = (char *)(to + 1);
+    *to = *f;
+    to->partition = pairs;
+    to->extra = opt_copy(a, f->extra);
+    to->dv.path_or_inline = opt_copy(a, f->dv.path_or_inline);
+    to->path = str_of(text, f->path.len);
+    memcpy(text, f->path.ptr, f->path.len);
+    text += f->path.len + 1;
+    to->rows = rows_left(shape ? stats_packed_rows(shape, stats) : stats_text_rows(stats), &f->dv);
+    to->stats = (struct lake_stats){stats.len ? str_of(text, stats.len) : STR_NONE, shape};
+    if (stats.len)
+        memcpy(text, stats.ptr, stats.len);
     return to;
 }
 
@@ -237,7 +236,7 @@ void action_meta_copy(struct arena *a, const struct lake_meta *m, struct lake_me
     out->provider = opt_copy(a, m->provider);
     out->schema_json = opt_copy(a, m->schema_json);
     out->partition_columns = names_copy(a, m->partition_columns, m->partition_count);
-    out->properties = pairs_copy(a, m->properties);
+    out->properties = action_pairs_copy(a, m->properties);
     struct doc *d = doc_json(a, "schemaString", out->schema_json, &err);
     out->schema = d ? type_read_json(a, d, &err) : NULL;
     CHECK(out->schema); /* it was read from the same text before */
@@ -248,6 +247,18 @@ void action_protocol_copy(struct arena *a, const struct lake_protocol *p, struct
     *out = *p;
     out->reader_features = names_copy(a, p->reader_features, p->reader_feature_count);
     out->writer_features = names_copy(a, p->writer_features, p->writer_feature_count);
+}
+
+struct str lake_file_stats(struct arena *a, const struct lake_file *f)
+{
+    if (!f->stats.shape)
+        return f->stats.text;
+    struct buf text;
+    buf_init(&text);
+    stats_unpack(&text, f->stats.shape, f->stats.text);
+    struct str s = str_copy(a, buf_view(&text));
+    buf_release(&text);
+    return s;
 }
 
 /* ---- identity */
@@ -321,6 +332,18 @@ static void put_dv(struct buf *out, const struct lake_dv *dv)
     buf_printf(out, ",\"sizeInBytes\":%jd,\"cardinality\":%jd}", (intmax_t)dv->size_bytes, (intmax_t)dv->cardinality);
 }
 
+static void put_stats(struct buf *out, const struct lake_file *f)
+{
+    struct buf text;
+    if (!f->stats.shape && !f->stats.text.len)
+        return;
+    buf_init(&text);
+    if (f->stats.shape)
+        stats_unpack(&text, f->stats.shape, f->stats.text);
+    put_member(out, "stats", f->stats.shape ? buf_view(&text) : f->stats.text);
+    buf_release(&text);
+}
+
 void action_put_file_body(struct buf *out, const struct lake_file *f, bool removed)
 {
     buf_z(out, "{\"path\":");
@@ -334,8 +357,8 @@ void action_put_file_body(struct buf *out, const struct lake_file *f, bool remov
     if (!removed)
         buf_printf(out, ",\"modificationTime\":%jd,\"dataChange\":%s", (intmax_t)f->modified_ms,
                    f->data_change ? "true" : "false");
-    if (!removed && f->stats.len)
-        put_member(out, "stats", f->stats);
+    if (!removed)
+        put_stats(out, f);
     put_dv(out, &f->dv);
     buf_str(out, f->extra);
     buf_char(out, '}');

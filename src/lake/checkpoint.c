@@ -1,7 +1,7 @@
 /* checkpoint.c -- reading a checkpoint: Parquet through DuckDB, V2 with sidecars.
  *
  * A checkpoint's rows are actions, a column each, all but one NULL. The adds, which are nearly all,
- * are read as columns: path, size, modificationTime, stats, and JSON of what else is not empty. The
+ * are read as columns: path, size, modificationTime, stats, partitionValues, and JSON of what else is not empty. The
  * rest DuckDB turns into the JSON of a commit's line, members that the file has, and replay.c
  * applies those as it does commits. A checkpoint written with delta.checkpoint.writeStatsAsJson=false
  * has only stats_parsed: its JSON is as good.
@@ -12,7 +12,7 @@
 
 /* Members of add that are mostly empty, and when they are. */
 static const struct { const char *name, *empty; } add_rest[] = {
-    {"partitionValues", "cardinality(add.partitionValues) = 0"}, {"deletionVector", "add.deletionVector.storageType IS NULL"},
+    {"deletionVector", "add.deletionVector.storageType IS NULL"},
     {"tags", "cardinality(add.tags) = 0"}, {"baseRowId", "add.baseRowId IS NULL"},
     {"defaultRowCommitVersion", "add.defaultRowCommitVersion IS NULL"}, {"clusteringProvider", "add.clusteringProvider IS NULL"},
 };
@@ -94,7 +94,7 @@ static int apply_query(struct replay *r, struct sidecars *sc, struct duck_conn *
 
 /* ---- adds */
 
-/* path, size, modificationTime, stats, the rest */
+/* path, size, modificationTime, stats, partitionValues, the rest */
 static void put_adds(struct buf *sql, const struct type *add)
 {
     bool text = type_field_find(add, STR("stats")), parsed = type_field_find(add, STR("stats_parsed"));
@@ -104,6 +104,8 @@ static void put_adds(struct buf *sql, const struct type *add)
         buf_printf(sql, "coalesce(add.stats, %s)", as_json);
     else
         buf_z(sql, text ? "add.stats" : parsed ? as_json : "NULL::VARCHAR");
+    bool pairs = type_field_find(add, STR("partitionValues"));
+    buf_z(sql, pairs ? ", CAST(add.partitionValues AS MAP(VARCHAR, VARCHAR))" : ", NULL::MAP(VARCHAR, VARCHAR)");
     buf_z(sql, ", CASE WHEN true");
     for (size_t i = 0; i < COUNT_OF(add_rest); i++)
         if (type_field_find(add, str_z(add_rest[i].name)))
@@ -120,45 +122,48 @@ static struct str text_or_none(const struct duck_result *q, size_t col, size_t r
     return duck_is_null(q, col, row) ? STR_NONE : duck_text(q, col, row);
 }
 
-/* Members of add that many files have alike, as those of a partition, are read once and shared. */
-enum { SHARED_BYTES = 1024, SHARED_MAX = 100000 };
+struct adds { struct replay *r; const struct duck_result *q; struct lake_pair *pairs; size_t pair_cap; struct lake_file **kept; size_t kept_cap; struct arena *scratch; };
 
-static int fill_add(struct replay *r, struct map *shared, struct str path, struct str stats, struct str rest, struct lake_file *f, struct err *err)
+static struct lake_pairs pairs_at(struct adds *x, size_t row)
 {
-    const struct lake_file *like = rest.len ? map_get(shared, rest) : NULL;
-    if (action_file_columns(replay_arena(r), path, stats, like ? STR_NONE : rest, f, err))
-        return -1;
-    if (like) {
-        f->partition = like->partition;
-        f->extra = like->extra;
-    } else if (rest.len && rest.len <= SHARED_BYTES && !f->dv.storage && map_count(shared) < SHARED_MAX) {
-        map_put(shared, rest, f);
-    }
-    return 0;
+    struct lake_pairs p = {.count = duck_map_count(x->q, 4, row)};
+    x->pairs = mem_grow(x->pairs, &x->pair_cap, p.count, sizeof *x->pairs);
+    p.items = x->pairs;
+    for (size_t i = 0; i < p.count; i++)
+        p.items[i].is_null = !duck_map_at(x->q, 4, row, i, &p.items[i].key, &p.items[i].value);
+    return p;
 }
 
-static int apply_add(struct replay *r, struct map *shared, const struct duck_result *q, size_t row, struct err *err)
+static int keep_add(struct adds *x, size_t row, struct err *err)
 {
-    struct lake_file *f = ARENA_NEW(replay_arena(r), struct lake_file);
-    f->version = -1;
-    f->size = duck_is_null(q, 1, row) ? 0 : duck_i64(q, 1, row);
-    f->modified_ms = duck_is_null(q, 2, row) ? 0 : duck_i64(q, 2, row);
-    if (fill_add(r, shared, duck_text(q, 0, row), text_or_none(q, 3, row), text_or_none(q, 4, row), f, err))
+    const struct duck_result *q = x->q;
+    struct lake_file f = {.version = -1, .path = duck_text(q, 0, row), .stats = LAKE_STATS(text_or_none(q, 3, row))};
+    f.size = duck_is_null(q, 1, row) ? 0 : duck_i64(q, 1, row);
+    f.modified_ms = duck_is_null(q, 2, row) ? 0 : duck_i64(q, 2, row);
+    f.partition = pairs_at(x, row);
+    arena_reset(x->scratch);
+    if (!duck_is_null(q, 5, row) && action_file_rest(x->scratch, duck_text(q, 5, row), &f, err))
         return -1;
-    replay_put_file(r, f, false);
+    x->kept[row] = replay_keep(x->r, &f);
     return 0;
 }
 
 static int apply_adds(struct replay *r, struct duck_conn *c, struct str sql, struct err *err)
 {
     struct duck_result *q = duck_query(c, sql, err);
-    struct map *shared = map_new();
+    struct adds x = {.r = r, .q = q, .scratch = arena_new()};
     int got = q ? 1 : -1;
-    while (got > 0 && (got = duck_next(q, err)) > 0)
+    while (got > 0 && (got = duck_next(q, err)) > 0) {
+        x.kept = mem_grow(x.kept, &x.kept_cap, duck_rows(q), sizeof(struct lake_file *));
         for (size_t i = 0; i < duck_rows(q) && got > 0; i++)
-            if (apply_add(r, shared, q, i, err))
+            if (keep_add(&x, i, err))
                 got = -1;
-    map_free(shared);
+        if (got > 0)
+            replay_put_adds(r, x.kept, duck_rows(q));
+    }
+    arena_free(x.scratch);
+    mem_free(x.kept);
+    mem_free(x.pairs);
     duck_result_free(q);
     return got;
 }

@@ -58,6 +58,7 @@ static void put_state(struct buf *out, struct replay *r, struct counts *n)
 {
     struct str key;
     void *value;
+    const struct lake_file *f;
     int64_t keep_from = time_now_ms() - lake_interval_ms(meta_property(&r->meta, "delta.deletedFileRetentionDuration"), (int64_t)TOMB_DAYS * DAY_MS);
     *n = (struct counts){.version = r->version, .actions = 2};
     action_put_protocol(out, &r->protocol);
@@ -72,8 +73,7 @@ static void put_state(struct buf *out, struct replay *r, struct counts *n)
         json_quote(out, p->value);
         buf_z(out, ",\"removed\":false}}\n");
     }
-    for (size_t at = 0; map_next(r->tombs, &at, &key, &value);) {
-        const struct lake_file *f = value;
+    for (size_t at = 0; (f = file_index_next(&r->tombs, &at));) {
         if (f->deleted_ms < keep_from)
             continue;
         struct lake_file quiet = *f;
@@ -81,8 +81,8 @@ static void put_state(struct buf *out, struct replay *r, struct counts *n)
         action_put_remove(out, &quiet);
         n->actions++;
     }
-    for (size_t at = 0; map_next(r->files, &at, &key, &value); n->actions++, n->adds++) {
-        struct lake_file quiet = *(const struct lake_file *)value;
+    for (size_t at = 0; (f = file_index_next(&r->files, &at)); n->actions++, n->adds++) {
+        struct lake_file quiet = *f;
         quiet.data_change = false;
         action_put_add(out, &quiet);
     }

@@ -169,7 +169,8 @@ int constraint_put_checks(struct lake_txn *x, struct buf *sql, struct str column
 static bool file_bound(struct lake_txn *x, const struct lake_file *f, struct str physical, bool up, int64_t *out)
 {
     struct err err;
-    const struct doc *d = f->stats.len ? doc_json(x->arena, NULL, f->stats, &err) : NULL;
+    struct str stats = lake_file_stats(x->arena, f);
+    const struct doc *d = stats.len ? doc_json(x->arena, NULL, stats, &err) : NULL;
     return doc_i64(doc_get_str(doc_get(d, up ? "maxValues" : "minValues"), physical), out);
 }
 

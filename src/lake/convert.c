@@ -245,7 +245,7 @@ static int add_batch(struct converter *v, size_t from, struct lake_restored *out
         percent_put(&text, str_z(v->files[i].name), "/=");
         f.path = str_copy(v->arena, buf_view(&text));
         if (f.rows >= 0)
-            f.stats = str_fmt(v->arena, "{\"numRecords\":%jd}", (intmax_t)f.rows);
+            f.stats = LAKE_STATS(str_fmt(v->arena, "{\"numRecords\":%jd}", (intmax_t)f.rows));
         lake_txn_add_file(v->txn, &f);
         out->added++;
         out->added_bytes += f.size;

@@ -18,6 +18,11 @@ struct lake_pairs { struct lake_pair *items; size_t count; };
 /* A deletion vector's descriptor; storage 0: none. */
 struct lake_dv { char storage; /* 'u', 'p', 'i' */ struct str path_or_inline; int64_t offset, size_bytes, cardinality; };
 
+/* Statistics: JSON text, empty if there are none, or what is left of it beside a shape (stats_pack.h): lake_file_stats() reads both. */
+struct stats_shape;
+struct lake_stats { struct str text; const struct stats_shape *shape; };
+#define LAKE_STATS(json) ((struct lake_stats){.text = (json)})
+
 /* One data file: an add action, a remove, or a change data file (cdc). */
 struct lake_file {
     struct str path;              /* as logged: a URI, percent-encoded, relative or absolute */
@@ -25,7 +30,7 @@ struct lake_file {
     int64_t size, modified_ms;
     bool data_change;
     int64_t rows;                 /* numRecords of the stats less deleted ones; -1 unknown */
-    struct str stats;             /* JSON text, empty if none */
+    struct lake_stats stats;
     struct lake_dv dv;
     int64_t deleted_ms;           /* remove: deletionTimestamp, else 0 */
     int64_t version;              /* the commit that added (or removed) it; -1: from a checkpoint */
@@ -81,6 +86,8 @@ struct str lake_property(const struct lake_snapshot *s, const char *key);  /* em
 bool lake_property_bool(const struct lake_snapshot *s, const char *key, bool otherwise);
 /* The last version that `app_id` committed; false if none: its batch is new. */
 bool lake_app_version(const struct lake_snapshot *s, struct str app_id, int64_t *version);
+/* The statistics' JSON text, made in the arena where it is packed; empty if the file has none. */
+struct str lake_file_stats(struct arena *a, const struct lake_file *f);
 bool lake_is_partition(const struct lake_snapshot *s, struct str column);
 /* Its value of a partition column (by physical name), NULL if it has none. */
 const struct lake_pair *lake_partition_value(const struct lake_file *f, struct str physical);

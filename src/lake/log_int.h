@@ -7,8 +7,9 @@
  * copied into a new one. */
 #ifndef PAYSTREAK_LAKE_LOG_INT_H
 #define PAYSTREAK_LAKE_LOG_INT_H
-#include "lake/log.h"
+#include "lake/file_index.h"
 #include "lake/place.h"
+#include "lake/stats_pack.h"
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -44,8 +45,12 @@ struct replay {
     struct store_mark commit_mark;        /* of that version's commit file: tells whether it is still the same */
     struct leaf **leaves;
     size_t leaf_count, leaf_cap;
-    struct map *files;                    /* file key → struct lake_file */
-    struct map *tombs;                    /* file key → struct lake_file (removes) */
+    struct file_index files, tombs;       /* live ones, removes */
+    struct stats_packer packer;           /* of the statistics of files in the leaves */
+    struct map *pairs;                    /* partition values that many files have alike → struct lake_pairs in a leaf */
+    struct lake_pairs last_pairs;
+    struct buf pairs_key;
+    struct arena *scratch;                /* of the file that is being applied */
     struct map *txns;                     /* appId → struct lake_app_txn */
     struct map *domains;                  /* domain → struct lake_pair */
     struct lake_protocol protocol;
@@ -59,8 +64,11 @@ void replay_release(struct replay *r);
 struct arena *replay_arena(struct replay *r); /* of the newest leaf */
 /* Applies one action line, parsed. `version` -1: from a checkpoint. */
 int replay_apply(struct replay *r, const struct doc *line, int64_t version, struct err *err) MUST_CHECK;
-/* Applies an add or remove whose texts live in replay_arena(). */
-void replay_put_file(struct replay *r, struct lake_file *f, bool removed);
+/* Applies an add or remove; keeps a copy. */
+void replay_put_file(struct replay *r, const struct lake_file *f, bool removed);
+/* The same for many adds: each is kept, then all are put at once. */
+struct lake_file *replay_keep(struct replay *r, const struct lake_file *f);
+void replay_put_adds(struct replay *r, struct lake_file **kept, size_t count);
 /* Applies a whole commit or JSON checkpoint; *ict_ms gets inCommitTimestamp or -1. */
 int replay_apply_text(struct replay *r, struct str text, int64_t version, int64_t *ict_ms, struct err *err) MUST_CHECK;
 void replay_compact(struct replay *r);     /* if it is worth it */
@@ -71,12 +79,15 @@ struct lake_snapshot *replay_snapshot(struct replay *r, struct err *err) MUST_CH
 
 /* ---- actions */
 int action_file(struct arena *a, const struct doc *d, int64_t version, struct lake_file *out, struct err *err) MUST_CHECK;
-/* An add from a checkpoint's columns; `rest` is JSON of its other members, or empty. */
-int action_file_columns(struct arena *a, struct str path, struct str stats, struct str rest, struct lake_file *out, struct err *err) MUST_CHECK;
+/* A copy of a file in one piece, its statistics packed; `pairs`, its partition's values, are in the same arena already. */
+struct lake_file *action_file_pack(struct arena *a, struct stats_packer *p, const struct lake_file *f, struct lake_pairs pairs);
+struct lake_file *action_file_copy(struct arena *a, const struct lake_file *f); /* nothing shared */
+/* Members of an add as a checkpoint's columns lack them, from JSON of them. */
+int action_file_rest(struct arena *a, struct str json, struct lake_file *out, struct err *err) MUST_CHECK;
+struct lake_pairs action_pairs_copy(struct arena *a, struct lake_pairs from);
 int action_meta(struct arena *a, const struct doc *d, struct lake_meta *out, struct err *err) MUST_CHECK;
 int action_protocol(struct arena *a, const struct doc *d, struct lake_protocol *out, struct err *err) MUST_CHECK;
 int action_txn(struct arena *a, const struct doc *d, struct lake_app_txn *out, struct err *err) MUST_CHECK;
-struct lake_file *action_file_copy(struct arena *a, const struct lake_file *f);
 void action_meta_copy(struct arena *a, const struct lake_meta *m, struct lake_meta *out);
 void action_protocol_copy(struct arena *a, const struct lake_protocol *p, struct lake_protocol *out);
 /* What identifies a logical file: canonical path and deletion vector. Appends to `out`. */

@@ -170,16 +170,15 @@ static void keep_file(struct arena *a, struct map *keep, const struct lake_snaps
 static struct map *kept(struct arena *a, struct lake_table *t, const struct lake_snapshot *s, int64_t removed_since_ms)
 {
     struct map *keep = map_new();
-    struct str key;
-    void *value;
+    struct lake_file *f;
     for (size_t i = 0; i < s->file_count; i++)
         keep_file(a, keep, s, s->files[i]);
     pthread_mutex_lock(&t->lock);
-    for (size_t at = 0; map_next(t->replay.files, &at, &key, &value);)
-        keep_file(a, keep, s, value);
-    for (size_t at = 0; map_next(t->replay.tombs, &at, &key, &value);)
-        if (((struct lake_file *)value)->deleted_ms >= removed_since_ms)
-            keep_file(a, keep, s, value);
+    for (size_t at = 0; (f = file_index_next(&t->replay.files, &at));)
+        keep_file(a, keep, s, f);
+    for (size_t at = 0; (f = file_index_next(&t->replay.tombs, &at));)
+        if (f->deleted_ms >= removed_since_ms)
+            keep_file(a, keep, s, f);
     pthread_mutex_unlock(&t->lock);
     return keep;
 }

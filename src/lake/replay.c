@@ -38,16 +38,24 @@ void replay_init(struct replay *r, const char *dir)
 {
     *r = (struct replay){.version = -1, .checkpoint_version = -1};
     r->dir = mem_strdup(dir);
-    r->files = map_new_borrowed();
-    r->tombs = map_new_borrowed();
+    file_index_init(&r->files);
+    file_index_init(&r->tombs);
+    stats_packer_init(&r->packer);
+    r->pairs = map_new();
+    buf_init(&r->pairs_key);
+    r->scratch = arena_new();
     r->txns = map_new();
     r->domains = map_new();
 }
 
 void replay_release(struct replay *r)
 {
-    map_free(r->files);
-    map_free(r->tombs);
+    file_index_release(&r->files);
+    file_index_release(&r->tombs);
+    stats_packer_release(&r->packer);
+    map_free(r->pairs);
+    buf_release(&r->pairs_key);
+    arena_free(r->scratch);
     map_free(r->txns);
     map_free(r->domains);
     for (size_t i = 0; i < r->leaf_count; i++)
@@ -70,26 +78,75 @@ struct arena *replay_arena(struct replay *r)
     return r->leaves[r->leaf_count - 1]->arena;
 }
 
-void replay_put_file(struct replay *r, struct lake_file *f, bool removed)
+/* ---- files */
+
+/* A table's files share few lists of partition values: each is kept once, as long as there are no more than these. */
+enum { SHARED_PAIRS_BYTES = 1024, SHARED_PAIRS_MAX = 20000 };
+
+static bool same_pairs(struct lake_pairs a, struct lake_pairs b)
 {
-    struct buf key;
-    buf_init(&key);
-    action_file_key(&key, f);
-    if (map_remove(removed ? r->files : r->tombs, buf_view(&key)))
+    if (a.count != b.count || a.items == b.items)
+        return a.count == b.count;
+    for (size_t i = 0; i < a.count; i++)
+        if (a.items[i].is_null != b.items[i].is_null || !str_eq(a.items[i].value, b.items[i].value) || !str_eq(a.items[i].key, b.items[i].key))
+            return false;
+    return true;
+}
+
+static void put_length(struct buf *out, size_t len)
+{
+    buf_str(out, str_of((const char *)&len, sizeof len));
+}
+
+/* The same values in the newest leaf, or an older one: whoever holds a leaf holds those before it. */
+static struct lake_pairs keep_pairs(struct replay *r, struct lake_pairs p)
+{
+    if (!p.count || same_pairs(p, r->last_pairs))
+        return p.count ? r->last_pairs : p;
+    struct buf *key = &r->pairs_key;
+    buf_clear(key);
+    for (size_t i = 0; i < p.count; i++) {
+        put_length(key, p.items[i].key.len);
+        buf_str(key, p.items[i].key);
+        put_length(key, p.items[i].is_null ? SIZE_MAX : p.items[i].value.len);
+        buf_str(key, p.items[i].value);
+    }
+    struct lake_pairs *known = map_get(r->pairs, buf_view(key));
+    r->last_pairs = known ? *known : action_pairs_copy(replay_arena(r), p);
+    if (!known && key->len <= SHARED_PAIRS_BYTES && map_count(r->pairs) < SHARED_PAIRS_MAX)
+        map_put(r->pairs, buf_view(key), arena_copy(replay_arena(r), &r->last_pairs, sizeof r->last_pairs));
+    return r->last_pairs;
+}
+
+struct lake_file *replay_keep(struct replay *r, const struct lake_file *f)
+{
+    struct lake_pairs pairs = keep_pairs(r, f->partition);
+    return action_file_pack(replay_arena(r), &r->packer, f, pairs);
+}
+
+void replay_put_adds(struct replay *r, struct lake_file **kept, size_t count)
+{
+    for (size_t i = 0; i < count && r->tombs.count; i++)
+        r->dead += file_index_remove(&r->tombs, kept[i]) != NULL;
+    r->dead += file_index_put_many(&r->files, kept, count);
+}
+
+void replay_put_file(struct replay *r, const struct lake_file *f, bool removed)
+{
+    struct lake_file *kept = replay_keep(r, f);
+    if (file_index_remove(removed ? &r->files : &r->tombs, kept))
         r->dead++;
-    /* Most keys are the path itself, and leaves outlive the maps: nothing to copy. */
-    struct str kept = str_eq(buf_view(&key), f->path) ? f->path : str_copy(replay_arena(r), buf_view(&key));
-    if (map_put(removed ? r->tombs : r->files, kept, f))
+    if (file_index_put(removed ? &r->tombs : &r->files, kept))
         r->dead++;
-    buf_release(&key);
 }
 
 static int apply_file(struct replay *r, const struct doc *d, bool removed, int64_t version, struct err *err)
 {
-    struct lake_file *f = ARENA_NEW(replay_arena(r), struct lake_file);
-    if (action_file(replay_arena(r), d, version, f, err))
+    struct lake_file f;
+    arena_reset(r->scratch);
+    if (action_file(r->scratch, d, version, &f, err))
         return -1;
-    replay_put_file(r, f, removed);
+    replay_put_file(r, &f, removed);
     return 0;
 }
 
@@ -190,6 +247,16 @@ int replay_apply_text(struct replay *r, struct str text, int64_t version, int64_
 
 /* ---- leaves */
 
+/* What is shared lies in leaves that go. */
+static void forget_shared(struct replay *r)
+{
+    stats_packer_release(&r->packer);
+    stats_packer_init(&r->packer);
+    map_free(r->pairs);
+    r->pairs = map_new();
+    r->last_pairs = (struct lake_pairs){};
+}
+
 static void copy_map(struct map **m, struct arena *a, void *(*copy)(struct arena *, void *))
 {
     struct map *to = map_new();
@@ -201,17 +268,19 @@ static void copy_map(struct map **m, struct arena *a, void *(*copy)(struct arena
     *m = to;
 }
 
-static void copy_files(struct map **m, struct arena *a)
+static void move_files(struct replay *r, struct file_index *ix)
 {
-    struct map *to = map_new_borrowed();
-    struct str key;
-    void *value;
-    for (size_t at = 0; map_next(*m, &at, &key, &value);) {
-        struct lake_file *f = action_file_copy(a, value);
-        map_put(to, str_eq(key, f->path) ? f->path : str_copy(a, key), f);
+    struct lake_file *f;
+    struct file_index to;
+    file_index_init(&to);
+    for (size_t at = 0; (f = file_index_next(ix, &at));) {
+        struct lake_file plain = *f;
+        arena_reset(r->scratch);
+        plain.stats = LAKE_STATS(lake_file_stats(r->scratch, f));
+        file_index_put(&to, replay_keep(r, &plain));
     }
-    map_free(*m);
-    *m = to;
+    file_index_release(ix);
+    *ix = to;
 }
 
 static void *copy_txn(struct arena *a, void *v)
@@ -234,29 +303,32 @@ static void *copy_pair(struct arena *a, void *v)
 void replay_compact(struct replay *r)
 {
     enum { MIN_DEAD = 1000, MAX_LEAVES = 64 };
-    size_t live = map_count(r->files) + map_count(r->tombs);
+    size_t live = r->files.count + r->tombs.count;
     bool wasteful = r->dead > MIN_DEAD && r->dead > live;
     if (!wasteful && r->leaf_count < MAX_LEAVES) {
         if (r->leaf_count && arena_used(replay_arena(r)) > LAKE_LEAF_BYTES)
             leaf_push(r);
         return;
     }
-    struct leaf *fresh = leaf_new();
-    copy_files(&r->files, fresh->arena);
-    copy_files(&r->tombs, fresh->arena);
-    copy_map(&r->txns, fresh->arena, copy_txn);
-    copy_map(&r->domains, fresh->arena, copy_pair);
+    struct leaf **old = r->leaves;
+    size_t old_count = r->leaf_count;
+    r->leaves = NULL;
+    r->leaf_count = r->leaf_cap = 0;
+    leaf_push(r);
+    forget_shared(r);
+    move_files(r, &r->files);
+    move_files(r, &r->tombs);
+    copy_map(&r->txns, replay_arena(r), copy_txn);
+    copy_map(&r->domains, replay_arena(r), copy_pair);
     struct lake_meta meta;
     struct lake_protocol protocol;
-    action_meta_copy(fresh->arena, &r->meta, &meta);
-    action_protocol_copy(fresh->arena, &r->protocol, &protocol);
+    action_meta_copy(replay_arena(r), &r->meta, &meta);
+    action_protocol_copy(replay_arena(r), &r->protocol, &protocol);
     r->meta = meta;
     r->protocol = protocol;
-    for (size_t i = 0; i < r->leaf_count; i++)
-        leaf_unref(r->leaves[i]);
-    r->leaf_count = 0;
-    r->leaves = mem_grow(r->leaves, &r->leaf_cap, 1, sizeof *r->leaves);
-    r->leaves[r->leaf_count++] = fresh;
+    for (size_t i = 0; i < old_count; i++)
+        leaf_unref(old[i]);
+    mem_free(old);
     r->dead = 0;
 }
 
@@ -272,9 +344,9 @@ static void fill_files(struct lake_snapshot *s, const struct replay *r)
 {
     struct str key;
     void *value;
-    s->files = mem_alloc(sizeof *s->files * (map_count(r->files) + 1));
-    for (size_t at = 0; map_next(r->files, &at, &key, &value);) {
-        struct lake_file *f = value;
+    struct lake_file *f;
+    s->files = mem_alloc(sizeof *s->files * (r->files.count + 1));
+    for (size_t at = 0; (f = file_index_next(&r->files, &at));) {
         s->files[s->file_count++] = f;
         s->size += f->size;
         s->rows = s->rows < 0 || f->rows < 0 ? -1 : s->rows + f->rows;

@@ -208,7 +208,7 @@ static int mark_file(struct rewrite *w, struct dv_file **d, const struct lake_fi
         w->m->dvs_removed += f->dv.storage ? 1 : 0;
         return 0;
     }
-    marked.stats = stats_loosened(w->x->arena, f->stats, physical);
+    marked.stats = LAKE_STATS(stats_loosened(w->x->arena, lake_file_stats(w->x->arena, f), physical));
     marked.rows = physical - marked.dv.cardinality;
     marked.data_change = true;
     int64_t out = w->x->rows, bytes = w->x->bytes;

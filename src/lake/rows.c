@@ -345,7 +345,7 @@ static int take_file(struct lake_txn *x, const struct duck_result *r, size_t row
     struct buf text;
     buf_init(&text);
     int rc = o->kind == ROWS_CHANGES ? 0 : stats_put(&text, x->meta.schema, &x->meta, rows, stats, err);
-    f.stats = str_copy(x->arena, buf_view(&text));
+    f.stats = LAKE_STATS(str_copy(x->arena, buf_view(&text)));
     buf_clear(&text);
     size_t prefix = strlen(x->dir) + 1;
     percent_put(&text, str_z(path + prefix), "/=");

@@ -306,7 +306,8 @@ static bool file_may(struct arena *scratch, const struct lake_snapshot *s, const
 {
     struct err ignored;
     arena_reset(scratch);
-    struct asked q = {s, f, f->stats.len ? doc_json(scratch, NULL, f->stats, &ignored) : NULL};
+    struct str stats = lake_file_stats(scratch, f);
+    struct asked q = {s, f, stats.len ? doc_json(scratch, NULL, stats, &ignored) : NULL};
     return may(&q, p, false, 0);
 }
 

@@ -61,9 +61,8 @@ static int check_log(struct verifier *v, struct err *err)
 }
 
 /* May a writer have meant the same by both? Statistics may be there in one form or the other. */
-static bool same_file(const void *x, const void *y)
+static bool same_file(const struct lake_file *a, const struct lake_file *b)
 {
-    const struct lake_file *a = x, *b = y;
     bool same = a->size == b->size && a->modified_ms == b->modified_ms && (a->rows < 0 || b->rows < 0 || a->rows == b->rows) &&
                 a->dv.cardinality == b->dv.cardinality && a->partition.count == b->partition.count;
     for (size_t i = 0; i < a->partition.count && same; i++) {
@@ -98,6 +97,21 @@ static void compare_maps(struct verifier *v, struct str path, const char *what, 
     for (size_t at = 0; map_next(replayed, &at, &key, &value);)
         if (!map_has(stored, key))
             tell(v, "checkpoint", path, "lacks the %s '%.*s'", what, STR_ARGS(key));
+}
+
+static void compare_files(struct verifier *v, struct str path, struct file_index *stored, struct file_index *replayed)
+{
+    const struct lake_file *f;
+    for (size_t at = 0; (f = file_index_next(stored, &at));) {
+        const struct lake_file *other = file_index_get(replayed, f);
+        if (!other)
+            tell(v, "checkpoint", path, "has the file '%.*s', which the commits have not", STR_ARGS(f->path));
+        else if (!same_file(f, other))
+            tell(v, "checkpoint", path, "says of the file '%.*s' something else than the commits", STR_ARGS(f->path));
+    }
+    for (size_t at = 0; (f = file_index_next(replayed, &at));)
+        if (!file_index_get(stored, f))
+            tell(v, "checkpoint", path, "lacks the file '%.*s'", STR_ARGS(f->path));
 }
 
 /* The commits 0 to `version`, without any checkpoint. 1 done, 0 some are gone, -1 error. */
@@ -140,7 +154,7 @@ static int check_checkpoint(struct verifier *v, struct err *err)
     if (got > 0 && checkpoint_read(&stored, &seg.checkpoint, v->conn, err)) {
         tell(v, "checkpoint", path, "cannot be read: %s", err->msg);
     } else if (got > 0) {
-        compare_maps(v, path, "file", stored.files, commits.files, same_file);
+        compare_files(v, path, &stored.files, &commits.files);
         compare_maps(v, path, "transaction", stored.txns, commits.txns, same_txn);
         compare_maps(v, path, "domain", stored.domains, commits.domains, same_domain);
         if (!str_eq(stored.meta.schema_json, commits.meta.schema_json) || !str_eq(stored.meta.id, commits.meta.id))
@@ -398,8 +412,9 @@ static void check_stats(struct verifier *v, const struct lake_file *f)
     struct err err;
     struct bound *bounds;
     struct buf sql;
-    struct doc *stats = f->stats.len ? doc_json(v->arena, NULL, f->stats, &err) : NULL;
-    if (f->stats.len && !stats)
+    struct str text = lake_file_stats(v->arena, f);
+    struct doc *stats = text.len ? doc_json(v->arena, NULL, text, &err) : NULL;
+    if (text.len && !stats)
         tell(v, "stats", f->path, "are no JSON");
     size_t n = stats ? bounds_of(v, stats, &bounds) : 0, used = 0;
     size_t *which = ARENA_ARRAY(v->arena, size_t, n + 1);

@@ -53,6 +53,17 @@ static struct lake_table *new_table(void)
     return lake_table_open(dir);
 }
 
+/* A file's statistics; good until the next call. */
+static __attribute__((unused)) const char *stats_of(const struct lake_file *f)
+{
+    static char text[8192];
+    struct arena *a = arena_new();
+    struct str s = lake_file_stats(a, f);
+    snprintf(text, sizeof text, "%.*s", STR_ARGS(s));
+    arena_free(a);
+    return text;
+}
+
 /* First column of a query as text, its rows joined by ';', values by '|'. */
 static __attribute__((unused)) const char *query(const char *sql)
 {

@@ -59,7 +59,7 @@ static void test_delete(void **state)
         assert_int_equal(s->rows, 2);
         assert_int_equal(s->files[0]->dv.cardinality, dv ? 2 : 0);
         assert_int_equal(m.copied, dv ? 0 : 2);
-        assert_true(has(s->files[0]->stats.ptr, "\"tightBounds\":false") == dv);
+        assert_true(has(stats_of(s->files[0]), "\"tightBounds\":false") == dv);
         lake_snapshot_unref(s);
         assert_string_equal(changes_of(t, "id, _change_type"), has(modes[i], "DataFeed") ? "1|\"delete\";3|\"delete\";10|\"delete\";11|\"delete\"" : "none");
         /* Once more: the vector grows. */

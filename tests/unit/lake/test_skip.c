@@ -160,8 +160,9 @@ static void test_no_matching_file_is_dropped(void **state)
             }
         }
         struct lake_file f = {.path = STR("x")};
-        f.stats = nulls == 4 ? str_fmt(a, "{\"numRecords\":4,\"nullCount\":{\"i\":4}}")
+        struct str json = nulls == 4 ? str_fmt(a, "{\"numRecords\":4,\"nullCount\":{\"i\":4}}")
                              : str_fmt(a, "{\"numRecords\":4,\"minValues\":{\"i\":%d},\"maxValues\":{\"i\":%d},\"nullCount\":{\"i\":%d}}", lo, hi, nulls);
+        f.stats = LAKE_STATS(json);
         int v = rand() % 11 - 5;
         struct str text = str_fmt(a, "%d", v);
         struct lake_predicate leaf = {.op = ops[rand() % 6], .column = STR("i"), .values = &text, .value_count = 1}, *p = &leaf;
