@@ -154,6 +154,11 @@ int blob_row_put(struct op *o, struct str container, const struct blob *b)
     return rc ? op_fail_err(o, &err) : 0;
 }
 
+int blob_row_save(struct op *o, struct str container, const struct blob *b)
+{
+    return op_begin(o, false) || op_commit(o, blob_row_put(o, container, b)) ? -1 : 0;
+}
+
 int blob_pin(struct op *o, const struct blob *b)
 {
     struct err err = {0};
@@ -167,18 +172,11 @@ int blob_pin(struct op *o, const struct blob *b)
 
 int blob_touch(struct op *o, struct str container, struct blob *b)
 {
-    struct err err = {0};
     if (blob_pin(o, b))
         return -1;
     b->changed_us = op_now(o);
     b->etag = etag_make(o, b->changed_us);
-    if (db_begin(op_db(o), false, &err))
-        return op_fail_err(o, &err);
-    if (blob_row_put(o, container, b)) {
-        db_rollback(op_db(o));
-        return -1;
-    }
-    return db_commit(op_db(o), &err) ? op_fail_err(o, &err) : 0;
+    return blob_row_save(o, container, b);
 }
 
 char *blob_stage_path(struct op *o, struct str file) { return path_join(o->a, o->acct->staging, str_cz(o->a, file)); }
@@ -291,13 +289,10 @@ int blob_replace(struct op *o, const struct container *c, struct blob *b, struct
     b->mtime_us = b->row_mtime_us = st.mtime_us;
     b->id = st.id;
     b->grows = b->type == 'A';
-    if (db_begin(op_db(o), false, &err))
-        return op_fail_err(o, &err);
-    if (keep_only(o, c->name, b->path, &old) || blob_row_put(o, c->name, b) || put_parts(o, c->name, b, parts, part_count)) {
-        db_rollback(op_db(o));
+    if (op_begin(o, false) ||
+        op_commit(o, keep_only(o, c->name, b->path, &old) || blob_row_put(o, c->name, b) || put_parts(o, c->name, b, parts, part_count)))
         return -1;
-    }
-    if (db_commit(op_db(o), &err) || disk_move(o->a, up->file, b->file, &err))
+    if (disk_move(o->a, up->file, b->file, &err))
         return op_fail_err(o, &err);
     up->file = NULL;
     return blob_drop_blocks(o, c->name, b->path, false);
@@ -330,13 +325,7 @@ static int announce(struct op *o, const struct container *c, struct blob *b)
     db_done(op_db(o));
     if (row)
         return row < 0 ? op_fail_err(o, &err) : 0;
-    if (db_begin(op_db(o), false, &err))
-        return op_fail_err(o, &err);
-    if (blob_row_put(o, c->name, b)) {
-        db_rollback(op_db(o));
-        return -1;
-    }
-    return db_commit(op_db(o), &err) ? op_fail_err(o, &err) : 0;
+    return blob_row_save(o, c->name, b);
 }
 
 int blob_grow(struct op *o, const struct container *c, struct blob *b, struct str *files, size_t count)
@@ -361,13 +350,7 @@ int blob_grow(struct op *o, const struct container *c, struct blob *b, struct st
     b->mtime_us = b->row_mtime_us = st.mtime_us;
     b->changed_us = op_now(o);
     b->etag = etag_make(o, b->changed_us);
-    if (db_begin(op_db(o), false, &err))
-        return op_fail_err(o, &err);
-    if (keep_only(o, c->name, b->path, &(struct blob){0}) || blob_row_put(o, c->name, b)) {
-        db_rollback(op_db(o));
-        return -1;
-    }
-    return db_commit(op_db(o), &err) ? op_fail_err(o, &err) : 0;
+    return op_begin(o, false) || op_commit(o, keep_only(o, c->name, b->path, &(struct blob){0}) || blob_row_put(o, c->name, b)) ? -1 : 0;
 }
 
 int blob_remove(struct op *o, const struct container *c, const struct blob *b)
@@ -398,11 +381,12 @@ void prop_set(struct op *o, struct blob *b, const char *name, struct str value)
         doc_set(o->a, b->props, str_z(name), doc_new_str(o->a, value));
 }
 
+const char *const HTTP_PROPS[HTTP_PROP_COUNT] = {"content-type", "content-encoding", "content-language", "content-md5", "cache-control", "content-disposition"};
+
 void props_from(struct op *o, struct blob *b, const char *prefix)
 {
-    static const char *const names[] = {"content-type", "content-encoding", "content-language", "content-md5", "cache-control", "content-disposition"};
-    for (size_t i = 0; i < COUNT_OF(names); i++)
-        prop_set(o, b, names[i], op_header(o, arena_printf(o->a, "%s%s", prefix, names[i])));
+    for (size_t i = 0; i < HTTP_PROP_COUNT; i++)
+        prop_set(o, b, HTTP_PROPS[i], op_header(o, arena_printf(o->a, "%s%s", prefix, HTTP_PROPS[i])));
 }
 
 int meta_name_check(struct op *o, struct str name, const char *more)

@@ -33,6 +33,7 @@ int container_row_put(struct op *o, const struct container *c);   /* within a tr
 int blob_find(struct op *o, const struct container *c, struct str path, struct blob *out);
 int blob_need(struct op *o, const struct container *c, struct str path, struct blob *out); /* BlobNotFound, also of a directory in Blob */
 int blob_row_put(struct op *o, struct str container, const struct blob *b); /* within a transaction */
+int blob_row_save(struct op *o, struct str container, const struct blob *b); /* in one of its own */
 /* Before the first row of a file that another part wrote: a row speaks of size and time, which must last as long. */
 int blob_pin(struct op *o, const struct blob *b);
 /* The row of `b` again, with a new ETag: properties changed. One transaction. */
@@ -63,6 +64,9 @@ struct str etag_make(struct op *o, int64_t us);
 struct doc *meta_of(struct op *o);
 /* May it name metadata? It is a header's name and an XML element's; `more`: letters beside those of an identifier. */
 int meta_name_check(struct op *o, struct str name, const char *more);
+/* What a blob keeps of HTTP's headers. */
+enum { HTTP_PROP_COUNT = 6 };
+extern const char *const HTTP_PROPS[HTTP_PROP_COUNT];
 /* x-ms-blob-content-type and the like (prefix "x-ms-blob-" or "x-ms-"), Content-Type for Put Blob. */
 void props_from(struct op *o, struct blob *b, const char *prefix);
 int tier_of(struct op *o, struct blob *b);                        /* x-ms-access-tier, if it is there */

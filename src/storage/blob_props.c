@@ -46,16 +46,7 @@ int op_set_blob_properties(struct op *o)
 /* Without a new ETag, as on Azure. */
 static int keep_etag(struct op *o, const struct container *c, struct blob *b, int status)
 {
-    struct err err = {0};
-    if (blob_pin(o, b))
-        return -1;
-    if (db_begin(op_db(o), false, &err))
-        return op_fail_err(o, &err);
-    if (blob_row_put(o, c->name, b)) {
-        db_rollback(op_db(o));
-        return -1;
-    }
-    return db_commit(op_db(o), &err) ? op_fail_err(o, &err) : op_done(o, status);
+    return blob_pin(o, b) || blob_row_save(o, c->name, b) ? -1 : op_done(o, status);
 }
 
 int op_set_blob_tags(struct op *o)

@@ -155,13 +155,9 @@ int op_create_container(struct op *o)
         return -1;
     c.changed_us = op_now(o);
     c.etag = etag_make(o, c.changed_us);
-    if (db_begin(op_db(o), false, &err))
-        return op_fail_err(o, &err);
-    if (forget(o, c.name) || container_row_put(o, &c)) {
-        db_rollback(op_db(o));
+    if (op_begin(o, false) || op_commit(o, forget(o, c.name) || container_row_put(o, &c)))
         return -1;
-    }
-    if (db_commit(op_db(o), &err) || disk_mkdir(c.dir, &err))
+    if (disk_mkdir(c.dir, &err))
         return op_fail_err(o, &err);
     put_etag(o, c.etag, c.changed_us);
     if (o->r.svc == SVC_DFS)
@@ -188,16 +184,8 @@ int op_delete_container(struct op *o)
     char *trash = path_join(o->a, path_join(o->a, o->acct->dir, ".paystreak"), "trash");
     if (fs_mkdirs(trash, &err) || disk_move(o->a, c.dir, o->state = path_join(o->a, trash, uuid_make(id)), &err))
         return op_fail_err(o, &err);
-    if (blob_drop_blocks(o, c.name, STR(""), true))
+    if (blob_drop_blocks(o, c.name, STR(""), true) || op_begin(o, false) || op_commit(o, forget(o, c.name)))
         return -1;
-    if (db_begin(op_db(o), false, &err))
-        return op_fail_err(o, &err);
-    if (forget(o, c.name)) {
-        db_rollback(op_db(o));
-        return -1;
-    }
-    if (db_commit(op_db(o), &err))
-        return op_fail_err(o, &err);
     return op_then(o, LANE_FREE, remove_trash);
 }
 
@@ -224,17 +212,10 @@ int op_get_container(struct op *o)
 
 static int save_container(struct op *o, struct container *c)
 {
-    struct err err = {0};
     c->changed_us = op_now(o);
     c->etag = etag_make(o, c->changed_us);
-    if (db_begin(op_db(o), false, &err))
-        return op_fail_err(o, &err);
-    if (container_row_put(o, c)) {
-        db_rollback(op_db(o));
+    if (op_begin(o, false) || op_commit(o, container_row_put(o, c)))
         return -1;
-    }
-    if (db_commit(op_db(o), &err))
-        return op_fail_err(o, &err);
     put_etag(o, c->etag, c->changed_us);
     return op_done(o, 200);
 }

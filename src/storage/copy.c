@@ -144,10 +144,9 @@ static int take_over(struct op *o, struct copy *cp, struct blob *b)
         return -1;
     blob_init(o, b, old.path, s->type);
     b->file = old.file;
-    static const char *const names[] = {"content-type", "content-encoding", "content-language", "content-md5", "cache-control", "content-disposition"};
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        struct str own = op_header(o, arena_printf(o->a, "x-ms-blob-%s", names[i]));
-        prop_set(o, b, names[i], own.len ? own : str_ieqz(op_header(o, "x-ms-copy-source-blob-properties"), "false") ? STR("") : prop(s, names[i]));
+    for (size_t i = 0; i < HTTP_PROP_COUNT; i++) {
+        struct str own = op_header(o, arena_printf(o->a, "x-ms-blob-%s", HTTP_PROPS[i]));
+        prop_set(o, b, HTTP_PROPS[i], own.len ? own : str_ieqz(op_header(o, "x-ms-copy-source-blob-properties"), "false") ? STR("") : prop(s, HTTP_PROPS[i]));
     }
     if (s->type == 'A')
         prop_set(o, b, "appends", prop(s, "appends"));

@@ -225,11 +225,6 @@ static int path_target(struct op *o, struct container *c, struct blob *b, bool w
     return cond_blob(o, b, !write);
 }
 
-static int put_row(struct op *o, const struct container *c, struct blob *b)
-{
-    return blob_touch(o, c->name, b);
-}
-
 /* ---------------------------------------------------------------- create */
 
 static int make_directory(struct op *o, const struct container *c, struct blob *b)
@@ -240,7 +235,7 @@ static int make_directory(struct op *o, const struct container *c, struct blob *
     b->exists = b->is_dir = true;
     b->type = 'D';
     b->created_us = op_now(o);
-    return put_row(o, c, b);
+    return blob_touch(o, c->name, b);
 }
 
 static int make_file(struct op *o, const struct container *c, struct blob *b)
@@ -254,12 +249,11 @@ static int make_file(struct op *o, const struct container *c, struct blob *b)
 /* Data Lake makes directories by name, also on the way: rows of those that are not there yet. */
 static int make_parents(struct op *o, const struct container *c, struct str path)
 {
-    struct err err = {0};
     struct blob b;
     int rc = 0;
     int64_t now = op_now(o);
-    if (db_begin(op_db(o), true, &err)) /* the row of the path itself, which follows, makes them durable */
-        return op_fail_err(o, &err);
+    if (op_begin(o, true)) /* the row of the path itself, which follows, makes them durable */
+        return -1;
     for (size_t i = 0; i < path.len && rc == 0; i++) {
         if (path.ptr[i] != '/')
             continue;
@@ -272,11 +266,7 @@ static int make_parents(struct op *o, const struct container *c, struct str path
         b.etag = etag_make(o, now);
         rc = blob_row_put(o, c->name, &b);
     }
-    if (rc) {
-        db_rollback(op_db(o));
-        return -1;
-    }
-    return db_commit(op_db(o), &err) ? op_fail_err(o, &err) : 0;
+    return op_commit(o, rc);
 }
 
 static int op_path_rename(struct op *o);
@@ -560,12 +550,11 @@ int op_path_flush(struct op *o)
         return op_fail_why(o, AZ_PathConflict, "'%.*s' is a directory.", STR_ARGS(b.path));
     if (take_appended(o, &c, &b, to, &files, &count))
         return -1;
-    static const char *const names[] = {"content-type", "content-encoding", "content-language", "content-md5", "cache-control", "content-disposition"};
     prop_set(o, &b, "content-md5", STR(""));
-    for (size_t i = 0; i < COUNT_OF(names); i++) {
-        struct str v = op_header(o, arena_printf(o->a, "x-ms-%s", names[i]));
-        if (v.len && !(o->state && strcmp(names[i], "content-md5") == 0))
-            prop_set(o, &b, names[i], v);
+    for (size_t i = 0; i < HTTP_PROP_COUNT; i++) {
+        struct str v = op_header(o, arena_printf(o->a, "x-ms-%s", HTTP_PROPS[i]));
+        if (v.len && !(o->state && strcmp(HTTP_PROPS[i], "content-md5") == 0))
+            prop_set(o, &b, HTTP_PROPS[i], v);
     }
     int rc = !count ? blob_touch(o, c.name, &b) : b.size == 0 ? flush_new(o, &c, &b, files, count) : blob_grow(o, &c, &b, files, count);
     if (rc || blob_drop_blocks(o, c.name, b.path, false))
@@ -603,7 +592,7 @@ int op_path_set_properties(struct op *o)
     if (path_target(o, &c, &b, true) || properties_read(o, op_header(o, "x-ms-properties"), &b.meta))
         return -1;
     props_from(o, &b, "x-ms-");
-    if (put_row(o, &c, &b))
+    if (blob_touch(o, c.name, &b))
         return -1;
     put_etag(o, b.etag, b.changed_us);
     return op_done(o, 200);
@@ -613,7 +602,7 @@ int op_path_acl(struct op *o)
 {
     struct container c;
     struct blob b;
-    if (path_target(o, &c, &b, true) || access_from(o, &b) || put_row(o, &c, &b))
+    if (path_target(o, &c, &b, true) || access_from(o, &b) || blob_touch(o, c.name, &b))
         return -1;
     put_etag(o, b.etag, b.changed_us);
     return op_done(o, 200);
@@ -646,7 +635,6 @@ int op_path_acl_recursive(struct op *o)
     static const char *const modes[] = {"set", "modify", "remove"};
     struct container c;
     struct blob b;
-    struct err err = {0};
     int64_t counts[2] = {0};
     int mode = -1;
     for (int i = 0; i < 3; i++)
@@ -658,14 +646,8 @@ int op_path_acl_recursive(struct op *o)
         return op_fail_why(o, AZ_MissingRequiredHeader, "x-ms-acl is missing.");
     if (path_target(o, &c, &b, true))
         return -1;
-    if (db_begin(op_db(o), false, &err))
-        return op_fail_err(o, &err);
-    if (acl_below(o, &c, o->r.blob, (enum acl_mode)mode, counts, 0)) {
-        db_rollback(op_db(o));
+    if (op_begin(o, false) || op_commit(o, acl_below(o, &c, o->r.blob, (enum acl_mode)mode, counts, 0)))
         return -1;
-    }
-    if (db_commit(op_db(o), &err))
-        return op_fail_err(o, &err);
     buf_printf(&o->body, "{\"directoriesSuccessful\":%jd,\"filesSuccessful\":%jd,\"failureCount\":0,\"failedEntries\":[]}", (intmax_t)counts[1], (intmax_t)counts[0]);
     o->content_type = "application/json;charset=utf-8";
     return op_done(o, 200);

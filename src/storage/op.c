@@ -155,6 +155,22 @@ static int sweep(struct op *o, struct db *d, struct err *err)
 
 struct db *op_db(struct op *o) { return o->acct->dbs[ev_worker_index()]; }
 
+int op_begin(struct op *o, bool lazy)
+{
+    struct err err = {0};
+    return db_begin(op_db(o), lazy, &err) ? op_fail_err(o, &err) : 0;
+}
+
+int op_commit(struct op *o, int rc)
+{
+    struct err err = {0};
+    if (rc) {
+        db_rollback(op_db(o));
+        return -1;
+    }
+    return db_commit(op_db(o), &err) ? op_fail_err(o, &err) : 0;
+}
+
 /* A worker's connection may be there since a reader came: the first writer still has to make the folders and sweep.
  * A reader makes them where another part made the account's folder, or the account is asked what it holds. */
 int op_open(struct op *o, bool write)

@@ -112,6 +112,8 @@ void op_setf(struct op *o, const char *name, const char *fmt, ...) PRINTF_LIKE(3
 int op_done(struct op *o, int status);                                /* 0 */
 struct db *op_db(struct op *o);                                       /* this worker's connection; never NULL after op_open() */
 int op_open(struct op *o, bool write);                                /* the account's folders and connection; in the lane */
+int op_begin(struct op *o, bool lazy);                                /* a transaction of the metadata: see db_begin() */
+int op_commit(struct op *o, int rc);                                  /* … ends: it counts if `rc` is 0; -1 if it is not, or cannot be committed */
 int op_then(struct op *o, enum op_lane lane, op_fn run);              /* 0; the next phase */
 int64_t op_now(struct op *o);                                         /* writer: an instant of its own, rising, in µs */
 /* Files in staging. */
