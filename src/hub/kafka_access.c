@@ -444,6 +444,7 @@ static void kout_f64(struct kout *o, double v)
     kout_i64(o, bits);
 }
 
+struct quota_part { struct str type, name; };
 enum match { MATCH_EXACT, MATCH_DEFAULT, MATCH_ANY };
 struct component { struct str type, name; int8_t match; };
 
@@ -477,18 +478,25 @@ static bool quota_matches(const struct quota *q, const struct component *c, int3
     return !strict || parts == n;
 }
 
+static void put_parts(struct kreq *r, const struct quota_part *parts, int32_t n)
+{
+    kout_count(&r->out, n);
+    for (int32_t i = 0; i < n; i++) {
+        kout_str(&r->out, parts[i].type);
+        kout_nstr(&r->out, parts[i].name);
+        kout_tags(&r->out);
+    }
+}
+
 static void put_entity(struct kreq *r, const struct quota_entity *e)
 {
-    struct kout *o = &r->out;
-    const struct { bool has; const char *type; struct str name; } parts[] = {{e->has_user, ENTITY_USER, e->user}, {e->has_client, ENTITY_CLIENT, e->client}};
-    kout_count(o, e->has_user + e->has_client);
-    for (size_t i = 0; i < COUNT_OF(parts); i++) {
-        if (!parts[i].has)
-            continue;
-        kout_str(o, str_z(parts[i].type));
-        kout_nstr(o, parts[i].name);
-        kout_tags(o);
-    }
+    struct quota_part parts[2];
+    int32_t n = 0;
+    if (e->has_user)
+        parts[n++] = (struct quota_part){STR(ENTITY_USER), e->user};
+    if (e->has_client)
+        parts[n++] = (struct quota_part){STR(ENTITY_CLIENT), e->client};
+    put_parts(r, parts, n);
 }
 
 static void put_quota(struct kreq *r, const struct quota *q)
@@ -541,7 +549,7 @@ void kafka_describe_client_quotas(struct kreq *r)
     kreq_done(r);
 }
 
-struct quota_item { struct quota_entity of; enum kerr error; const char *message; };
+struct quota_item { struct quota_entity of; struct quota_part *parts; int32_t part_count; enum kerr error; const char *message; };
 
 static void refuse(struct quota_item *x, enum kerr error, const char *message)
 {
@@ -555,9 +563,12 @@ static void read_entity(struct kreq *r, struct quota_item *x)
 {
     struct kin *in = &r->in;
     int32_t n = kin_count(in);
+    x->part_count = n > 0 ? n : 0;
+    x->parts = KREQ_ARRAY(r, struct quota_part, x->part_count);
     for (int32_t i = 0; i < n && !in->bad; i++) {
         struct str type = kin_str(in), name = kin_nstr(in);
         kin_tags(in);
+        x->parts[i] = (struct quota_part){type, name};
         bool user = str_eqz(type, ENTITY_USER), client = str_eqz(type, ENTITY_CLIENT);
         if (!user && !client)
             refuse(x, KERR_INVALID_REQUEST, "quotas are served for users and client-ids");
@@ -643,7 +654,7 @@ void kafka_alter_client_quotas(struct kreq *r)
             refuse(&x[i], failed, message);
         kout_i16(o, (int16_t)x[i].error);
         kout_nstr(o, str_z(x[i].message));
-        put_entity(r, &x[i].of);
+        put_parts(r, x[i].parts, x[i].part_count);
         kout_tags(o);
     }
     kout_tags(o);

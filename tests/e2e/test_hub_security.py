@@ -8,7 +8,9 @@ import os
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -16,14 +18,24 @@ from conftest import ROOT, until
 from hubd import Hub
 
 ck = pytest.importorskip("confluent_kafka")
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition  # noqa: E402
+jwt = pytest.importorskip("jwt")
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition  # noqa: E402
 from confluent_kafka.admin import (  # noqa: E402
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
     AdminClient,
+    ResourcePatternType,
+    ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
     UserScramCredentialDeletion,
     UserScramCredentialUpsertion,
 )
+from cryptography.hazmat.primitives import serialization  # noqa: E402
+from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: E402
+from jwt.algorithms import ECAlgorithm, RSAAlgorithm  # noqa: E402
 from test_hub_kafka import connection, consume, produce  # noqa: E402
 
 KEY = "c2VjcmV0a2V5"
@@ -195,3 +207,331 @@ def test_kafkajs_by_scram_over_tls(guarded):
     add_user(guarded, "js", "pass word", ScramMechanism.SCRAM_SHA_512, **guarded.root)  # in namespace shop
     report = node("hub_kafka_tls.js", guarded.port, "js-by-scram", guarded.ca, "js", "pass word", "scram-sha-512")
     assert report["lengths"] == [5, 300000]
+
+
+# ---------------------------------------------------------------- OAUTHBEARER
+
+SECRET = "a secret of thirty-two bytes, or more"
+SIGNERS = {}
+
+
+@pytest.fixture(scope="module")
+def bearers(tmp_path_factory):
+    """A hub that takes tokens of an RSA key, an EC key and a secret, for one issuer and audience."""
+    state = tmp_path_factory.mktemp("hub") / "bearers"
+    state.mkdir()
+    rsa_key, ec_key = rsa.generate_private_key(65537, 2048), ec.generate_private_key(ec.SECP256R1())
+    SIGNERS.update({"RS256": (rsa_key, "one"), "PS256": (rsa_key, "one"), "ES256": (ec_key, "two"), "HS256": (SECRET, None)})
+    keys = [json.loads(RSAAlgorithm.to_jwk(rsa_key.public_key())) | {"kid": "one", "use": "sig"},
+            json.loads(ECAlgorithm.to_jwk(ec_key.public_key())) | {"kid": "two"}]
+    (state / "keys.json").write_text(json.dumps({"keys": keys}))
+    (state / "hub-auth.json").write_text(json.dumps({"oauth": {
+        "jwks": "keys.json", "hs256": SECRET, "issuer": "https://issuer", "audience": "hub", "clock_skew_s": 0}}))
+    h = Hub(state, sas=KEY)
+    yield h
+    h.stop()
+
+
+def token(algorithm="RS256", seconds=600, signer=None, **claims):
+    key, kid = signer or SIGNERS[algorithm]
+    now = int(time.time())
+    body = {"sub": "carol", "iss": "https://issuer", "aud": ["other", "hub"], "exp": now + seconds, "iat": now} | claims
+    return jwt.encode({k: v for k, v in body.items() if v is not None}, key, algorithm, headers={"kid": kid} if kid else None)
+
+
+def bearer(make, told=None, seconds=600):
+    def fetch(_config):
+        if told is not None:
+            told.append(time.monotonic())
+        return make(), time.time() + seconds
+    return {"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "OAUTHBEARER", "oauth_cb": fetch}
+
+
+def consumes(hub, topic, conf, group):
+    """A consumer's callbacks are served while it polls: an admin's only when asked to."""
+    return [m.value() for m in consume(hub, topic, 1, group=group, **conf)]
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "PS256", "ES256", "HS256"])
+def test_tokens_are_checked(bearers, algorithm):
+    produce(bearers, f"by-{algorithm}", [b"x"], **bearer(lambda: token(algorithm)))
+    assert consumes(bearers, f"by-{algorithm}", bearer(lambda: token(algorithm)), f"g-{algorithm}") == [b"x"]
+
+
+def test_tokens_that_are_refused(bearers):
+    stranger = rsa.generate_private_key(65537, 2048)
+    public = stranger.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
+    header, claims, signature = token().split(".")
+    other = base64.urlsafe_b64encode(json.dumps({"sub": "root", "exp": int(time.time()) + 60}).encode()).decode().rstrip("=")
+    bad = {
+        "a stranger's key": token(signer=(stranger, "one")), "expired": token(seconds=-5), "another issuer": token(iss="https://evil"),
+        "another audience": token(aud="elsewhere"), "no principal": token(sub=None), "no end": token(exp=None), "of the future": token(nbf=int(time.time()) + 900),
+        "other claims": f"{header}.{other}.{signature}", "no signature": f"{header}.{claims}.", "unsigned": jwt.encode({"sub": "root"}, None, "none"),
+        "a public key as a secret": token("HS256", signer=(SECRET + public[:0] + "x", "one")), "no token": "a.b.c", "another secret": token("HS256", signer=("z" * 40, None)),
+    }
+    for what, text in bad.items():
+        assert sasl(bearers, b"n,,\x01auth=Bearer " + text.encode() + b"\x01\x01") == (0, b'{"status":"invalid_token"}', 0), what
+    good = b"n,a=dave,\x01auth=Bearer " + token().encode() + b"\x01\x01"
+    assert sasl(bearers, good)[0] == 58  # the token is carol's
+    error, answer, lifetime = sasl(bearers, b"n,a=carol,\x01auth=Bearer " + token(seconds=600).encode() + b"\x01traceId=7\x01\x01")
+    assert (error, answer) == (0, b"") and 590_000 < lifetime <= 600_000
+    log = bearers.log.read_text()
+    assert "is refused: the token expired" in log and header not in log
+
+
+def test_a_bearer_is_told_why_in_json(bearers):
+    with connect(bearers) as s:
+        handshake(s, "OAUTHBEARER")
+        assert step(s, b"n,,\x01auth=Bearer x.y.z\x01\x01")[0] == 0
+        error, message, answer, _ = step(s, b"\x01", whole=True)
+        assert error == 58 and json.loads(message) == {"status": "invalid_token"} and answer == b""
+        assert read_answer(s) is None
+    assert "invalid_token" in refused(bearers, bearer(lambda: token(iss="x")))
+
+
+def test_unsigned_tokens_only_where_nothing_is_asked(tmp_path):
+    h = Hub(tmp_path / "open")
+    produce(h, "t", [b"x"], **{"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "OAUTHBEARER", "enable.sasl.oauthbearer.unsecure.jwt": True,
+                              "sasl.oauthbearer.config": "principal=erin"})
+    h.stop()
+    h = Hub(tmp_path / "closed", sas=KEY)
+    assert "OAUTHBEARER" in refused(h, bearer(lambda: "x.y.z"))  # no keys: not offered
+    h.stop()
+
+
+# ---------------------------------------------------------------- authenticating again
+
+
+def frame(key, version, body, flexible=False):
+    return struct.pack(">ihhih", 10 + flexible + len(body), key, version, 7, -1) + (b"\0" if flexible else b"") + body
+
+
+def read_answer(s):
+    size = s.recv(4, socket.MSG_WAITALL)
+    return s.recv(struct.unpack(">i", size)[0], socket.MSG_WAITALL)[4:] if len(size) == 4 else None
+
+
+def connect(hub):
+    s = socket.create_connection(("127.0.0.1", hub.port))
+    s.settimeout(20)
+    return s
+
+
+def handshake(s, mechanism):
+    s.sendall(frame(17, 1, struct.pack(">h", len(mechanism)) + mechanism.encode()))
+    return struct.unpack(">h", read_answer(s)[:2])[0]
+
+
+def step(s, message, whole=False):
+    s.sendall(frame(36, 1, struct.pack(">i", len(message)) + message))
+    answer = read_answer(s)
+    error, n = struct.unpack(">hh", answer[:4])
+    text, rest = (answer[4:4 + n].decode(), answer[4 + n:]) if n >= 0 else (None, answer[4:])
+    size = struct.unpack(">i", rest[:4])[0]
+    out = (error, text, rest[4:4 + size], struct.unpack(">q", rest[4 + size:])[0])
+    return out if whole else (out[0], out[2], out[3])
+
+
+def sasl(hub, message, mechanism="OAUTHBEARER"):
+    with connect(hub) as s:
+        assert handshake(s, mechanism) == 0
+        return step(s, message)
+
+
+PLAIN_ROOT = b"\0$ConnectionString\0Endpoint=sb://localhost;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=" + KEY.encode()
+
+
+@pytest.fixture(scope="module")
+def hurried(tmp_path_factory):
+    state = tmp_path_factory.mktemp("hub") / "hurried"
+    state.mkdir()
+    (state / "hub-auth.json").write_text(json.dumps({"max_reauth_ms": 1500, "oauth": {"hs256": SECRET}}))
+    SIGNERS.setdefault("HS256", (SECRET, None))
+    h = Hub(state, sas=KEY)
+    yield h
+    h.stop()
+
+
+def test_a_session_ends_unless_it_is_renewed(hurried):
+    metadata = frame(3, 0, struct.pack(">i", 0))
+    with connect(hurried) as s:
+        assert handshake(s, "PLAIN") == 0 and step(s, PLAIN_ROOT) == (0, b"", 1500)
+        begun = time.monotonic()
+        while time.monotonic() - begun < 3:  # twice as long as a session
+            assert handshake(s, "PLAIN") == 0 and step(s, PLAIN_ROOT)[0] == 0
+            s.sendall(metadata)
+            assert read_answer(s)
+        assert handshake(s, "OAUTHBEARER") == 34  # by the same mechanism
+        assert handshake(s, "PLAIN") == 0
+        assert step(s, PLAIN_ROOT.replace(b"RootManageSharedAccessKey", b"SendOnly"))[0] == 58  # as itself
+        assert read_answer(s) is None
+    with connect(hurried) as s:
+        assert handshake(s, "PLAIN") == 0 and step(s, PLAIN_ROOT)[0] == 0
+
+        def ended():
+            s.sendall(metadata)
+            return read_answer(s) is None
+        until(ended, "the end of a session", 20, 0.2)
+    assert "its session is over" in hurried.log.read_text()
+    with connect(hurried) as s:  # a token's end comes first
+        assert handshake(s, "OAUTHBEARER") == 0
+        error, _, lifetime = step(s, b"n,,\x01auth=Bearer " + token("HS256", 1).encode() + b"\x01\x01")
+        assert error == 0 and 0 < lifetime <= 1000
+
+
+@pytest.mark.parametrize("how", ["bearer", "scram"])
+def test_librdkafka_authenticates_again(hurried, how):
+    """Events go on over the ends of several sessions."""
+    if how == "scram":
+        add_user(hurried, "again", "pw")
+    told = []
+    conf = bearer(lambda: token("HS256", exp=time.time() + 4), told, 4) if how == "bearer" else login("again", "pw")
+    results = []
+    p = Producer({"bootstrap.servers": hurried.address, "acks": "all", "retries": 0, **conf})
+    begun = time.monotonic()
+    while time.monotonic() - begun < 6:
+        p.produce(f"again-{how}", b"x", on_delivery=lambda e, m: results.append(e))
+        p.poll(0.05)
+    assert p.flush(30) == 0 and len(results) > 10 and not any(results), [str(e) for e in results if e][:3]
+    assert how == "scram" or len(told) > 1
+
+
+# ---------------------------------------------------------------- access control lists
+
+
+def rule(kind, name, who, operation, permission="ALLOW", pattern="LITERAL", host="*"):
+    return AclBinding(ResourceType[kind], name, ResourcePatternType[pattern], f"User:{who}", host, AclOperation[operation], AclPermissionType[permission])
+
+
+def rules_like(kind="ANY", name=None, pattern="ANY", who=None, host=None, operation="ANY", permission="ANY"):
+    return AclBindingFilter(ResourceType[kind], name, ResourcePatternType[pattern], who and f"User:{who}", host, AclOperation[operation], AclPermissionType[permission])
+
+
+def create(admin, *rules):
+    for f in admin.create_acls(list(rules)).values():
+        f.result()
+
+
+def delivery(hub, topic, conf):
+    out = []
+    p = Producer({"bootstrap.servers": hub.address, "message.timeout.ms": 20000, **conf})
+    p.produce(topic, b"x", on_delivery=lambda e, m: out.append(e))
+    p.flush(30)
+    return out[0] and out[0].code()
+
+
+def reading(hub, topic, group, conf):
+    """What a consumer hears first: an error's code, or None with an event."""
+    c = Consumer({"bootstrap.servers": hub.address, "group.id": group, "auto.offset.reset": "earliest", **conf})
+    c.subscribe([topic])
+    m = until(lambda: c.poll(0.2), "an event or an error", 30)
+    c.close()
+    return m.error() and m.error().code()
+
+
+def test_rules_are_enforced(guarded):
+    admin = admin_of(guarded, root())
+    for who in ("writer", "reader"):
+        add_user(guarded, who, "pw")
+    writer, reader = login("writer", "pw"), login("reader", "pw")
+    assert delivery(guarded, "acl-open", writer) is None  # no rules: everybody we know may
+    create(admin, rule("TOPIC", "acl-", "writer", "WRITE", pattern="PREFIXED"), rule("TOPIC", "acl-a", "reader", "READ"), rule("GROUP", "acl-g", "reader", "READ"))
+    assert delivery(guarded, "acl-a", writer) is None
+    assert delivery(guarded, "acl-a", reader) == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    assert reading(guarded, "acl-a", "acl-g", reader) is None
+    assert reading(guarded, "acl-a", "acl-g", writer) == KafkaError.GROUP_AUTHORIZATION_FAILED
+    assert reading(guarded, "acl-a", "other-g", writer) == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    seen = admin_of(guarded, reader).list_topics(timeout=10).topics
+    assert "acl-a" in seen and "acl-open" not in seen
+    create(admin, rule("TOPIC", "acl-a", "*", "ALL", "DENY", host="127.0.0.1"))
+    assert delivery(guarded, "acl-a", writer) == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    assert delivery(guarded, "acl-a", root()) is None  # a policy's rights are its own
+    guarded.kill()
+    guarded.start()
+    assert delivery(guarded, "acl-a", writer) == KafkaError.TOPIC_AUTHORIZATION_FAILED
+
+
+def test_rules_are_described_and_deleted(guarded):
+    admin = admin_of(guarded, root())
+    mine = [rule("TOPIC", "d-one", "d", "READ"), rule("TOPIC", "d-one", "d", "WRITE", host="10.0.0.1"), rule("TOPIC", "d-", "d", "READ", pattern="PREFIXED"),
+            rule("TRANSACTIONAL_ID", "d-one", "d", "DESCRIBE"), rule("GROUP", "*", "d", "READ", "DENY")]
+    create(admin, *mine)
+    create(admin, mine[0])  # again: it is there once
+    found = lambda **f: {(a.name, a.operation.name, a.resource_pattern_type.name) for a in admin.describe_acls(rules_like(**f)).result()}  # noqa: E731
+    assert sorted(admin.describe_acls(rules_like(who="d")).result()) == sorted(mine)
+    assert found(kind="TOPIC", name="d-one", pattern="LITERAL", who="d") == {("d-one", "READ", "LITERAL"), ("d-one", "WRITE", "LITERAL")}
+    assert found(kind="TOPIC", name="d-one", pattern="MATCH", who="d", operation="READ") == {("d-one", "READ", "LITERAL"), ("d-", "READ", "PREFIXED")}
+    assert found(kind="GROUP", name="any", pattern="MATCH", who="d") == {("*", "READ", "LITERAL")}
+    gone = rules_like(kind="TOPIC", name="d-one", pattern="ANY")
+    assert len(admin.delete_acls([gone])[gone].result()) == 2
+    assert found(who="d") == {("d-", "READ", "PREFIXED"), ("d-one", "DESCRIBE", "LITERAL"), ("*", "READ", "LITERAL")}
+    last = rules_like(who="d")
+    assert len(admin.delete_acls([last])[last].result()) == 3 and not found(who="d")
+    for bad in (rule("BROKER", "other", "d", "ALTER"), AclBinding(ResourceType.TOPIC, "x", ResourcePatternType.LITERAL, "Group:x", "*", AclOperation.READ, AclPermissionType.ALLOW)):
+        with pytest.raises(KafkaException) as e:
+            admin.create_acls([bad])[bad].result()
+        assert e.value.args[0].code() == KafkaError.INVALID_REQUEST
+    add_user(guarded, "boss", "pw")
+    boss = admin_of(guarded, login("boss", "pw"))
+    with pytest.raises(KafkaException) as e:
+        create(boss, rule("TOPIC", "boss", "boss", "READ"))
+    assert e.value.args[0].code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED
+    create(admin, rule("BROKER", "kafka-cluster", "boss", "ALTER"))
+    create(boss, rule("TOPIC", "boss", "boss", "READ"))
+    assert len(boss.describe_acls(rules_like(who="boss")).result()) == 2
+    with pytest.raises(KafkaException) as e:  # a policy that may not manage
+        key = base64.b64encode(hmac.new(KEY.encode(), b"ListenOnly", hashlib.sha256).digest()).decode()
+        listener = admin_of(guarded, connection("ListenOnly", key))
+        create(listener, rule("TOPIC", "boss", "boss", "WRITE"))
+    assert e.value.args[0].code() == KafkaError.CLUSTER_AUTHORIZATION_FAILED
+
+
+# ---------------------------------------------------------------- the Java client, quotas
+
+JARS = ROOT / "build" / "deps" / "jars"
+CLASSPATH = ":".join(str(p) for name in ("kafka-clients-*.jar", "slf4j-api-*.jar") for p in JARS.glob(name))
+needs_java = pytest.mark.skipif(not (shutil.which("javac") and "kafka-clients" in CLASSPATH), reason="Java with the Kafka client is not installed")
+
+
+def java(hub, topic, mechanism, user, password):
+    r = subprocess.run(["java", "-cp", CLASSPATH, str(ROOT / "tests/e2e/HubClient.java"), f"localhost:{hub.port}", hub.ca, topic, mechanism, user, password],
+                       capture_output=True, timeout=240)
+    assert r.returncode == 0, r.stdout.decode()[-3000:] + r.stderr.decode()[-3000:]
+    return json.loads(r.stdout.decode().splitlines()[-1])
+
+
+@needs_java
+def test_java_client_over_tls_with_quotas(guarded):
+    """`describeClientQuotas`, `alterClientQuotas`, and what they do to who is over them."""
+    password = f"Endpoint=sb://shop.servicebus.windows.net/;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey={KEY}"
+    report = java(guarded, "by-java", "PLAIN", "$ConnectionString", password)
+    words = report.pop("refused")
+    assert "request_percentage" in words[0] and "users and client-ids" in words[1] and "greater than 0" in words[2]
+    produced, fetched = report.pop("produce_throttle_ms"), report.pop("fetch_throttle_ms")
+    assert report == {"throttled_free": False, "received": 20, "quotas": True, "rules": True, "users": 1}
+    assert 500 < produced < 20_000 and 500 < fetched < 60_000
+
+
+def test_who_is_over_his_quota_is_not_heard_for_a_while(guarded):
+    """The answer leaves at once and says for how long; the next request is read after that."""
+    user = {"users": [], "acls": [], "quotas": [{"namespace": "default", "client_id": "mute", "consumer_byte_rate": 10.0}]}
+    guarded.stop()
+    kept = guarded.state / "hub-access.json"
+    before = kept.read_text() if kept.exists() else None
+    kept.write_text(json.dumps(user))
+    guarded.start()
+    with connect(guarded) as s:
+        assert handshake(s, "PLAIN") == 0 and step(s, PLAIN_ROOT)[0] == 0
+        body = struct.pack(">hi", 4, 9) + struct.pack(">h", 4) + b"mute"
+        fetch = struct.pack(">hh", 1, 4) + body[2:] + struct.pack(">iiiibi", -1, 0, 1, 1 << 20, 0, 1) + struct.pack(">h", 6) + b"absent" + struct.pack(">iiqi", 1, 0, 0, 1 << 20)
+        waits = []
+        for _ in range(3):
+            asked = time.monotonic()
+            s.sendall(struct.pack(">i", len(fetch)) + fetch)
+            answer = read_answer(s)
+            waits.append((struct.unpack(">i", answer[:4])[0], time.monotonic() - asked))
+    assert waits[0][0] == 0 and waits[1][0] > 0, waits  # 10 bytes a second, 100 at once
+    assert waits[1][1] < 2 and waits[2][1] >= waits[1][0] / 1000 - 0.05, waits
+    guarded.stop()
+    kept.write_text(before or "{}")
+    guarded.start()
