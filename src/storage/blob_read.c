@@ -77,12 +77,12 @@ void put_blob_headers(struct op *o, const struct container *c, const struct blob
     lease_put(o, c->name, b->path);
     put_meta(o, b->meta);
     if (o->r.svc == SVC_DFS) {
-        struct str owner = prop(b, "owner"), group = prop(b, "group"), perms = prop(b, "permissions");
+        struct str owner = prop(b, "owner"), group = prop(b, "group");
         if (b->meta->count)
             op_set(o, "x-ms-properties", properties_text(o, b->meta));
         op_set(o, "x-ms-owner", owner.len ? owner : STR("$superuser"));
         op_set(o, "x-ms-group", group.len ? group : STR("$superuser"));
-        op_set(o, "x-ms-permissions", perms.len ? perms : b->is_dir ? STR("rwxr-x---") : STR("rw-r-----"));
+        op_set(o, "x-ms-permissions", perms_of(b));
     }
 }
 

@@ -288,7 +288,7 @@ static void path_json(struct op *o, const struct blob *b, bool first)
 {
     char when[40];
     struct buf *x = &o->body;
-    struct str owner = prop(b, "owner"), group = prop(b, "group"), perms = prop(b, "permissions");
+    struct str owner = prop(b, "owner"), group = prop(b, "group");
     buf_z(x, first ? "{\"name\":" : ",{\"name\":");
     json_quote(x, b->path);
     if (b->is_dir)
@@ -300,7 +300,7 @@ static void path_json(struct op *o, const struct blob *b, bool first)
     buf_z(x, ",\"group\":");
     json_quote(x, group.len ? group : STR("$superuser"));
     buf_z(x, ",\"permissions\":");
-    json_quote(x, perms.len ? perms : b->is_dir ? STR("rwxr-x---") : STR("rw-r-----"));
+    json_quote(x, perms_of(b));
     buf_char(x, '}');
 }
 

@@ -52,17 +52,22 @@ int op_list_blobs(struct op *o);
 int op_list_paths(struct op *o);
 /* dfs.c */
 int op_path_create(struct op *o);
-int op_path_update(struct op *o);
 int op_path_append(struct op *o);
 int op_path_flush(struct op *o);
 int op_path_properties(struct op *o);
 int op_path_set_properties(struct op *o);
-int op_path_acl(struct op *o);
-int op_path_acl_recursive(struct op *o);
 int op_path_delete(struct op *o);
 int op_path_lease(struct op *o);
 int op_filesystem_set(struct op *o);
 int properties_read(struct op *o, struct str text, struct doc **out);  /* x-ms-properties: n=base64,… */
 struct str properties_text(struct op *o, const struct doc *meta);
+int path_target(struct op *o, struct container *c, struct blob *b, bool write);  /* finds it; leases, conditions */
+/* dfs_access.c */
+int op_path_acl(struct op *o);
+int op_path_acl_recursive(struct op *o);
+struct str perms_of(const struct blob *b);                             /* nine letters */
+struct str acl_of(struct op *o, const struct blob *b);                 /* the list; what the permissions say, if none was set */
+int access_from(struct op *o, struct blob *b);                         /* x-ms-owner, -group, -permissions, -acl of the request */
+int umask_from(struct op *o, struct blob *b, bool dir);                /* x-ms-umask of a creation: off x-ms-permissions, or off all */
 /* queue.c: by its table */
 #endif

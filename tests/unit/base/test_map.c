@@ -101,6 +101,30 @@ static void against_a_model(void **state)
     map_free(m);
 }
 
+/* Keys are the caller's bytes: not copied, not freed, and given back as they were. */
+static void borrowed_keys(void **state)
+{
+    static const char keys[] = "onetwo";
+    struct map *m = map_new_borrowed();
+    struct str key;
+    void *value;
+    size_t at = 0;
+    (void)state;
+    assert_null(map_put(m, str_of(keys, 3), number(1)));
+    assert_null(map_put(m, str_of(keys + 3, 3), number(2)));
+    assert_null(map_put(m, STR_NONE, number(3)));
+    assert_ptr_equal(map_put(m, STR("two"), number(4)), number(2));
+    assert_ptr_equal(map_remove(m, STR("one")), number(1));
+    assert_ptr_equal(map_get(m, STR("")), number(3));
+    assert_true(map_next(m, &at, &key, &value));
+    assert_ptr_equal(key.ptr, keys + 3);
+    assert_ptr_equal(value, number(4));
+    for (int i = 0; i < 1000; i++) /* over many rebuilds */
+        assert_null(map_put(m, str_of(keys, 3), number(1))), assert_ptr_equal(map_remove(m, STR("one")), number(1));
+    assert_int_equal(map_count(m), 2);
+    map_free(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +132,7 @@ int main(void)
         cmocka_unit_test(keys_may_hold_nul),
         cmocka_unit_test(icase),
         cmocka_unit_test(against_a_model),
+        cmocka_unit_test(borrowed_keys),
     };
     return cmocka_run_group_tests_name("base/map", tests, NULL, NULL);
 }
