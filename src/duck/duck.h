@@ -41,6 +41,8 @@ struct str duck_col_name(const struct duck_result *r, size_t col);
 enum duck_type duck_col_type(const struct duck_result *r, size_t col);
 /* DuckDB's own text of the type, "DECIMAL(10,2)", "STRUCT(a INTEGER)[]"; lives as long as `r`. */
 struct str duck_col_type_text(const struct duck_result *r, size_t col);
+/* Is the column of this very type? An ENUM is no VARCHAR, though its text says so, nor is JSON, an alias. */
+bool duck_col_is(const struct duck_result *r, size_t col, struct str type_text);
 void duck_col_decimal(const struct duck_result *r, size_t col, int *precision, int *scale);
 int64_t duck_changed(const struct duck_result *r);   /* rows changed by DML, or 0 */
 

@@ -29,6 +29,7 @@ struct duck_node {
     duckdb_type internal;                 /* ENUM, DECIMAL: the integer that holds it */
     int precision, scale;
     bool is_json;                         /* VARCHAR with the alias JSON */
+    bool is_alias;                        /* has a name of its own beside the type's */
     size_t array_size;                    /* fixed-size ARRAY, shown as LIST; 0 otherwise */
     size_t count;                         /* STRUCT: fields; LIST: 1; MAP: 2 */
     struct duck_node **child;
@@ -37,6 +38,7 @@ struct duck_node {
 /* NULL with ERR_UNSUPPORTED if the type has no reader here (VARIANT, BIT, UNION …). */
 struct duck_node *duck_node_of(struct arena *a, duckdb_logical_type type, int depth, struct err *err) MUST_CHECK;
 void duck_node_text(struct buf *out, const struct duck_node *n);
+bool duck_node_is_told(const struct duck_node *n); /* does its text say all of it? Not of an ENUM, nor of an alias */
 /* DuckDB's type text as a logical type, or NULL; caller destroys it. */
 duckdb_logical_type duck_type_parse(struct str text, struct err *err) MUST_CHECK;
 

@@ -198,6 +198,12 @@ struct str duck_col_type_text(const struct duck_result *r, size_t col)
     return r->cols[col].type_text;
 }
 
+bool duck_col_is(const struct duck_result *r, size_t col, struct str type_text)
+{
+    CHECK(col < r->col_count);
+    return str_eq(r->cols[col].type_text, type_text) && duck_node_is_told(r->cols[col].node);
+}
+
 void duck_col_decimal(const struct duck_result *r, size_t col, int *precision, int *scale)
 {
     CHECK(col < r->col_count);

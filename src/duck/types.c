@@ -122,12 +122,12 @@ static int refuse(duckdb_type raw, struct err *err)
     return err_set(err, ERR_UNSUPPORTED, "DuckDB type %d cannot be read here, cast it", (int)raw);
 }
 
-static bool has_alias(duckdb_logical_type type, const char *name)
+static void note_alias(struct duck_node *n, duckdb_logical_type type)
 {
     char *alias = duckdb_logical_type_get_alias(type);
-    bool same = alias && strcmp(alias, name) == 0;
+    n->is_alias = alias != NULL;
+    n->is_json = alias && n->raw == DUCKDB_TYPE_VARCHAR && strcmp(alias, "JSON") == 0;
     duckdb_free(alias);
-    return same;
 }
 
 struct duck_node *duck_node_of(struct arena *a, duckdb_logical_type type, int depth, struct err *err)
@@ -140,9 +140,9 @@ struct duck_node *duck_node_of(struct arena *a, duckdb_logical_type type, int de
     n->raw = duckdb_get_type_id(type);
     const struct plain *p = plain_of(n->raw);
     int rc = 0;
+    note_alias(n, type);
     if (p) {
         n->type = p->type;
-        n->is_json = n->raw == DUCKDB_TYPE_VARCHAR && has_alias(type, "JSON");
     } else if (n->raw == DUCKDB_TYPE_DECIMAL) {
         n->type = DUCK_DECIMAL;
         n->precision = duckdb_decimal_width(type);
@@ -191,6 +191,15 @@ void duck_node_text(struct buf *out, const struct duck_node *n)
     } else {
         buf_z(out, "VARCHAR"); /* ENUM reads as text */
     }
+}
+
+bool duck_node_is_told(const struct duck_node *n)
+{
+    bool told = !n->is_alias && n->raw != DUCKDB_TYPE_ENUM;
+    size_t children = n->type == DUCK_STRUCT || n->type == DUCK_LIST || n->type == DUCK_MAP ? n->count : 0;
+    for (size_t i = 0; i < children && told; i++)
+        told = duck_node_is_told(n->child[i]);
+    return told;
 }
 
 /* ---- text to type: a hand-written reader over the grammar above */

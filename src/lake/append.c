@@ -3,7 +3,7 @@
  * Each caller writes its data files with its own connection, in a transaction of its own, and puts that into
  * the queue of the table (one a folder or address, whichever handle it came through). A caller that finds nobody
  * committing becomes the leader: it takes all that wait, begins one more transaction on the newest version and moves
- * their files and application ids into it, which is one commit file and one fsync for all. Who comes meanwhile waits for
+ * their files and application ids into it, which is one commit file for all, and the files of all are fsynced together. Who comes meanwhile waits for
  * the next round, of which the first waiter becomes the leader. Rounds thus grow with the load by themselves; nobody waits on purpose.
  *
  * A blind append fits any newer version of the same schema, properties and protocol. One that does not fit (it changed the
@@ -241,7 +241,7 @@ static int append_once(struct lake_table *t, struct duck_conn *c, const struct l
     if (rc == 0 && what->operation)
         lake_txn_info(x, what->operation, NULL, NULL);
     if (rc == 0 && !store_is_local(t->store))
-        rc = commit_sync_folders(x, err);
+        rc = commit_upload(x, err);
     if (rc == 0) {
         struct queue *q = queue_enter(lake_table_dir(t));
         queue_commit(q, &mine);

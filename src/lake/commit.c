@@ -1,16 +1,17 @@
 /* commit.c -- the commit itself: one file, put if absent, checked against whoever was faster.
  *
- * The text of a commit (commit_text.c) goes to a hidden temporary file, fsynced, and then is linked to
+ * The text of a commit (commit_text.c) goes to a hidden temporary file, which is fsynced and then linked to
  * the next version's name. The link fails if the name is taken: the winners' commits since the
  * version we read are checked (conflict.c), and the next name is tried; only where the text depends on
  * the version is it written anew. Between tries a loser waits a little longer each time, by chance, so
  * that many writers do not meet again.
  *
- * Order for durability: data files (rows.c), their folders, the temporary file; link; the log's
- * folder. After the link the commit exists whatever fails, so its files are never deleted then.
+ * Order for durability: data files (rows.c), their folders and the temporary file, all at the same time, each on a thread of its
+ * own; link; the log's folder. Two waits for the disk, whatever the number of files. After the link the commit exists whatever fails, so its files are never deleted then.
  * A crash leaves at most hidden temporary files and data files nobody names. */
 #include "lake/txn_int.h"
 #include "lake/maintain.h"
+#include "lake/store_int.h"
 #include "base/code.h"
 #include <string.h>
 
@@ -26,24 +27,45 @@ static bool changes_data(const struct lake_file *files, size_t count)
 
 /* ---- durability */
 
-int commit_sync_folders(struct lake_txn *x, struct err *err)
+int commit_upload(struct lake_txn *x, struct err *err)
 {
-    if (!store_is_local(x->table->store)) {
-        x->uploaded = true;
-        return store_cache_upload(x->table->dir, x->dir, x->written, x->written_count, err);
-    }
+    if (x->uploaded)
+        return 0;
+    x->uploaded = true;
+    return store_cache_upload(x->table->dir, x->dir, x->written, x->written_count, err);
+}
+
+struct durable { const char **paths; size_t files, count; /* files first, then folders */ };
+
+static int sync_one(void *ctx, size_t i, struct err *err)
+{
+    const struct durable *d = ctx;
+    return i < d->files ? store_file_sync(d->paths[i], err) : fs_sync_dir(d->paths[i], err);
+}
+
+/* Fsyncs the staged commit, the files written and their folders at once: a device flushes once for what waits together. */
+static int make_durable(struct lake_txn *x, struct store_staged *staged, struct err *err)
+{
     struct map *seen = map_new();
-    int rc = 0;
-    for (size_t i = 0; i < x->written_count && rc == 0; i++) {
+    struct durable d = {ARENA_ARRAY(x->arena, const char *, x->written_count + 1), 0, 0};
+    size_t cap = x->written_count + 1;
+    for (size_t i = 0; i < x->written_count; i++)
+        d.paths[d.files++] = x->written[i];
+    d.paths[d.files++] = store_staged_file(staged);
+    d.count = d.files;
+    for (size_t i = 0; i < x->written_count; i++) {
         struct str dir = path_dir(str_z(x->written[i]));
         /* A partition folder's own entry is in its parent, up to the table's folder. */
-        while (rc == 0 && dir.len >= strlen(lake_table_dir(x->table)) && !map_put(seen, dir, (void *)1)) {
-            rc = fs_sync_dir(str_cz(x->arena, dir), err);
-            dir = path_dir(dir);
+        for (; dir.len >= strlen(lake_table_dir(x->table)) && !map_put(seen, dir, (void *)1); dir = path_dir(dir)) {
+            d.paths = arena_grow(x->arena, d.paths, &cap, d.count + 1, sizeof *d.paths);
+            d.paths[d.count++] = str_cz(x->arena, dir);
         }
     }
     map_free(seen);
-    return rc;
+    if (store_parallel(d.count, sync_one, &d, err))
+        return -1;
+    store_staged_synced(staged);
+    return 0;
 }
 
 /* The loser of several races waits a random while. */
@@ -96,10 +118,18 @@ static int make_log_dir(struct lake_txn *x, const char *log_dir, struct err *err
 static int put_if_absent(struct lake_txn *x, struct buf *text, int64_t *version, struct err *err)
 {
     struct store *s = x->table->store;
-    if (store_is_local(s) && make_log_dir(x, path_join(x->arena, x->table->dir, LAKE_LOG_DIR), err))
+    bool local = store_is_local(s);
+    if (local ? make_log_dir(x, path_join(x->arena, x->table->dir, LAKE_LOG_DIR), err) : commit_upload(x, err))
         return -1;
     struct store_staged *staged = store_stage(s, LAKE_LOG_DIR, buf_view(text), err);
-    int rc = staged ? publish_next(x, staged, text, version, err) : -1;
+    int rc = staged ? 0 : -1;
+    if (rc == 0 && local)
+        rc = make_durable(x, staged, err);
+    if (rc == 0) {
+        pthread_mutex_lock(&x->table->commit_lock);
+        rc = publish_next(x, staged, text, version, err);
+        pthread_mutex_unlock(&x->table->commit_lock);
+    }
     store_unstage(s, staged);
     return rc;
 }
@@ -163,12 +193,7 @@ int lake_txn_commit(struct lake_txn *x, int64_t *version, struct err *err)
     commit_put(&text, x, next);
     int rc = buf_check(&text, "a commit", err);
     if (rc == 0)
-        rc = commit_sync_folders(x, err);
-    if (rc == 0) {
-        pthread_mutex_lock(&x->table->commit_lock);
         rc = put_if_absent(x, &text, &next, err);
-        pthread_mutex_unlock(&x->table->commit_lock);
-    }
     buf_release(&text);
     if (rc)
         return -1;

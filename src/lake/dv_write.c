@@ -195,8 +195,6 @@ int dv_file_close(struct dv_file *d, struct err *err)
     if (rc == 0) {
         txn_wrote(d->x, d->path);
         rc = fs_write_all(fd, d->bytes.ptr, d->bytes.len, err);
-        if (rc == 0)
-            rc = fs_sync(fd, err);
         fs_close(fd);
     }
     buf_release(&d->bytes);

@@ -4,8 +4,8 @@
  * named part-<i>-<mark>-<uuid>.parquet (cdc-… below _change_data), the mark being this COPY's; partition folders are spelled by
  * DuckDB (name=value, escaped) and percent-encoded once more in add.path, as the protocol wants a URI. What is cast, computed
  * and checked on the way is constraint.c's, in the statement itself, so nothing reads the rows twice. Columns get their
- * physical names and field ids here (mapping.c). A COPY of no rows leaves a file of no rows, which is deleted. Files are
- * fsynced here, their folders at commit. */
+ * physical names and field ids here (mapping.c). A COPY of no rows leaves a file of no rows, which is deleted. Files and their
+ * folders are fsynced at commit, all at once. */
 #include "base/code.h"
 #include "lake/schema.h"
 #include <stdio.h>
@@ -59,6 +59,27 @@ static int settle_schema(struct lake_txn *x, const struct duck_result *d, const 
     return schema_grow(x, rows, err); /* columns that are there are cast to their type, unless they widen */
 }
 
+/* A column of the table out of the SELECT's column `at`, or (-1) its default. A cast costs time even where it changes nothing. */
+static int put_value(struct lake_txn *x, struct buf *sql, const struct duck_result *d, int64_t at, const struct type_field *f, struct err *err)
+{
+    struct buf type;
+    int rc = 0;
+    buf_init(&type);
+    type_write_duck(&type, f->type);
+    bool same = at >= 0 && duck_col_is(d, (size_t)at, buf_view(&type));
+    buf_z(sql, same ? "" : "CAST(");
+    if (at >= 0) {
+        buf_z(sql, "q.");
+        duck_quote_ident(sql, duck_col_name(d, (size_t)at));
+    } else {
+        rc = default_put(x, f, sql, err);
+    }
+    if (!same)
+        buf_printf(sql, " AS %.*s)", STR_ARGS(buf_view(&type)));
+    buf_release(&type);
+    return rc;
+}
+
 /* Layer w: what is given, cast; what is not, its default. */
 static int put_given(struct lake_txn *x, struct buf *sql, const struct duck_result *d, const struct rows_opts *o, struct err *err)
 {
@@ -72,16 +93,10 @@ static int put_given(struct lake_txn *x, struct buf *sql, const struct duck_resu
         if (!explicit_ok)
             return err_set(err, ERR_INPUT, "[DELTA_IDENTITY_COLUMNS_EXPLICIT_INSERT_NOT_SUPPORTED] the column '%.*s' is GENERATED ALWAYS AS IDENTITY: "
                            "leave it out", STR_ARGS(f->name));
-        buf_z(sql, any ? ", CAST(" : "CAST(");
-        if (at >= 0) {
-            buf_z(sql, "q.");
-            duck_quote_ident(sql, duck_col_name(d, (size_t)at));
-        } else if (default_put(x, f, sql, err)) {
+        buf_z(sql, any ? ", " : "");
+        if (put_value(x, sql, d, at, f, err))
             return -1;
-        }
         buf_z(sql, " AS ");
-        type_write_duck(sql, f->type);
-        buf_z(sql, ") AS ");
         duck_quote_ident(sql, f->name);
         any = true;
     }
@@ -216,10 +231,38 @@ static int put_final(struct lake_txn *x, struct buf *sql, const struct duck_resu
     return 0;
 }
 
+/* Are the rows to be written as they are given: nothing computed, nothing checked, no other names? */
+static int is_plain(struct lake_txn *x, const struct duck_result *d, const struct rows_opts *o, bool *plain, struct err *err)
+{
+    struct buf checks;
+    *plain = o->kind == ROWS_DATA && !o->row_ids && meta_mapping(&x->meta) == LAKE_MAP_NONE;
+    for (size_t i = 0; i < x->meta.schema->field_count && *plain; i++) {
+        const struct type_field *f = &x->meta.schema->fields[i];
+        *plain = !field_is_generated(f) && !field_is_identity(f) && f->type->kind != TYPE_VARIANT;
+    }
+    if (!*plain || o->pub.no_data_change)
+        return 0;
+    buf_init(&checks);
+    int rc = constraint_put_checks(x, &checks, STR_NONE, given_names(x, d), err);
+    *plain = checks.len == 0;
+    buf_release(&checks);
+    return rc;
+}
+
+/* One layer where that is enough: a statement's every layer is parsed and bound for each batch of rows. */
 static int put_select(struct lake_txn *x, struct buf *sql, const struct duck_result *d, struct str select_sql, const struct rows_opts *o,
                       struct err *err)
 {
     struct buf computed;
+    bool plain;
+    if (is_plain(x, d, o, &plain, err))
+        return -1;
+    if (plain) {
+        buf_z(sql, "SELECT ");
+        int rc = put_given(x, sql, d, o, err);
+        buf_printf(sql, " FROM (%.*s\n) q", STR_ARGS(select_sql));
+        return rc;
+    }
     buf_init(&computed);
     buf_z(sql, "SELECT ");
     int rc = put_final(x, sql, d, o, err);
@@ -312,16 +355,6 @@ static void fill_partition(struct lake_txn *x, const struct doc *keys, struct la
     }
 }
 
-static int sync_file(const char *path, struct err *err)
-{
-    int fd = fs_open(path, FS_READ, err);
-    if (fd < 0)
-        return -1;
-    int rc = fs_sync(fd, err);
-    fs_close(fd);
-    return rc;
-}
-
 void txn_wrote(struct lake_txn *x, char *path)
 {
     x->written = arena_grow(x->arena, x->written, &x->written_cap, x->written_count + 1, sizeof *x->written);
@@ -332,12 +365,12 @@ static int take_file(struct lake_txn *x, const struct duck_result *r, size_t row
 {
     char *path = str_cz(x->arena, duck_text(r, COL_FILE, row));
     int64_t rows = duck_i64(r, COL_ROWS, row);
-    txn_wrote(x, path);
     if (rows == 0)
         return fs_unlink(path, err);
+    txn_wrote(x, path);
     struct doc *stats = json_at(x->arena, r, COL_STATS, row, err);
     struct doc *keys = stats ? json_at(x->arena, r, COL_KEYS, row, err) : NULL;
-    if (!keys || sync_file(path, err))
+    if (!keys)
         return -1;
     struct lake_file f = {.size = duck_i64(r, COL_SIZE, row), .modified_ms = time_now_ms(), .data_change = !o->pub.no_data_change,
                           .rows = rows, .version = -1};

@@ -21,7 +21,7 @@
 
 enum { MAX_BLOCKS = 10000, MAX_BLOCK_BYTES = 100 << 20, READ_STEP = 64 << 10, PARTIAL_CONTENT = 206 };
 
-struct store_staged { char *temp; struct str bytes; };
+struct store_staged { char *temp; struct str bytes; bool durable; };
 
 /* ---- addresses */
 
@@ -494,7 +494,18 @@ struct store_staged *store_stage(struct store *s, const char *dir, struct str by
 int store_restage(struct store *s, struct store_staged *g, struct str bytes, struct err *err)
 {
     g->bytes = bytes;
+    g->durable = false;
     return s->kind ? 0 : store_file_restage(g->temp, bytes, err);
+}
+
+const char *store_staged_file(const struct store_staged *g)
+{
+    return g->temp;
+}
+
+void store_staged_synced(struct store_staged *g)
+{
+    g->durable = true;
 }
 
 void store_unstage(struct store *s, struct store_staged *g)
@@ -558,6 +569,9 @@ enum store_outcome store_publish(struct store *s, struct store_staged *g, const 
 {
     if (check_name(name, err))
         return STORE_FAILED;
+    if (!s->kind && !g->durable && store_file_sync(g->temp, err))
+        return STORE_FAILED;
+    g->durable = true;
     if (!s->kind)
         return store_file_publish(s, g->temp, name, err);
     enum store_outcome got = publish_remote(s, name, g->bytes, err);

@@ -94,6 +94,10 @@ struct store_staged *store_stage(struct store *s, const char *dir, struct str by
 int store_restage(struct store *s, struct store_staged *g, struct str bytes, struct err *err) MUST_CHECK; /* other bytes */
 enum store_outcome store_publish(struct store *s, struct store_staged *g, const char *name, struct err *err) MUST_CHECK;
 void store_unstage(struct store *s, struct store_staged *g); /* NULL is allowed */
+/* The local file in which the bytes are staged, NULL in a remote store. store_publish() fsyncs it, unless it is told that
+ * its caller did, together with other files. */
+const char *store_staged_file(const struct store_staged *g);
+void store_staged_synced(struct store_staged *g);
 /* All three. */
 enum store_outcome store_put_new(struct store *s, const char *name, struct str bytes, struct err *err) MUST_CHECK;
 #endif

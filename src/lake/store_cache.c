@@ -19,6 +19,7 @@
  * sets, go, but for those that this process has pinned. What another one holds open under its own link is not
  * counted: each process holds at most the maximum. */
 #include "lake/store_cache.h"
+#include "lake/store_int.h"
 #include <openssl/sha.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -486,6 +487,8 @@ struct upload { struct store *store; const char *stage; char *const *paths; };
 static int one_upload(void *ctx, size_t i, struct err *err)
 {
     const struct upload *u = ctx;
+    if (store_file_sync(u->paths[i], err)) /* it will be the cache's copy */
+        return -1;
     return store_put_file(u->store, u->paths[i] + strlen(u->stage) + 1, u->paths[i], err);
 }
 
@@ -550,10 +553,9 @@ int store_parallel(size_t n, int (*one)(void *ctx, size_t i, struct err *err), v
     pthread_t threads[STORE_CACHE_THREADS];
     size_t started = 0, most = n < STORE_CACHE_THREADS ? n : STORE_CACHE_THREADS;
     atomic_init(&c.next, 0);
-    while (most > 1 && started < most && pthread_create(&threads[started], NULL, work, &c) == 0)
+    while (started + 1 < most && pthread_create(&threads[started], NULL, work, &c) == 0)
         started++;
-    if (!started)
-        work(&c);
+    work(&c); /* the caller is one of them */
     for (size_t i = 0; i < started; i++)
         pthread_join(threads[i], NULL);
     return c.rc;

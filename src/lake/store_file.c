@@ -3,7 +3,8 @@
  * An object is a file below the root folder. It appears whole: bytes go to a hidden temporary file,
  * which is fsynced and renamed, or linked to be the first: a link fails where the name is taken, on
  * every file system that has it and against every other program. Then the folder is fsynced.
- * Staged bytes (store_stage) lie in the folder they will be published in, hidden, under a random name. */
+ * Staged bytes (store_stage) lie in the folder they will be published in, hidden, under a random name, and are fsynced before they
+ * are published: by store.c, or by a caller who does so with other files at once. */
 #include "lake/store_int.h"
 #include <string.h>
 
@@ -206,8 +207,16 @@ static int write_temp(const char *path, int flags, struct str bytes, struct err 
     if (fd < 0)
         return -1;
     int rc = fs_write_all(fd, bytes.ptr, bytes.len, err);
-    if (rc == 0)
-        rc = fs_sync(fd, err);
+    fs_close(fd);
+    return rc;
+}
+
+int store_file_sync(const char *path, struct err *err)
+{
+    int fd = fs_open(path, FS_READ, err);
+    if (fd < 0)
+        return -1;
+    int rc = fs_sync(fd, err);
     fs_close(fd);
     return rc;
 }

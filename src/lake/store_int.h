@@ -53,6 +53,7 @@ int store_file_stage(struct store *s, const char *dir, struct str bytes, char **
 int store_file_restage(const char *temp, struct str bytes, struct err *err) MUST_CHECK;
 enum store_outcome store_file_publish(struct store *s, const char *temp, const char *name, struct err *err) MUST_CHECK;
 void store_file_unstage(const char *temp);
+int store_file_sync(const char *path, struct err *err) MUST_CHECK;
 
 /* ---- the kinds */
 extern const struct store_kind store_kind_s3;

@@ -135,5 +135,6 @@ int conflict_check(struct lake_txn *x, int64_t *next, struct err *err) MUST_CHEC
 
 /* ---- commit.c, for append.c */
 int commit_check_before(const struct lake_txn *x, struct err *err) MUST_CHECK;
-int commit_sync_folders(struct lake_txn *x, struct err *err) MUST_CHECK;
+/* Files written for a remote store go up to it, if they did not yet. */
+int commit_upload(struct lake_txn *x, struct err *err) MUST_CHECK;
 #endif

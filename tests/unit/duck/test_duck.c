@@ -160,8 +160,26 @@ static void test_columns(void **state)
         assert_true(str_eqz(duck_col_type_text(r, 2), "STRUCT(\"x y\" INTEGER[])"));
         assert_true(str_eqz(duck_col_type_text(r, 3), "MAP(VARCHAR, BIGINT)"));
         assert_int_equal(duck_col_type(r, 4), DUCK_TIMESTAMPTZ);
+        assert_true(duck_col_is(r, 3, STR("MAP(VARCHAR, BIGINT)")) && !duck_col_is(r, 3, STR("MAP(VARCHAR, INTEGER)")));
         assert_int_equal(duck_next(r, &err), 0);
         duck_result_free(r);
+    }
+}
+
+static void test_told_types(void **state)
+{
+    (void)state;
+    struct err err = {};
+    static const struct { const char *value; bool told; } cases[] = {
+        {"'a'", true}, {"'a'::ENUM('a')", false}, {"'1'::JSON", false}, {"['1'::JSON]", false}, {"{'a': ['x'::ENUM('x')]}", false}, {"{'a': ['x']}", true}};
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        struct arena *a = arena_new();
+        struct duck_result *r = duck_describe(conn, str_fmt(a, "SELECT %s AS v", cases[i].value), &err);
+        assert_non_null(r);
+        if (duck_col_is(r, 0, duck_col_type_text(r, 0)) != cases[i].told)
+            fail_msg("%s", cases[i].value);
+        duck_result_free(r);
+        arena_free(a);
     }
 }
 
@@ -463,7 +481,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_exact_json),
-        cmocka_unit_test(test_styles),    cmocka_unit_test(test_columns), cmocka_unit_test(test_streaming),
+        cmocka_unit_test(test_styles),    cmocka_unit_test(test_columns), cmocka_unit_test(test_told_types), cmocka_unit_test(test_streaming),
         cmocka_unit_test(test_errors),    cmocka_unit_test(test_settings), cmocka_unit_test(test_interrupt),
         cmocka_unit_test(test_source),    cmocka_unit_test(test_scalar),  cmocka_unit_test(test_quote),
         cmocka_unit_test(test_arrow),

@@ -427,6 +427,34 @@ static void test_checkpoint(void **state)
     arena_free(a);
 }
 
+/* Values of the table's types go into files as they are, all others are cast: what DuckDB says of an ENUM or of JSON is VARCHAR, but
+ * a file would tell them apart. */
+static void test_types_of_files(void **state)
+{
+    (void)state;
+    struct err err = {};
+    struct lake_table *t = new_table();
+    static const char *const batches[] = {
+        "SELECT 1::BIGINT AS id, 'a' AS s, 1.5::DECIMAL(9,2) AS m, TIMESTAMP '2024-01-01 00:00:00' AS n, {'x': 'a', 'y': [1::INT]} AS r",
+        "SELECT 2::UINTEGER AS id, 'b'::ENUM('a', 'b') AS s, 2.5::DECIMAL(9,2) AS m, TIMESTAMP_S '2024-01-01 00:00:00' AS n, "
+        "{'x': 'b'::ENUM('b'), 'y': [2::INT]} AS r",
+        "SELECT {'x': '{}'::JSON, 'y': [3::UTINYINT]} AS r, TIMESTAMP_NS '2024-01-01 00:00:00' AS n, 3.5::DOUBLE AS m, '{}'::JSON AS s, 3::TINYINT AS id",
+    };
+    for (size_t i = 0; i < COUNT_OF(batches); i++)
+        if (append(t, conn, batches[i], &err) != (int64_t)i)
+            fail_msg("batch %zu: %s", i, err.msg);
+    assert_string_equal(rows_of(t, "id, s, m, r"), "1|\"a\"|1.50|{\"x\":\"a\",\"y\":[1]};2|\"b\"|2.50|{\"x\":\"b\",\"y\":[2]};"
+                                                   "3|\"{}\"|3.50|{\"x\":\"{}\",\"y\":[3]}");
+    int64_t kinds;
+    bool found;
+    struct arena *a = arena_new();
+    OK(duck_scalar_i64(conn, str_fmt(a, "SELECT count(*) FROM (SELECT DISTINCT name, type, type_length, converted_type, logical_type, scale, precision "
+                                        "FROM parquet_schema('%s/*.parquet') WHERE name NOT IN ('duckdb_schema'))", lake_table_dir(t)), &kinds, &found, &err));
+    assert_int_equal(kinds, 9); /* id, s, m, n, r, r.x, r.y, r.y.list, r.y.list.element */
+    arena_free(a);
+    lake_table_close(t);
+}
+
 /* ---- faults: the n-th mutating call fails; whatever happens, each batch is there once or not at all */
 
 static int64_t faulty_commit(struct lake_table *t, int64_t batch, const struct fs_fault *f, struct err *err)
@@ -665,6 +693,7 @@ int main(void)
         cmocka_unit_test(test_append),   cmocka_unit_test(test_stats),      cmocka_unit_test(test_partitions),
         cmocka_unit_test(test_evolution), cmocka_unit_test(test_exactly_once), cmocka_unit_test(test_conflicts),
         cmocka_unit_test(test_threads),  cmocka_unit_test(test_checkpoint), cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_types_of_files),
         cmocka_unit_test(test_crashes),  cmocka_unit_test(test_changes),    cmocka_unit_test(test_empty_table),
         cmocka_unit_test(test_compact_and_vacuum),
         cmocka_unit_test(test_speed),
