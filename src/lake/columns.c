@@ -15,6 +15,7 @@ struct edit {
     struct lake_txn *x;
     struct lake_path path;
     edit_fn change;
+    bool inside;                  /* the change is of what a struct holds, and may be of an element that is one */
     const void *arg;
     enum lake_place place; struct str after; bool move;
 };
@@ -73,7 +74,18 @@ static const struct type *edit_struct(struct edit *e, const struct type *t, size
     return type_struct(e->x->arena, fields, n);
 }
 
-/* Into arrays and maps; a change of the element itself is a change of its type. */
+/* What ends at an element can only change what is inside of it: an element has no name, and no place. */
+static const struct type *edit_element(struct edit *e, const struct type *t, struct str part, struct err *err)
+{
+    struct type_field whole = {.name = part, .type = t};
+    if (!e->inside) {
+        err_set(err, ERR_UNSUPPORTED, "changing the elements of an array or map themselves");
+        return NULL;
+    }
+    return e->change(e, NULL, &whole, err) ? NULL : whole.type;
+}
+
+/* Into structs, arrays and maps. */
 static const struct type *edit_type(struct edit *e, const struct type *t, size_t depth, struct err *err)
 {
     struct arena *a = e->x->arena;
@@ -82,14 +94,12 @@ static const struct type *edit_type(struct edit *e, const struct type *t, size_t
     bool element = (t->kind == TYPE_MAP && str_ieqz(part, "value")) || (t->kind == TYPE_ARRAY && str_ieqz(part, "element"));
     if (t->kind == TYPE_STRUCT)
         return edit_struct(e, t, depth, err);
-    if ((!key && !element) || depth + 1 == e->path.count) {
-        if (key || element)
-            err_set(err, ERR_UNSUPPORTED, "changing the elements of an array or map themselves");
-        else
-            no_column(e, depth, err);
+    if (!key && !element) {
+        no_column(e, depth, err);
         return NULL;
     }
-    const struct type *inner = edit_type(e, key ? t->key : t->element, depth + 1, err);
+    const struct type *inner = key ? t->key : t->element;
+    inner = depth + 1 == e->path.count ? edit_element(e, inner, part, err) : edit_type(e, inner, depth + 1, err);
     if (!inner)
         return NULL;
     return t->kind == TYPE_ARRAY ? type_array(a, inner, t->contains_null)
@@ -141,7 +151,7 @@ int lake_txn_add_column(struct lake_txn *x, struct lake_path parent, const struc
 {
     struct type_field top = {.type = x->meta.schema};
     struct addition add = {f};
-    struct edit e = {.x = x, .path = parent, .change = add_into, .arg = &add, .place = place, .after = after};
+    struct edit e = {.x = x, .path = parent, .change = add_into, .inside = true, .arg = &add, .place = place, .after = after};
     if (!x->snap || !x->meta.schema)
         return err_set(err, ERR_NOT_FOUND, "'%s' is not a Delta table", lake_table_dir(x->table));
     if (!f->nullable && x->snap->file_count)
