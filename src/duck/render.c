@@ -19,6 +19,7 @@
  * that reads back the same; Spark's form is Java's. Recursion follows the type, whose depth
  * duck_node_of() limits. */
 #include "duck/duck_int.h"
+#include "duck/render.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,7 @@ static void put_int(struct buf *out, __int128 v)
     buf_add(out, digits + at, sizeof digits - at);
 }
 
-static void put_decimal(struct buf *out, __int128 v, int scale)
+void render_decimal(struct buf *out, __int128 v, int scale)
 {
     char digits[96];
     size_t at = sizeof digits;
@@ -85,7 +86,7 @@ static void put_plain(struct buf *out, const char *digits, int count, int expone
     }
 }
 
-static void put_double(struct buf *out, double v, bool is_float, enum duck_style style)
+void render_f64(struct buf *out, double v, bool is_float, enum duck_style style)
 {
     if (isnan(v) || isinf(v)) {
         const char *name = isnan(v) ? "NaN" : v > 0 ? "Infinity" : "-Infinity";
@@ -145,7 +146,7 @@ static void put_year_day(struct buf *out, const struct civil *c, enum duck_style
         buf_printf(out, c->year < 0 ? "%05d-%02d-%02d" : "%04d-%02d-%02d", c->year, c->month, c->day);
 }
 
-static void put_date(struct buf *out, int32_t days, enum duck_style style)
+void render_date(struct buf *out, int32_t days, enum duck_style style)
 {
     if (days == INT32_MAX || days == -INT32_MAX) {
         buf_z(out, days > 0 ? "infinity" : "-infinity");
@@ -163,7 +164,7 @@ static void put_clock(struct buf *out, int hour, int minute, int second, int us,
     put_fraction(out, us, style);
 }
 
-static void put_timestamp(struct buf *out, int64_t us, bool zone, enum duck_style style)
+void render_timestamp(struct buf *out, int64_t us, bool zone, enum duck_style style)
 {
     if (us == INT64_MAX || us == -INT64_MAX) {
         buf_z(out, us > 0 ? "infinity" : "-infinity");
@@ -370,13 +371,13 @@ static void put_temporal(struct buf *out, struct duck_at v, enum duck_style styl
     if (is_json(style))
         buf_char(out, '"');
     if (v.node->type == DUCK_DATE)
-        put_date(out, (int32_t)us, style);
+        render_date(out, (int32_t)us, style);
     else if (v.node->type == DUCK_TIME)
         put_clock(out, (int)(us / 3600000000), (int)(us / 60000000 % 60), (int)(us / 1000000 % 60), (int)(us % 1000000), style);
     else if (v.node->type == DUCK_INTERVAL)
         put_interval(out, (const duckdb_interval *)duckdb_vector_get_data(v.vector) + v.row, style);
     else
-        put_timestamp(out, us, v.node->type == DUCK_TIMESTAMPTZ, style);
+        render_timestamp(out, us, v.node->type == DUCK_TIMESTAMPTZ, style);
     if (is_json(style))
         buf_char(out, '"');
 }
@@ -393,9 +394,9 @@ void duck_render_at(struct duck_at v, enum duck_style style, struct buf *out)
         buf_z(out, style == DUCK_AS_PG ? (duck_at_int(v) ? "t" : "f") : duck_at_int(v) ? "true" : "false");
         break;
     case DUCK_F32: case DUCK_F64:
-        put_double(out, duck_at_f64(v), v.node->type == DUCK_F32, style);
+        render_f64(out, duck_at_f64(v), v.node->type == DUCK_F32, style);
         break;
-    case DUCK_DECIMAL: put_decimal(out, duck_at_int(v), v.node->scale); break;
+    case DUCK_DECIMAL: render_decimal(out, duck_at_int(v), v.node->scale); break;
     case DUCK_VARCHAR: case DUCK_BLOB: put_text(out, v, style); break;
     case DUCK_DATE: case DUCK_TIME: case DUCK_TIMESTAMP: case DUCK_TIMESTAMPTZ: case DUCK_INTERVAL:
         put_temporal(out, v, style);

@@ -4,11 +4,13 @@
  *   2 a deletion vector, inline
  *   3 a logged path: a local path below the table or absolute; one identity, whatever its spelling
  *   4 partition values and statistics against a condition, apart by '\n'
- *   5 a Parquet footer */
+ *   5 a Parquet footer
+ *   6 a VARIANT value: its first byte is the size of the metadata; what decodes is JSON */
 #include "lake/dv.h"
 #include "lake/log_int.h"
 #include "lake/parquet_footer.h"
 #include "lake/skip.h"
+#include "lake/variant.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n);
 
@@ -118,9 +120,22 @@ static void fuzz_footer(struct arena *a, struct str in)
         CHECK(s.count > 0 && s.items);
 }
 
+static void fuzz_variant(struct arena *a, struct str in)
+{
+    struct err err;
+    struct buf out;
+    size_t n = in.len ? (uint8_t)in.ptr[0] : 0;
+    if (n + 1 > in.len)
+        return;
+    buf_init(&out);
+    if (variant_put_json(&out, str_sub(in, 1, n), str_from(in, n + 1), &err) == 0)
+        CHECK(doc_json(a, NULL, buf_view(&out), &err) || err.code == ERR_LIMIT);
+    buf_release(&out);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
 {
-    static void (*const parts[])(struct arena *, struct str) = {fuzz_log, fuzz_row, fuzz_dv, fuzz_path, fuzz_stats, fuzz_footer};
+    static void (*const parts[])(struct arena *, struct str) = {fuzz_log, fuzz_row, fuzz_dv, fuzz_path, fuzz_stats, fuzz_footer, fuzz_variant};
     if (!n)
         return 0;
     struct arena *a = arena_new();
