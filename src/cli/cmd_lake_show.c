@@ -4,7 +4,7 @@
  *     cat      the columns. Integers and decimals have all their digits, float and double the digits that
  *              read back the same, or "NaN", "Infinity", "-Infinity"; timestamps are ISO 8601 with six
  *              digits of fraction (none if zero), with Z unless without a zone; binary is base64; a map is
- *              [{"key":…,"value":…}]; a VARIANT is its JSON; with --cdf _change_type, _commit_version and
+ *              [{"key":…,"value":…}]; a VARIANT is its JSON, as Spark's to_json writes it (lake/variant.h); with --cdf _change_type, _commit_version and
  *              _commit_timestamp follow.
  *     files    path (as logged), size, modificationTime, partitionValues, stats (an object or null),
  *              deletionVector (or null), numRecords (or null)

@@ -7,6 +7,7 @@
  * What cannot be undone without losing something of the user's is refused: drop the constraint, the column, first. */
 #include "lake/dml_int.h"
 #include "lake/scan.h"
+#include "lake/scan_form.h"
 #include "lake/schema.h"
 #include <string.h>
 
@@ -16,18 +17,8 @@ enum { MAX_DEPTH = 100 };
 
 static bool has_default(const struct type_field *f) { return metadata_str(f, "CURRENT_DEFAULT").len > 0; }
 
-static bool has_kind(const struct type *t, enum type_kind kind, int depth)
-{
-    if (t->kind == kind || depth > MAX_DEPTH)
-        return t->kind == kind;
-    for (size_t i = 0; i < t->field_count; i++)
-        if (has_kind(t->fields[i].type, kind, depth + 1))
-            return true;
-    return (t->element && has_kind(t->element, kind, depth + 1)) || (t->key && has_kind(t->key, kind, depth + 1));
-}
-
-static bool is_ntz(const struct lake_txn *x) { return has_kind(x->meta.schema, TYPE_TIMESTAMP_NTZ, 0); }
-static bool is_variant(const struct lake_txn *x) { return has_kind(x->meta.schema, TYPE_VARIANT, 0); }
+static bool is_ntz(const struct lake_txn *x) { return scan_has_kind(x->meta.schema, TYPE_TIMESTAMP_NTZ, 0); }
+static bool is_variant(const struct lake_txn *x) { return scan_has_kind(x->meta.schema, TYPE_VARIANT, 0); }
 static bool is_generated(const struct lake_txn *x) { return schema_any(x->meta.schema, field_is_generated); }
 static bool is_identity(const struct lake_txn *x) { return schema_any(x->meta.schema, field_is_identity); }
 static bool is_defaulted(const struct lake_txn *x) { return schema_any(x->meta.schema, has_default); }

@@ -225,8 +225,7 @@ struct str parquet_value(const struct parquet_schema *s, const char *key)
     return STR_NONE;
 }
 
-/* The index after the subtree at `at`. */
-static size_t after(const struct parquet_schema *s, size_t at)
+size_t parquet_after(const struct parquet_schema *s, size_t at)
 {
     int64_t open = 1;
     while (at < s->count && open > 0)
@@ -242,7 +241,7 @@ bool parquet_is_bare_variant(const struct parquet_schema *s, size_t at, bool *sh
     if (e->is_variant || e->children < 2 || e->children > 3)
         return false;
     size_t child = at + 1;
-    for (int64_t i = 0; i < e->children && child < s->count; i++, child = after(s, child)) {
+    for (int64_t i = 0; i < e->children && child < s->count; i++, child = parquet_after(s, child)) {
         bool leaf = !s->items[child].children;
         metadata = metadata || (leaf && str_eqz(s->items[child].name, "metadata"));
         value = value || (leaf && str_eqz(s->items[child].name, "value"));

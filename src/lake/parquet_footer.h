@@ -30,6 +30,8 @@ int parquet_schema_decode(struct arena *a, struct str footer, struct parquet_sch
 bool parquet_is_bare_variant(const struct parquet_schema *s, size_t at, bool *shredded);
 /* A copy of a Parquet file whose bare variants are annotated, under `to`, not fsynced. */
 int parquet_annotate(const char *path, const char *to, struct err *err) MUST_CHECK;
+/* The index after the subtree at `at`: its next sibling, if there is one. */
+size_t parquet_after(const struct parquet_schema *s, size_t at);
 /* A value of the writer's key_value_metadata; ptr NULL if absent. */
 struct str parquet_value(const struct parquet_schema *s, const char *key);
 #endif

@@ -13,6 +13,9 @@
  * prunes by. Past MAX_ARMS values the files are joined by name with a list of their values instead.
  * Files with a deletion vector are always read that way, with the vector's key in the list: the
  * function lake_dv(key, row) says whether a row is deleted (dv.c).
+ * Text of old writers is not annotated as such in Parquet. Where no column is BINARY or VARIANT, whatever bytes
+ * there are must be text (with column mapping a struct may hold bytes in fields that were dropped); beside such a
+ * column DuckDB shows what of that text is not ASCII as escapes.
  * Files whose footers say something special (scan_form.c) are arms of their own.
  * A path is given to DuckDB with its glob characters in brackets. */
 #include "lake/scan.h"
@@ -20,6 +23,7 @@
 #include "lake/log_int.h"
 #include "lake/place.h"
 #include "lake/scan_form.h"
+#include "lake/variant.h"
 #include <string.h>
 
 enum { MAX_ARMS = 64, MAX_DEPTH = 100 };
@@ -37,10 +41,13 @@ struct plan {
     struct out_col *cols;
     size_t count;
     bool mapped, json_variants;
+    bool any_bytes;               /* a column read from files holds BINARY or VARIANT */
     /* Of the arms that are being written, by what the files' footers say: */
     bool bare_variants;           /* variants are not annotated */
     bool julian_dates, julian_times;
     bool by_id;                   /* columns have other names: their field ids tell */
+    const struct scan_foreign *foreign; /* structs that have none of the table's fields; of all files of the form */
+    size_t foreign_count;
     struct map *copies;           /* logged path → an annotated copy of the file; NULL: none */
     struct buf *sql;
 };
@@ -49,9 +56,21 @@ struct group { struct str key; const struct lake_file **files; size_t count, cap
 
 /* ---- types and names */
 
+/* A field of files in a struct that has none of the table's; ptr NULL: it has one. */
+static struct str foreign_field(const struct plan *p, const struct type *t, size_t *at)
+{
+    while (*at < p->foreign_count)
+        if (p->foreign[(*at)++].of == t)
+            return p->foreign[*at - 1].name;
+    return STR_NONE;
+}
+
 /* Do values of `t` differ in names, form or calendar from those in files? */
 static bool renamed(const struct plan *p, const struct type *t, int depth)
 {
+    size_t none = 0;
+    if (foreign_field(p, t, &none).ptr)
+        return true;
     if ((!p->mapped && !p->json_variants && !p->bare_variants && !p->julian_dates && !p->julian_times) || depth > MAX_DEPTH)
         return false;
     if (t->kind == TYPE_VARIANT)
@@ -79,6 +98,12 @@ static void put_physical_type(const struct plan *p, struct buf *out, const struc
             duck_quote_ident(out, lake_physical_name(p->snap, &t->fields[i]));
             buf_char(out, ' ');
             put_physical_type(p, out, t->fields[i].type);
+        }
+        size_t at = 0;
+        for (struct str name; (name = foreign_field(p, t, &at)).ptr;) {
+            buf_z(out, ", ");
+            duck_quote_ident(out, name);
+            buf_z(out, " VARCHAR");
         }
         buf_char(out, ')');
     } else if (t->kind == TYPE_MAP) {
@@ -137,8 +162,11 @@ static void put_renamed(const struct plan *p, struct buf *out, const struct type
         put_renamed(p, out, t->element, arena_printf(p->arena, "%s.value", var), depth + 1);
         buf_z(out, ")))");
     } else if (t->kind == TYPE_VARIANT) {
-        const char *variant = p->bare_variants ? arena_printf(p->arena, "variant_bytes_to_variant((%s).metadata || (%s).\"value\")", expr, expr) : expr;
-        buf_printf(out, p->json_variants ? "CAST(%s AS JSON)" : "%s", variant);
+        const char *bytes = p->bare_variants ? expr : arena_printf(p->arena, "CAST(variant_to_parquet_variant(%s) AS STRUCT(metadata BLOB, \"value\" BLOB))", expr);
+        if (p->json_variants)
+            buf_printf(out, "CAST(" LAKE_VARIANT_FUNCTION "((%s).metadata, (%s).\"value\") AS JSON)", bytes, bytes);
+        else
+            buf_printf(out, "variant_bytes_to_variant((%s).metadata || (%s).\"value\")", expr, expr);
     } else if (t->kind == TYPE_DATE || t->kind == TYPE_TIMESTAMP) {
         put_moved(out, expr, t->kind == TYPE_DATE);
     } else {
@@ -168,10 +196,14 @@ void lake_put_path(struct buf *out, struct str path)
 static void put_value(struct buf *out, const struct lake_file *f, const struct out_col *c)
 {
     const struct lake_pair *v = lake_partition_value(f, c->physical);
-    if (!v || v->is_null || !v->value.len)
+    struct str value = !v || v->is_null ? STR_NONE : v->value;
+    bool day = c->field->type->kind == TYPE_DATE || c->field->type->kind == TYPE_TIMESTAMP || c->field->type->kind == TYPE_TIMESTAMP_NTZ;
+    if (day && str_starts_z(value, "+")) /* years past 9999, which DuckDB reads without the sign */
+        value = str_from(value, 1);
+    if (!value.len)
         buf_z(out, "NULL");
     else
-        duck_quote_text(out, v->value);
+        duck_quote_text(out, value);
 }
 
 /* `text_expr` (a VARCHAR expression) as the column's type. */
@@ -237,7 +269,7 @@ static void put_files(const struct plan *p, const struct lake_file *const *files
     }
     if (!any) /* the map cannot be empty */
         buf_z(sql, p->by_id ? "2147483647: {name: '__none', type: 'BOOLEAN', default_value: NULL}" : "'__none': {name: '__none', type: 'BOOLEAN', default_value: NULL}");
-    buf_z(sql, "})");
+    buf_z(sql, p->any_bytes || p->mapped ? "})" : "}, binary_as_string = true)");
 }
 
 /* CHAR(n) reads as n characters, as Spark pads it; files hold it as it was written. The expression
@@ -437,6 +469,8 @@ static int put_all_arms(struct plan *p, const struct lake_file *const *files, si
         p->julian_dates = form & FORM_JULIAN_DATES;
         p->julian_times = form & FORM_JULIAN_TIMES;
         p->by_id = form & FORM_BY_ID;
+        p->foreign = asked.foreign;
+        p->foreign_count = form & FORM_FOREIGN ? asked.foreign_count : 0;
         if (put_arms(p, some, n, err))
             return -1;
     }
@@ -462,6 +496,7 @@ static int choose_columns(struct plan *p, struct err *err)
         c->physical = lake_physical_name(p->snap, c->field);
         c->partition = lake_is_partition(p->snap, c->field->name);
         c->is_void = c->field->type->kind == TYPE_NULL;
+        p->any_bytes = p->any_bytes || (!c->partition && (scan_has_kind(c->field->type, TYPE_BINARY, 0) || scan_has_kind(c->field->type, TYPE_VARIANT, 0)));
     }
     return 0;
 }
@@ -543,5 +578,5 @@ void lake_empty_sql(const struct type *schema, struct buf *sql)
 
 int lake_register(struct duck *db, struct err *err)
 {
-    return lake_dv_register(db, err);
+    return lake_dv_register(db, err) || lake_variant_register(db, err) ? -1 : 0;
 }

@@ -17,7 +17,7 @@ struct lake_scan {
     bool commit_version;          /* adds `_commit_version` BIGINT: lake_file.version */
     bool change_type;             /* adds `_change_type` VARCHAR: of change data files */
     const struct lake_predicate *where; /* lake_scan_sql: files that cannot match are left out; rows are not filtered */
-    bool json_variants;           /* VARIANT values, nested ones too, as DuckDB's JSON */
+    bool json_variants;           /* VARIANT values, nested ones too, as JSON: variant.h */
 };
 /* Once per database, before the first scan. */
 int lake_register(struct duck *db, struct err *err) MUST_CHECK;

@@ -6,6 +6,10 @@
  * one DuckDB can only put together if it is annotated: it is given a copy with another footer.
  * Column mapping by id. Files name their columns as the table's physical names do, but for those of other
  * origin (Iceberg), where only the field ids in the footer tell. Those files are read by id.
+ * Structs without a common field. Where column mapping let fields be dropped, a file may have a struct with none of
+ * the fields that the table has there now. Such a struct is no null if the file says so, but DuckDB casts structs
+ * only if a field is common to both. One of the file's fields is told for each, which is then asked for too. Ids are never given
+ * twice: a table with as many fields as ids has dropped none, and its files are not asked.
  * Dates before 1582-10-15. Spark before 3.0, and later versions if asked to, wrote days of the Julian
  * calendar under Gregorian numbers, and say so in the footer. A file that may hold such a day (by its
  * statistics, or for want of them: inside arrays and maps) is asked, and its days are moved to those of the
@@ -22,14 +26,14 @@ enum { MAX_DEPTH = 100 };
 
 /* ---- variants that files do not call so */
 
-static bool has_variant(const struct type *t, int depth)
+bool scan_has_kind(const struct type *t, enum type_kind kind, int depth)
 {
-    if (t->kind == TYPE_VARIANT || depth > MAX_DEPTH)
-        return t->kind == TYPE_VARIANT;
+    if (t->kind == kind || depth > MAX_DEPTH)
+        return t->kind == kind;
     for (size_t i = 0; i < t->field_count; i++)
-        if (has_variant(t->fields[i].type, depth + 1))
+        if (scan_has_kind(t->fields[i].type, kind, depth + 1))
             return true;
-    return (t->element && has_variant(t->element, depth + 1)) || (t->key && has_variant(t->key, depth + 1));
+    return (t->element && scan_has_kind(t->element, kind, depth + 1)) || (t->key && scan_has_kind(t->key, kind, depth + 1));
 }
 
 /* A folder of this process for annotated copies; gone with it. NULL on error. */
@@ -182,6 +186,72 @@ static int needs_ids(const struct scan_asked *p, const struct parquet_schema *s,
     return differs;
 }
 
+/* ---- structs without a common field */
+
+static int64_t count_fields(const struct type *t, int depth, bool *nested)
+{
+    int64_t n = (int64_t)t->field_count;
+    *nested = *nested || (depth && t->field_count);
+    for (size_t i = 0; i < t->field_count && depth < MAX_DEPTH; i++)
+        n += count_fields(t->fields[i].type, depth + 1, nested);
+    if (t->element && depth < MAX_DEPTH)
+        n += count_fields(t->element, depth + 1, nested);
+    return t->key && depth < MAX_DEPTH ? n + count_fields(t->key, depth + 1, nested) : n;
+}
+
+static bool may_be_foreign(const struct scan_asked *p)
+{
+    int64_t ids;
+    bool nested = false;
+    if (p->snap->mapping == LAKE_MAP_NONE)
+        return false;
+    int64_t fields = count_fields(p->snap->schema, 0, &nested);
+    return nested && (!str_i64(lake_property(p->snap, "delta.columnMapping.maxColumnId"), &ids) || ids != fields);
+}
+
+static void foreign_push(struct scan_asked *p, const struct type *of, struct str name)
+{
+    for (size_t i = 0; i < p->foreign_count; i++)
+        if (p->foreign[i].of == of && str_ieq(p->foreign[i].name, name))
+            return;
+    p->foreign = arena_grow(p->arena, p->foreign, &p->foreign_cap, p->foreign_count + 1, sizeof *p->foreign);
+    p->foreign[p->foreign_count++] = (struct scan_foreign){of, name};
+}
+
+/* The child of the group `at` that has the name; 0: none. */
+static size_t child_named(const struct parquet_schema *s, size_t at, struct str name)
+{
+    size_t child = at + 1;
+    for (int64_t i = 0; i < s->items[at].children && child < s->count; i++, child = parquet_after(s, child))
+        if (str_ieq(s->items[child].name, name))
+            return child;
+    return 0;
+}
+
+/* Looks through the structs in the group `at`, which holds a value of the type; true if one is foreign. */
+static bool find_foreign(struct scan_asked *p, const struct parquet_schema *s, size_t at, const struct type *t, int depth)
+{
+    bool found = false, any = false;
+    if (at >= s->count || !s->items[at].children || at + 1 >= s->count || depth > MAX_DEPTH)
+        return false;
+    for (size_t i = 0; i < t->field_count; i++) {
+        size_t child = child_named(s, at, lake_physical_name(p->snap, &t->fields[i]));
+        any = any || child;
+        if (child && find_foreign(p, s, child, t->fields[i].type, depth + 1))
+            found = true;
+    }
+    if (t->field_count && !any && depth) {
+        foreign_push(p, t, s->items[at + 1].name);
+        found = true;
+    }
+    size_t inner = at + 2; /* in the repeated group: the element, or the key */
+    if (t->key && find_foreign(p, s, inner, t->key, depth + 1))
+        found = true;
+    if (t->key && inner < s->count)
+        inner = parquet_after(s, inner);
+    return (t->element && find_foreign(p, s, inner, t->element, depth + 1)) || found;
+}
+
 /* Which of the forms `old` the file really has. */
 static int calendar_of(const struct parquet_schema *s, int old)
 {
@@ -204,30 +274,31 @@ static int check_zone(const struct parquet_schema *s, const struct lake_file *f,
 }
 
 /* What is special about a file, FORM_*; `old`: what it may be by its statistics. -1: it cannot be read. */
-static int form_of(struct scan_asked *p, const struct lake_file *f, bool variants, int old, struct err *err)
+static int form_of(struct scan_asked *p, const struct lake_file *f, bool variants, bool foreign, int old, struct err *err)
 {
     struct parquet_schema s;
     struct err ignored;
     bool ids = p->snap->mapping == LAKE_MAP_ID;
-    if (!variants && !old && !ids)
+    if (!variants && !foreign && !old && !ids)
         return 0;
     if (parquet_schema_read(p->arena, lake_file_path(p->arena, p->snap->dir, f->path), &s, &ignored))
         return 0; /* DuckDB will say what is wrong with it */
     int bare = variants ? is_bare(p, &s, f, err) : 0, by_id = ids ? needs_ids(p, &s, f, err) : 0, calendar = calendar_of(&s, old);
     if (bare < 0 || by_id < 0 || (calendar & FORM_JULIAN_TIMES && check_zone(&s, f, err)))
         return -1;
-    return (bare ? FORM_BARE : 0) | (by_id ? FORM_BY_ID : 0) | calendar;
+    foreign = foreign && find_foreign(p, &s, 0, p->snap->schema, 0);
+    return (bare ? FORM_BARE : 0) | (by_id ? FORM_BY_ID : 0) | (foreign ? FORM_FOREIGN : 0) | calendar;
 }
 
 int scan_forms(struct scan_asked *p, const struct lake_file *const *files, size_t count, uint8_t *forms, struct err *err)
 {
-    bool variants = false;
+    bool variants = false, foreign = may_be_foreign(p);
     for (size_t i = 0; i < p->count; i++)
-        variants = variants || has_variant(p->fields[i]->type, 0);
+        variants = variants || scan_has_kind(p->fields[i]->type, TYPE_VARIANT, 0);
     mark_old(p, files, count, TYPE_DATE, FORM_JULIAN_DATES, forms);
     mark_old(p, files, count, TYPE_TIMESTAMP, FORM_JULIAN_TIMES, forms);
     for (size_t i = 0; i < count; i++) {
-        int form = form_of(p, files[i], variants, forms[i], err);
+        int form = form_of(p, files[i], variants, foreign, forms[i], err);
         if (form < 0)
             return -1;
         forms[i] = (uint8_t)form;

@@ -122,6 +122,15 @@ def mapping_id(spark, path):
 
 
 @table
+def mapping_structs_of_other_fields(spark, path):
+    run(spark, path, "CREATE TABLE $T (id INT, s STRUCT<a: INT, b: STRUCT<c: INT>>, l ARRAY<STRUCT<x: INT>>, m MAP<STRING, STRUCT<x: BINARY, y: ARRAY<INT>>>) USING delta TBLPROPERTIES ('delta.columnMapping.mode'='name')",
+        "INSERT INTO $T VALUES (1, named_struct('a', 1, 'b', named_struct('c', 5)), array(named_struct('x', 1), null), map('k', named_struct('x', X'00FF', 'y', array(1)))), (2, null, null, null), (3, named_struct('a', null, 'b', null), array(), map('k', null))",
+        *[f"ALTER TABLE $T {change}" for change in ("ADD COLUMN (l.element.z INT)", "DROP COLUMN l.element.x", "ADD COLUMN (s.b.d DATE)", "DROP COLUMN s.b.c", "ADD COLUMN (m.value.n TIMESTAMP)",
+                                                    "DROP COLUMN m.value.x", "DROP COLUMN m.value.y")],
+        "INSERT INTO $T VALUES (4, named_struct('a', 4, 'b', named_struct('d', DATE'2024-01-01')), array(named_struct('z', 1)), map('q', named_struct('n', TIMESTAMP'2024-01-01 00:00:00')))")
+
+
+@table
 def mapping_added_later(spark, path):
     run(spark, path, f"CREATE TABLE $T ({V}) USING delta", FILL.format(0, 5),
         "ALTER TABLE $T SET TBLPROPERTIES ('delta.columnMapping.mode'='name','delta.minReaderVersion'='2','delta.minWriterVersion'='5')",
@@ -171,6 +180,14 @@ def variants(spark, path):
         """INSERT INTO $T SELECT 1, parse_json('{"a": 1, "b": [1, 2.5, null, "x"], "c": {"d": true}}'), array(parse_json('1'), null), named_struct('v', parse_json('"s"'), 'w', 1)""",
         "INSERT INTO $T SELECT 2, null, null, null",
         "INSERT INTO $T SELECT 3, parse_json('null'), array(), named_struct('v', parse_json('[]'), 'w', 2)")
+
+
+@table
+def variants_of_every_type(spark, path):
+    values = ["1.50BD", "1.5D", "float('1.1')", "DATE'1960-01-01'", "TIMESTAMP'1960-01-01 00:00:00.5'", "TIMESTAMP_NTZ'2024-01-01 01:02:03'", "X'00FF'", "5Y", "9223372036854775807",
+              "CAST(123456789012345678901234567890.12345678 AS DECIMAL(38,8))", "double('NaN')", "double('-Infinity')", "1e300D", "100.00BD", "''"]
+    run(spark, path, "CREATE TABLE $T (id INT, v VARIANT) USING delta", "INSERT INTO $T " + " UNION ALL ".join(f"SELECT {i}, CAST({v} AS VARIANT)" for i, v in enumerate(values)),
+        "INSERT INTO $T SELECT 100, to_variant_object(named_struct('n', double('NaN'), 'b', array(X'00FF'), 't', TIMESTAMP'1960-01-01 00:00:00.000001', 'd', DATE'0001-01-01', 'c', CAST(1.25 AS DECIMAL(9,4))))")
 
 
 @table

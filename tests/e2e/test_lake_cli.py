@@ -462,6 +462,33 @@ def test_a_partition_value_may_hold_any_byte(tmp_path):
 JULIAN = datetime.date(1500, 1, 11)  # the day that the Julian calendar calls 1500-01-02, in Gregorian numbers
 
 
+def test_years_past_9999_in_partitions(tmp_path):
+    path = by_hand(tmp_path / "t", [field("id", "long"), field("d", "date"), field("t", "timestamp")], [{"path": "a.parquet", "partitionValues": {"d": "+10000-01-01", "t": "+10000-01-01 00:00:00"}}])
+    log = path / "_delta_log" / f"{0:020}.json"
+    log.write_text(log.read_text().replace('"partitionColumns": []', '"partitionColumns": ["d", "t"]'))
+    pq.write_table(pa.table({"id": [1]}), path / "a.parquet")
+    assert rows("cat", path) == [{"id": 1, "d": "+10000-01-01", "t": "+10000-01-01T00:00:00Z"}]
+
+
+def test_text_that_parquet_does_not_call_so(tmp_path):
+    path = by_hand(tmp_path / "t", [field("s", "string"), field("st", {"type": "struct", "fields": [field("l", {"type": "array", "elementType": "string", "containsNull": True})]})], [{"path": "a.parquet"}])
+    pq.write_table(pa.table({"s": ["é\\x41".encode()], "st": [{"l": ["漢".encode(), None]}]}), path / "a.parquet")
+    assert rows("cat", path) == [{"s": "é\\x41", "st": {"l": ["漢", None]}}]
+
+
+def test_variants_of_types_that_json_lacks(tmp_path):
+    """As Spark's to_json writes them; in files that call the group a VARIANT, and in those that do not."""
+    duckdb = pytest.importorskip("duckdb")
+    path = by_hand(tmp_path / "t", [field("v", "variant"), field("l", {"type": "array", "elementType": "variant", "containsNull": True})], [{"path": "a.parquet"}, {"path": "b.parquet"}], features=["variantType"])
+    value = "{'n': 'NaN'::DOUBLE, 'b': '\\x00\\xFF'::BLOB, 't': '1960-01-01 00:00:00.5+00'::TIMESTAMPTZ, 'f': 1.1::FLOAT, 'd': DATE '1960-01-02'}::VARIANT"
+    want = {"n": "NaN", "b": "AP8=", "t": "1960-01-01 00:00:00.5+00:00", "f": decimal.Decimal("1.1"), "d": "1960-01-02"}
+    with duckdb.connect() as c:
+        c.execute(f"COPY (SELECT {value} AS v) TO '{path / 'a.parquet'}' (FORMAT parquet)")
+        bare = f"CAST(variant_to_parquet_variant({value}) AS STRUCT(metadata BLOB, value BLOB))"
+        c.execute(f"COPY (SELECT {bare} AS v, [{bare}, NULL] AS l) TO '{path / 'b.parquet'}' (FORMAT parquet)")
+    assert sorted(rows("cat", path), key=lambda row: row["l"] is None) == [{"v": want, "l": [want, None]}, {"v": want, "l": None}]
+
+
 def legacy_file(path, name, zone, **columns):
     schema = pa.schema([pa.field(key, value.type) for key, value in columns.items()])
     schema = schema.with_metadata({"org.apache.spark.version": "3.5.0", "org.apache.spark.legacyDateTime": "", "org.apache.spark.timeZone": zone})

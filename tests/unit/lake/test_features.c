@@ -218,6 +218,31 @@ static void test_columns(void **state)
     lake_table_close(t);
 }
 
+/* Structs of old files that share no field with the table's: they are there, and hold nulls. */
+static void test_structs_of_other_fields(void **state)
+{
+    (void)state;
+    struct err err = {};
+    int64_t version;
+    struct lake_table *t = make_table("a INT, s STRUCT<x: INT, y: STRING>, l ARRAY<STRUCT<z: INT>>, m MAP<STRING, STRUCT<b: BINARY>>", NULL, "delta.columnMapping.mode=name",
+                                      "SELECT 1 AS a, {'x': 1, 'y': 'y'} AS s, [{'z': 1}, NULL] AS l, MAP {'k': {'b': '\\xFF'::BLOB}} AS m UNION ALL SELECT 2, NULL, [], NULL");
+    struct str s[] = {STR("s"), STR("x")}, y[] = {STR("s"), STR("y")}, l[] = {STR("l"), STR("element"), STR("z")}, m[] = {STR("m"), STR("value"), STR("b")};
+    const struct type_field fresh = {.name = STR("n"), .type = type_of(TYPE_DATE), .nullable = true};
+    struct lake_txn *x = lake_txn_begin(t, conn, &err);
+    OK(lake_txn_add_column(x, (struct lake_path){s, 1}, &fresh, LAKE_PLACE_FIRST, STR_NONE, &err));
+    OK(lake_txn_add_column(x, (struct lake_path){l, 2}, &fresh, LAKE_PLACE_FIRST, STR_NONE, &err));
+    OK(lake_txn_add_column(x, (struct lake_path){m, 2}, &fresh, LAKE_PLACE_FIRST, STR_NONE, &err));
+    OK(lake_txn_drop_column(x, (struct lake_path){s, 2}, &err));
+    OK(lake_txn_drop_column(x, (struct lake_path){y, 2}, &err));
+    OK(lake_txn_drop_column(x, (struct lake_path){l, 3}, &err));
+    OK(lake_txn_drop_column(x, (struct lake_path){m, 3}, &err));
+    OK(lake_txn_commit(x, &version, &err));
+    lake_txn_end(x);
+    OK(append(t, "SELECT 3 AS a, {'n': DATE '2024-01-02'} AS s, [{'n': NULL::DATE}] AS l, NULL AS m", &err));
+    assert_string_equal(rows_of(t, "*"), "1|{\"n\":null}|[{\"n\":null},null]|{\"k\":{\"n\":null}};2|null|[]|null;3|{\"n\":\"2024-01-02\"}|[{\"n\":null}]|null");
+    lake_table_close(t);
+}
+
 static void test_widening(void **state)
 {
     (void)state;
@@ -359,7 +384,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_protocol), cmocka_unit_test(test_not_null_and_check), cmocka_unit_test(test_computed), cmocka_unit_test(test_columns),
-        cmocka_unit_test(test_widening), cmocka_unit_test(test_alter), cmocka_unit_test(test_turned_on_later), cmocka_unit_test(test_checkpoint_v2),
+        cmocka_unit_test(test_structs_of_other_fields), cmocka_unit_test(test_widening), cmocka_unit_test(test_alter), cmocka_unit_test(test_turned_on_later), cmocka_unit_test(test_checkpoint_v2),
         cmocka_unit_test(test_stats_columns),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
