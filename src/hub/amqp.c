@@ -390,6 +390,17 @@ static void on_close(struct tcp_conn *tcp, const struct err *why)
     mem_free(c);
 }
 
+/* Whoever shows no token, however much he pings, does not stay. */
+static bool is_unknown_too_long(struct amqp_conn *c, int64_t now)
+{
+    const struct hub_opts *o = &c->amqp->hub->opts;
+    if (c->claims || o->insecure_local)
+        c->unknown_us = 0;
+    else if (!c->unknown_us)
+        c->unknown_us = now;
+    return c->unknown_us && now - c->unknown_us > (o->auth_ms ? o->auth_ms : AMQP_AUTH_MS) * 1000;
+}
+
 static void tick_conn(struct amqp_conn *c, int64_t now)
 {
     struct amqp_error e;
@@ -397,6 +408,9 @@ static void tick_conn(struct amqp_conn *c, int64_t now)
         return; /* the deadline of AMQP_OPEN_MS holds */
     if (!c->paused && now - c->last_in_us > (int64_t)AMQP_IDLE_MS * 1000 * 5 / 4) {
         amqp_fail(&e, "amqp:resource-limit-exceeded", "nothing came for %d s", AMQP_IDLE_MS / 1000 * 5 / 4);
+        amqp_close_conn(c, &e);
+    } else if (is_unknown_too_long(c, now)) {
+        amqp_fail(&e, "amqp:unauthorized-access", "no token was shown in time");
         amqp_close_conn(c, &e);
     } else if (c->partial_us && !c->paused && now - c->partial_us > (int64_t)AMQP_FRAME_MS * 1000) {
         amqp_fail(&e, "amqp:connection:framing-error", "a frame is not complete after %d s", AMQP_FRAME_MS / 1000);

@@ -39,6 +39,7 @@ enum {
     AMQP_PARTIAL_BYTES_UNKNOWN = 64 << 10, /* the same, before it has shown a token */
     AMQP_UNSENT_BYTES = 1 << 20,       /* of one connection: then nothing more is made for it */
     AMQP_OPEN_MS = 60000,              /* to the end of open */
+    AMQP_AUTH_MS = 60000,              /* after it, or after the last token ran out: to show one */
     AMQP_FRAME_MS = 60000,             /* a frame that has begun is whole */
     AMQP_IDLE_MS = 240000,             /* as Event Hubs: told in open */
 };

@@ -41,6 +41,7 @@ struct amqp_conn {
     uint32_t max_frame;                /* of the peer */
     uint32_t peer_idle_ms;
     int64_t last_in_us, last_out_us;   /* mono */
+    int64_t unknown_us;                /* mono: since when no token of it is good; 0: one is */
     int64_t partial_us;                /* since when a frame is incomplete; 0: none is */
     struct amqp_session *sessions[AMQP_MAX_SESSIONS];
     uint32_t sessions_made;

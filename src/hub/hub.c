@@ -247,7 +247,7 @@ static int check_opts(const struct hub_opts *o, struct err *err)
         return err_set(err, ERR_USAGE, "a certificate and its key go together");
     if (o->host && !tcp_is_loopback(o->host))
         return err_set(err, ERR_USAGE,
-                       "the hub listens on a loopback address only: '%s' would need TLS", o->host);
+                       "the hub listens on a loopback address only, since its ports take plain connections: '%s' is none", o->host);
     return 0;
 }
 

@@ -32,6 +32,7 @@ struct hub_opts {
     const char *default_namespace;   /* of clients that name none; NULL: "default" */
     const char *sas_key;             /* of the policy RootManageSharedAccessKey; NULL: none is good */
     bool insecure_local;             /* no credentials asked for; needs a loopback host */
+    int64_t auth_ms;                 /* for a client to say who it is; 0: KAFKA_AUTH_MS, AMQP_AUTH_MS */
     bool auto_create;                /* a hub is made when a client first names it */
     int partitions;                  /* of hubs made on first use; 0: 4 */
     int64_t segment_bytes;           /* 0: 128 MiB */

@@ -459,7 +459,7 @@ static void on_open(struct tcp_conn *tcp)
     c->claim = (struct sas_claim){.rights = c->authenticated ? KAFKA_ANY : 0, .path = STR("")};
     tcp_conn_set_user(tcp, c);
     if (!c->authenticated)
-        tcp_deadline(tcp, KAFKA_AUTH_MS);
+        tcp_deadline(tcp, k->hub->opts.auth_ms ? k->hub->opts.auth_ms : KAFKA_AUTH_MS);
     k->conns++;
 }
 

@@ -696,3 +696,26 @@ def test_idle_and_slow_connections(hub):
         for s in idle:
             s.close()
     assert alive(hub)
+
+
+def test_who_shows_no_token_does_not_stay(tmp_path, name):
+    """However much a connection pings; one whose token is good stays, and sends on."""
+    h = Hub(tmp_path / "state", amqp=0, sas=KEY, auth_ms=1500)
+    with producer(h, name) as p, dial(h) as s:
+        p.send_event(EventData("first"))
+        begun, out = time.monotonic(), b""
+        s.sendall(HEADER + OPEN)
+        s.settimeout(0.2)
+        while time.monotonic() - begun < 30:
+            try:
+                part = s.recv(65536)
+                out += part
+                if not part:
+                    break
+            except TimeoutError:
+                s.sendall(frame(b""))  # it lives
+        assert b"amqp:unauthorized-access" in out and 1 < time.monotonic() - begun < 20
+        closed = h.log.read_text().count("connection closed")
+        p.send_event(EventData("second"))
+        assert closed == h.log.read_text().count("connection closed") == 1
+    h.stop()

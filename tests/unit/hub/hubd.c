@@ -1,6 +1,6 @@
 /* hubd -- the hub alone, for tests that need nothing else of the program.
  *
- *     hubd STATE PORT [partitions=N] [rebalance_ms=N] [segment_bytes=N] [sas=KEY] [amqp=PORT] [https=PORT]
+ *     hubd STATE PORT [partitions=N] [rebalance_ms=N] [segment_bytes=N] [sas=KEY] [auth_ms=N] [amqp=PORT] [https=PORT]
  *
  * Prints one JSON line when it is ready and runs until SIGTERM. Hubs are made when first named; with
  * `sas` clients must know the key. */
@@ -38,6 +38,7 @@ int main(int argc, char **argv)
         .segment_bytes = atoll(option(argc, argv, "segment_bytes", "0")),
         .sas_key = sas,
         .insecure_local = !sas,
+        .auth_ms = atoll(option(argc, argv, "auth_ms", "0")),
         .auto_create = true,
         .amqp = {.on = option(argc, argv, "amqp", NULL), .number = atoi(option(argc, argv, "amqp", "0"))},
         .https = {.on = option(argc, argv, "https", NULL), .number = atoi(option(argc, argv, "https", "0"))},
