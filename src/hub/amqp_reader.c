@@ -196,6 +196,17 @@ static struct partition *partition_of(struct amqp_link *l, struct amqp_error *e)
     return NULL;
 }
 
+/* 1 if the batch is of a transaction that was aborted; -1. */
+static int is_aborted(struct plog *log, const struct batch *b, struct err *err)
+{
+    struct txn_aborts a = {0};
+    if (!(b->attributes & BATCH_TRANSACTIONAL))
+        return 0;
+    int rc = plog_aborted(log, b->base_offset, batch_last_offset(b) + 1, &a, err) ? -1 : txn_aborts_hold(&a, b->producer_id, b->base_offset);
+    txn_aborts_release(&a);
+    return rc;
+}
+
 /* Makes the next batch current. 1: it is; 0: the log has no more; -1: *e. */
 static int next_batch(struct amqp_link *l, struct partition *p, struct amqp_error *e)
 {
@@ -206,9 +217,10 @@ static int next_batch(struct amqp_link *l, struct partition *p, struct amqp_erro
         l->chunk_at = 0;
         if (l->offset < p->log->start_offset) /* retention was faster */
             l->offset = p->log->start_offset;
-        if (l->offset >= p->log->high_watermark)
+        int64_t end = plog_stable_offset(p->log); /* nobody here asks for what may yet be aborted */
+        if (l->offset >= end)
             return 0;
-        int64_t n = plog_read(p->log, l->offset, CHUNK_BYTES, true, &l->chunk, &err);
+        int64_t n = plog_read_to(p->log, l->offset, end, CHUNK_BYTES, true, &l->chunk, &err);
         if (n < 0)
             return amqp_fail(e, "amqp:internal-error", "%s", err.msg);
         if (n == 0)
@@ -218,7 +230,10 @@ static int next_batch(struct amqp_link *l, struct partition *p, struct amqp_erro
     if (!batch_read_header(rest, &head) || (size_t)head.size > rest.len)
         return amqp_fail(e, "amqp:internal-error", "the log of '%s' is damaged at offset %jd", l->hub, (intmax_t)l->offset);
     l->chunk_at += (size_t)head.size;
-    if (head.attributes & BATCH_CONTROL) { /* the log's own marks are no events */
+    int gone = is_aborted(p->log, &head, &err);
+    if (gone < 0)
+        return amqp_fail(e, "amqp:internal-error", "%s", err.msg);
+    if (gone || (head.attributes & BATCH_CONTROL)) { /* nor are the log's own marks events */
         l->offset = batch_last_offset(&head) + 1;
         return 1;
     }

@@ -14,6 +14,9 @@
  * metadata, i64 commit time; null: forgotten). Opening replays them; when the log has grown to
  * many times what is alive, the living are written again into a new segment and the old ones go.
  *
+ * Offsets committed in a transaction are a transactional batch of that log and pend until its marker: committed
+ * then, or forgotten. Readers who ask for stable ones are told to wait.
+ *
  * Thread: the hub loop. */
 #ifndef PAYSTREAK_HUB_GROUP_H
 #define PAYSTREAK_HUB_GROUP_H
@@ -63,7 +66,16 @@ struct group {
     struct map *offsets;               /* "topic\0<partition>" -> struct committed */
 };
 
-struct groups { struct hub *hub; struct hub_ns *ns; struct map *by_name; struct topic *log; uint64_t next_id; bool compacting; size_t live; };
+struct groups {
+    struct hub *hub;
+    struct hub_ns *ns;
+    struct map *by_name;
+    struct topic *log;
+    uint64_t next_id;
+    bool compacting;
+    size_t live;
+    struct map *pending, *unstable;    /* group_txn.c */
+};
 
 /* ------------------------------------------------------------------ membership */
 
@@ -117,6 +129,13 @@ struct commit_in { struct str topic, metadata; int32_t partition, epoch; int64_t
 /* Writes the offsets to the log; call group_apply() when the next flush is durable. */
 enum kerr group_log_commit(struct groups *g, struct str group, const struct commit_in *items, size_t count);
 void group_apply(struct groups *g, struct str group, const struct commit_in *items, size_t count);
+/* The same as part of a producer's transaction: they pend at once, and become offsets, or not, with group_txn_end(),
+ * which is called when its marker is durable. */
+enum kerr group_log_txn_commit(struct groups *g, int64_t producer_id, int16_t epoch, struct str group, const struct commit_in *items,
+                               size_t count);
+void group_txn_end(struct groups *g, int64_t producer_id, bool commit);
+/* Does an offset of that partition pend? */
+bool group_offset_unstable(const struct groups *g, struct str group, struct str topic, int32_t partition);
 /* A hub goes: its offsets are forgotten in all groups. Durable with the next flush. */
 void groups_forget_topic(struct groups *g, struct str topic);
 /* Forgets the group and its offsets; NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND. Durable with the next flush. */

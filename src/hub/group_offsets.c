@@ -1,5 +1,5 @@
 /* group_offsets.c -- the groups of a namespace, and their offsets in the log. */
-#include "hub/group.h"
+#include "hub/group_int.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -50,7 +50,7 @@ static void forget(struct group *g, struct str topic, int32_t partition)
     mem_free(c);
 }
 
-static void set_offset(struct group *g, const struct commit_in *in, int64_t now_ms)
+void group_set_offset(struct group *g, const struct commit_in *in, int64_t now_ms)
 {
     char key[TOPIC_MAX_NAME + 16];
     struct str k = offset_key(in->topic, in->partition, key);
@@ -73,7 +73,7 @@ void group_apply(struct groups *gs, struct str name, const struct commit_in *ite
 {
     struct group *g = groups_make(gs, name);
     for (size_t i = 0; g && i < count; i++)
-        set_offset(g, &items[i], time_now_ms());
+        group_set_offset(g, &items[i], time_now_ms());
 }
 
 enum kerr group_may_commit(struct groups *gs, struct str name, int32_t generation, struct str member_id, struct str instance)
@@ -101,25 +101,23 @@ static void put_key(struct kout *o, struct str group, struct str topic, int32_t 
     kout_i32(o, partition);
 }
 
-struct writer { struct batch_builder batch; struct kout key, value; };
-
-static void writer_init(struct writer *w)
+void offsets_writer_init(struct offsets_writer *w)
 {
-    *w = (struct writer){0};
+    *w = (struct offsets_writer){0};
     batch_builder_init(&w->batch);
     buf_init(&w->key.b);
     buf_init(&w->value.b);
     batch_begin(&w->batch);
 }
 
-static void writer_release(struct writer *w)
+void offsets_writer_release(struct offsets_writer *w)
 {
     batch_builder_release(&w->batch);
     buf_release(&w->key.b);
     buf_release(&w->value.b);
 }
 
-static void writer_add(struct writer *w, struct str group, const struct commit_in *c, int64_t now_ms)
+void offsets_writer_add(struct offsets_writer *w, struct str group, const struct commit_in *c, int64_t now_ms)
 {
     buf_clear(&w->key.b);
     buf_clear(&w->value.b);
@@ -134,10 +132,10 @@ static void writer_add(struct writer *w, struct str group, const struct commit_i
     batch_add(&w->batch, now_ms, buf_view(&w->key.b), c->offset >= 0 ? buf_view(&w->value.b) : STR_NONE, NULL, 0);
 }
 
-static enum kerr writer_end(struct groups *gs, struct writer *w, int64_t *base)
+enum kerr offsets_writer_end(struct groups *gs, struct offsets_writer *w, int16_t attributes, int64_t producer_id, int16_t epoch, int64_t *base)
 {
     struct batch b;
-    struct str bytes = batch_finish(&w->batch, -1, -1, -1);
+    struct str bytes = batch_finish_as(&w->batch, attributes, producer_id, epoch, -1);
     bool good = batch_read_header(bytes, &b);
     CHECK(good);
     return hub_append(gs->hub, gs->log->parts[0], &b, bytes.ptr, base);
@@ -159,39 +157,40 @@ static void compacted(void *arg)
 
 static enum kerr write_alive(struct groups *gs, int64_t *first)
 {
-    struct writer w;
+    struct offsets_writer w;
     size_t at = 0, in;
     struct str name, key;
     void *g, *v;
     int64_t base = -1;
     enum kerr k = KERR_NONE;
     *first = -1;
-    writer_init(&w);
+    offsets_writer_init(&w);
     while (k == KERR_NONE && map_next(gs->by_name, &at, &name, &g)) {
         in = 0;
         while (k == KERR_NONE && map_next(((struct group *)g)->offsets, &in, &key, &v)) {
             const struct committed *c = v;
             struct commit_in item = {str_z(c->topic), str_z(c->metadata), c->partition, c->epoch, c->offset};
-            writer_add(&w, name, &item, c->time_ms);
+            offsets_writer_add(&w, name, &item, c->time_ms);
             if (w.batch.count < SNAPSHOT_RECORDS)
                 continue;
-            k = writer_end(gs, &w, &base);
+            k = offsets_writer_end(gs, &w, 0, -1, -1, &base);
             *first = *first < 0 ? base : *first;
             batch_begin(&w.batch);
         }
     }
     if (k == KERR_NONE && w.batch.count)
-        k = writer_end(gs, &w, &base);
+        k = offsets_writer_end(gs, &w, 0, -1, -1, &base);
     *first = *first < 0 ? base : *first;
-    writer_release(&w);
-    return k;
+    offsets_writer_release(&w);
+    return k ? k : group_txns_write(gs);
 }
 
-static void maybe_compact(struct groups *gs)
+void offsets_maybe_compact(struct groups *gs)
 {
     struct plog *log = gs->log->parts[0]->log;
     int64_t size = plog_size(log);
-    if (gs->compacting || size < GROUP_COMPACT_BYTES || size < (int64_t)gs->live * ALIVE_BYTES * COMPACT_FACTOR || !gs->live)
+    if (gs->compacting || size < GROUP_COMPACT_BYTES || size < (int64_t)gs->live * ALIVE_BYTES * COMPACT_FACTOR || !gs->live ||
+        !group_txns_settled(gs))
         return;
     struct compaction *c = NEW(struct compaction);
     *c = (struct compaction){.groups = gs, .wait = {.done = compacted, .arg = c}};
@@ -207,18 +206,18 @@ static void maybe_compact(struct groups *gs)
 
 enum kerr group_log_commit(struct groups *gs, struct str group, const struct commit_in *items, size_t count)
 {
-    struct writer w;
+    struct offsets_writer w;
     int64_t base;
     if (!count)
         return KERR_NONE;
     if (!group_find(gs, group) && map_count(gs->by_name) >= GROUPS_MAX)
         return KERR_GROUP_MAX_SIZE_REACHED;
-    maybe_compact(gs);
-    writer_init(&w);
+    offsets_maybe_compact(gs);
+    offsets_writer_init(&w);
     for (size_t i = 0; i < count; i++)
-        writer_add(&w, group, &items[i], time_now_ms());
-    enum kerr k = writer_end(gs, &w, &base);
-    writer_release(&w);
+        offsets_writer_add(&w, group, &items[i], time_now_ms());
+    enum kerr k = offsets_writer_end(gs, &w, 0, -1, -1, &base);
+    offsets_writer_release(&w);
     return k;
 }
 
@@ -241,6 +240,7 @@ static void forget_topic(struct groups *gs, struct group *g, struct str topic)
 
 void groups_forget_topic(struct groups *gs, struct str topic)
 {
+    group_txns_forget_topic(gs, topic);
     size_t at = 0;
     struct str key;
     void *g;
@@ -275,7 +275,7 @@ enum kerr group_delete(struct groups *gs, struct str name)
 
 /* ------------------------------------------------------------------ replay */
 
-static void replay_record(struct groups *gs, const struct record *rec)
+static void replay_record(struct groups *gs, const struct batch *b, const struct record *rec)
 {
     struct kin k = kin_of(rec->key), v = kin_of(rec->value);
     if (!rec->key.ptr || kin_i16(&k) != KEY_VERSION)
@@ -284,10 +284,13 @@ static void replay_record(struct groups *gs, const struct record *rec)
     struct commit_in c = {.topic = kin_str(&k), .partition = kin_i32(&k)};
     if (k.bad)
         return;
-    struct group *g = groups_make(gs, group);
-    if (!g)
+    bool in_txn = b->attributes & BATCH_TRANSACTIONAL;
+    struct group *g = in_txn ? NULL : groups_make(gs, group);
+    if (!g && !in_txn)
         return;
     if (!rec->value.ptr) {
+        if (in_txn)
+            return; /* nothing writes that */
         forget(g, c.topic, c.partition);
         if (!map_count(g->offsets)) {
             map_remove(gs->by_name, group);
@@ -301,8 +304,10 @@ static void replay_record(struct groups *gs, const struct record *rec)
     c.epoch = kin_i32(&v);
     c.metadata = kin_str(&v);
     int64_t time_ms = kin_i64(&v);
-    if (!v.bad)
-        set_offset(g, &c, time_ms);
+    if (!v.bad && in_txn)
+        group_txn_note(gs, b->producer_id, b->producer_epoch, group, &c);
+    else if (!v.bad)
+        group_set_offset(g, &c, time_ms);
 }
 
 static int replay(struct groups *gs, struct err *err)
@@ -322,10 +327,15 @@ static int replay(struct groups *gs, struct err *err)
         if (got <= 0)
             break;
         for (struct str rest = buf_view(&bytes); rc >= 0 && batch_read_header(rest, &b); rest = str_from(rest, (size_t)b.size)) {
+            at = batch_last_offset(&b) + 1;
+            if (b.attributes & BATCH_CONTROL) {
+                int32_t coordinator;
+                group_txn_end(gs, b.producer_id, batch_marker_of(&b, rest.ptr, &coordinator) == MARKER_COMMIT);
+                continue;
+            }
             rc = batch_reader_start(&r, &b, rest, err);
             while (rc >= 0 && (rc = batch_reader_next(&r, &rec, err)) == 1)
-                replay_record(gs, &rec);
-            at = batch_last_offset(&b) + 1;
+                replay_record(gs, &b, &rec);
         }
     }
     batch_reader_release(&r);
@@ -361,7 +371,7 @@ struct groups *groups_of(struct hub *h, struct hub_ns *ns, struct err *err)
     if (!log && !(log = topic_create(ns, STR(OFFSETS_TOPIC), 1, &cfg, err)))
         return NULL;
     struct groups *gs = NEW(struct groups);
-    *gs = (struct groups){.hub = h, .ns = ns, .by_name = map_new(), .log = log};
+    *gs = (struct groups){.hub = h, .ns = ns, .by_name = map_new(), .log = log, .pending = map_new(), .unstable = map_new()};
     ns->groups = gs;
     return replay(gs, err) ? NULL : gs;
 }
@@ -395,6 +405,7 @@ void groups_close_all(struct hub *h)
         while (map_next(gs->by_name, &in, &key, &g))
             group_free(g);
         map_free(gs->by_name);
+        group_txns_free(gs);
         mem_free(gs);
         ((struct hub_ns *)v)->groups = NULL;
     }

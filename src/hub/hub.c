@@ -7,6 +7,7 @@
 #include "hub/jwt.h"
 #include "hub/kafka.h"
 #include "hub/sas.h"
+#include "hub/txn.h"
 #include "net/tls.h"
 #include <string.h>
 #include <sys/resource.h>
@@ -226,6 +227,7 @@ static void on_tick(void *arg)
 {
     struct hub *h = arg;
     hub_measure(h);
+    txns_tick(h);
     if (++h->ticks % RETAIN_EVERY_TICKS)
         return;
     size_t at = 0, in;
@@ -289,7 +291,7 @@ static int open_store(struct hub *h, struct err *err)
     buf_release(&dir);
     if (!h->store || !(h->default_ns = hub_namespace(h, h->opts.default_namespace, err)))
         return -1;
-    return groups_open_all(h, err);
+    return groups_open_all(h, err) || txns_open_all(h, err) ? -1 : 0;
 }
 
 static const char *const CERT_NAMES[] = {"localhost", "*.localhost", "*.servicebus.windows.net", "127.0.0.1", "::1", NULL};
@@ -374,6 +376,7 @@ static void hub_free(struct hub *h, bool orderly)
     quota_meter_free(h->meter);
     free_secrets(h->policy_secrets);
     if (h->store) {
+        txns_close_all(h);
         groups_close_all(h);
     }
     hub_store_close(h->store, orderly);

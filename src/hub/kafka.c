@@ -279,6 +279,12 @@ enum kerr kreq_named_group_error(const struct kreq *r, struct str group)
     return allowed ? KERR_NONE : KERR_GROUP_AUTHORIZATION_FAILED;
 }
 
+enum kerr kreq_txn_group_error(const struct kreq *r, struct str group)
+{
+    bool allowed = r->conn->by_acl ? ask(r, ACL_GROUP, group.ptr ? group : STR(""), ACL_READ) != ACL_DENIED : kreq_allowed(r, STR_NONE);
+    return allowed ? KERR_NONE : KERR_GROUP_AUTHORIZATION_FAILED;
+}
+
 /* Of what names no group, or many: each is asked for by its name. */
 enum kerr kreq_group_error(const struct kreq *r)
 {

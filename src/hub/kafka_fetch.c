@@ -2,7 +2,8 @@
  *
  * A fetch is answered at once if it has an error to tell or min_bytes are there; otherwise it waits
  * in the lists of its partitions until they grow or max_wait_ms passed. Nothing beyond the high
- * watermark is read. The first batch of the response comes whole even if larger than the limits, so
+ * watermark is read; with isolation level read_committed nothing beyond the last stable offset, and the aborted
+ * transactions among what is read are named. The first batch of the response comes whole even if larger than the limits, so
  * that a consumer never stalls. Sessions are not kept: every answer has session id 0, and clients
  * then send full requests. */
 #include "hub/kafka_int.h"
@@ -22,6 +23,7 @@ struct fetch {
     struct fetch_topic *topics;
     int32_t count, max_wait_ms, min_bytes, max_bytes;
     int16_t error;
+    bool committed;                  /* isolation level read_committed */
     struct ev_timer *timer;
     bool waiting;
 };
@@ -88,7 +90,7 @@ static bool read_request(struct kreq *r, struct fetch *f)
     f->max_wait_ms = kin_i32(in);
     f->min_bytes = kin_i32(in);
     f->max_bytes = kin_i32(in);
-    kin_i8(in); /* isolation level: without transactions both are the same */
+    f->committed = kin_i8(in) == 1;
     if (r->version >= 7) {
         session = kin_i32(in);
         kin_i32(in);
@@ -118,6 +120,11 @@ static void check_part(struct fetch_part *p)
         p->error = KERR_OFFSET_OUT_OF_RANGE;
 }
 
+static int64_t read_end(const struct fetch *f, struct plog *log)
+{
+    return f->committed ? plog_stable_offset(log) : log->high_watermark;
+}
+
 /* Is there reason to answer now? Errors, or min_bytes. */
 static bool ready(struct fetch *f)
 {
@@ -130,7 +137,7 @@ static bool ready(struct fetch *f)
             check_part(p);
             if (p->error)
                 return true;
-            int64_t n = plog_bytes_after(p->part->log, p->offset);
+            int64_t n = plog_bytes_between(p->part->log, p->offset, read_end(f, p->part->log));
             bytes += n < p->max_bytes ? n : p->max_bytes;
             if (bytes >= f->min_bytes && bytes > 0)
                 return true;
@@ -143,9 +150,9 @@ static void put_records(struct kreq *r, struct fetch_part *p, size_t error_at, i
 {
     struct kout *o = &r->out;
     struct err err;
-    int64_t want = p->max_bytes < *left ? p->max_bytes : *left;
+    int64_t want = p->max_bytes < *left ? p->max_bytes : *left, end = read_end(r->state, p->part->log);
     size_t at = kout_begin_bytes(o);
-    int64_t got = plog_read(p->part->log, p->offset, want > 0 ? (size_t)want : 0, !*any, &o->b, &err);
+    int64_t got = plog_read_to(p->part->log, p->offset, end, want > 0 ? (size_t)want : 0, !*any, &o->b, &err);
     if (got < 0) {
         log_err(LOG_ERROR, "hub", &err);
         o->b.len = o->b.overflow ? o->b.len : at;
@@ -156,18 +163,41 @@ static void put_records(struct kreq *r, struct fetch_part *p, size_t error_at, i
     *left -= got > 0 ? got : 0;
 }
 
+/* Those that overlap what may be read from there; null for who reads what is not committed too. */
+static void put_aborted(struct kreq *r, struct fetch_part *p)
+{
+    const struct fetch *f = r->state;
+    struct kout *o = &r->out;
+    struct txn_aborts a = {0};
+    struct err err;
+    int64_t end = p->part && !p->error && f->committed ? read_end(f, p->part->log) : -1;
+    if (end > p->offset && plog_aborted(p->part->log, p->offset, end, &a, &err)) {
+        log_err(LOG_ERROR, "hub", &err);
+        p->error = kerr_of(&err);
+    }
+    kout_count(o, f->committed ? (int32_t)a.count : -1);
+    for (size_t i = 0; i < a.count; i++) {
+        kout_i64(o, a.items[i].producer_id);
+        kout_i64(o, a.items[i].first);
+        kout_tags(o);
+    }
+    txn_aborts_release(&a);
+}
+
 static void put_part(struct kreq *r, struct fetch_part *p, int64_t *left, bool *any)
 {
     struct kout *o = &r->out;
-    const struct plog *log = p->part ? p->part->log : NULL;
+    struct plog *log = p->part ? p->part->log : NULL;
     kout_i32(o, p->index);
     size_t error_at = o->b.len;
     kout_i16(o, (int16_t)p->error);
     kout_i64(o, log ? log->high_watermark : -1);
-    kout_i64(o, log ? log->high_watermark : -1); /* last stable offset */
+    kout_i64(o, log ? plog_stable_offset(log) : -1);
     if (r->version >= 5)
         kout_i64(o, log ? log->start_offset : -1);
-    kout_count(o, -1); /* aborted transactions */
+    put_aborted(r, p);
+    if (p->error && !o->b.overflow)
+        be16_put(o->b.ptr + error_at, (uint16_t)p->error);
     if (r->version >= 11)
         kout_i32(o, -1); /* preferred read replica */
     if (log && !p->error && *left > 0 && !o->b.overflow)

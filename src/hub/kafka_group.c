@@ -330,7 +330,7 @@ void kafka_offset_commit(struct kreq *r)
 
 /* ------------------------------------------------------------------ OffsetFetch */
 
-struct fetch_offsets { struct str group; struct fetch_topic { struct str name; int32_t *parts, count; } *topics; int32_t count; };
+struct fetch_offsets { struct str group; bool stable; struct fetch_topic { struct str name; int32_t *parts, count; } *topics; int32_t count; };
 
 static void read_fetch_topics(struct kreq *r, struct fetch_offsets *f)
 {
@@ -361,7 +361,13 @@ static void put_offset(struct kreq *r, int32_t partition, const struct committed
     kout_tags(o);
 }
 
-static void put_all_offsets(struct kreq *r, const struct group *g)
+/* With `stable`, an offset that a transaction may change is not told: the client asks again. */
+static bool unstable(const struct kreq *r, const struct fetch_offsets *f, struct str topic, int32_t partition)
+{
+    return f->stable && group_offset_unstable(r->conn->ns->groups, f->group, topic, partition);
+}
+
+static void put_all_offsets(struct kreq *r, const struct fetch_offsets *f, const struct group *g)
 {
     /* One topic entry an offset: clients merge them, and no second index is needed. */
     struct kout *o = &r->out;
@@ -379,7 +385,8 @@ static void put_all_offsets(struct kreq *r, const struct group *g)
             continue;
         kout_str(o, str_z(c->topic));
         kout_count(o, 1);
-        put_offset(r, c->partition, c, KERR_NONE);
+        bool wait = unstable(r, f, str_z(c->topic), c->partition);
+        put_offset(r, c->partition, wait ? NULL : c, wait ? KERR_UNSTABLE_OFFSET_COMMIT : KERR_NONE);
         kout_tags(o);
     }
 }
@@ -388,7 +395,7 @@ static void put_fetch_topics(struct kreq *r, const struct fetch_offsets *f, cons
 {
     struct kout *o = &r->out;
     if (f->count < 0) {
-        put_all_offsets(r, g);
+        put_all_offsets(r, f, g);
         return;
     }
     kout_count(o, f->count);
@@ -397,9 +404,11 @@ static void put_fetch_topics(struct kreq *r, const struct fetch_offsets *f, cons
         bool allowed = kreq_allowed(r, t->name);
         kout_str(o, t->name);
         kout_count(o, t->count);
-        for (int32_t j = 0; j < t->count; j++)
-            put_offset(r, t->parts[j], g && allowed ? group_offset(g, t->name, t->parts[j]) : NULL,
-                       allowed ? KERR_NONE : KERR_TOPIC_AUTHORIZATION_FAILED);
+        for (int32_t j = 0; j < t->count; j++) {
+            enum kerr error = !allowed ? KERR_TOPIC_AUTHORIZATION_FAILED
+                              : unstable(r, f, t->name, t->parts[j]) ? KERR_UNSTABLE_OFFSET_COMMIT : KERR_NONE;
+            put_offset(r, t->parts[j], g && !error ? group_offset(g, t->name, t->parts[j]) : NULL, error);
+        }
         kout_tags(o);
     }
 }
@@ -419,7 +428,9 @@ static void fetch_groups(struct kreq *r)
         read_fetch_topics(r, &f[i]);
         kin_tags(in);
     }
-    kin_bool(in); /* stable offsets only: all are, there are no transactions */
+    bool stable = kin_bool(in);
+    for (int32_t i = 0; i < n && !in->bad; i++)
+        f[i].stable = stable;
     struct groups *gs;
     if (!kreq_read_all(r) || !(gs = groups_for(r)))
         return;
@@ -445,8 +456,7 @@ void kafka_offset_fetch(struct kreq *r)
     }
     f.group = kin_str(in);
     read_fetch_topics(r, &f);
-    if (r->version >= 7)
-        kin_bool(in);
+    f.stable = r->version >= 7 && kin_bool(in);
     struct groups *gs;
     if (!kreq_read_all(r) || !(gs = groups_for(r)))
         return;

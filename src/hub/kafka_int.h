@@ -28,8 +28,12 @@ enum { KAFKA_ANY = SAS_SEND | SAS_LISTEN | SAS_MANAGE };
     X(19, CREATE_TOPICS, 2, 7, 5, SAS_MANAGE, kafka_create_topics)                                 \
     X(20, DELETE_TOPICS, 1, 6, 4, SAS_MANAGE, kafka_delete_topics)                                 \
     X(21, DELETE_RECORDS, 0, 2, 2, SAS_MANAGE, kafka_delete_records)                               \
-    X(22, INIT_PRODUCER_ID, 0, 4, 2, SAS_SEND, kafka_init_producer_id)                             \
+    X(22, INIT_PRODUCER_ID, 0, 5, 2, SAS_SEND, kafka_init_producer_id)                             \
     X(23, OFFSET_FOR_LEADER_EPOCH, 2, 4, 4, SAS_LISTEN, kafka_offset_for_leader_epoch)             \
+    X(24, ADD_PARTITIONS_TO_TXN, 0, 3, 3, SAS_SEND, kafka_add_partitions_to_txn)                   \
+    X(25, ADD_OFFSETS_TO_TXN, 0, 4, 3, SAS_SEND, kafka_add_offsets_to_txn)                         \
+    X(26, END_TXN, 0, 4, 3, SAS_SEND, kafka_end_txn)                                               \
+    X(28, TXN_OFFSET_COMMIT, 0, 4, 3, SAS_LISTEN, kafka_txn_offset_commit)                         \
     X(29, DESCRIBE_ACLS, 1, 3, 2, SAS_MANAGE, kafka_describe_acls)                                 \
     X(30, CREATE_ACLS, 1, 3, 2, SAS_MANAGE, kafka_create_acls)                                     \
     X(31, DELETE_ACLS, 1, 3, 2, SAS_MANAGE, kafka_delete_acls)                                     \
@@ -42,7 +46,10 @@ enum { KAFKA_ANY = SAS_SEND | SAS_LISTEN | SAS_MANAGE };
     X(49, ALTER_CLIENT_QUOTAS, 0, 1, 1, SAS_MANAGE, kafka_alter_client_quotas)                     \
     X(50, DESCRIBE_USER_SCRAM_CREDENTIALS, 0, 0, 0, SAS_MANAGE, kafka_describe_scram)              \
     X(51, ALTER_USER_SCRAM_CREDENTIALS, 0, 0, 0, SAS_MANAGE, kafka_alter_scram)                    \
-    X(60, DESCRIBE_CLUSTER, 0, 1, 0, KAFKA_ANY, kafka_describe_cluster)
+    X(60, DESCRIBE_CLUSTER, 0, 1, 0, KAFKA_ANY, kafka_describe_cluster)                            \
+    X(61, DESCRIBE_PRODUCERS, 0, 0, 0, SAS_LISTEN, kafka_describe_producers)                       \
+    X(65, DESCRIBE_TRANSACTIONS, 0, 0, 0, KAFKA_ANY, kafka_describe_transactions)                  \
+    X(66, LIST_TRANSACTIONS, 0, 1, 0, KAFKA_ANY, kafka_list_transactions)
 
 enum kafka_api_key {
 #define X(key, name, min, max, flex, rights, fn) KAFKA_##name = key,
@@ -127,6 +134,8 @@ enum kerr kreq_epoch_error(const struct plog *log, int32_t epoch);
 /* KERR_GROUP_AUTHORIZATION_FAILED or none: for the group that the request names first, or for this one. */
 enum kerr kreq_group_error(const struct kreq *r);
 enum kerr kreq_named_group_error(const struct kreq *r, struct str group);
+/* The same, of a request that is about a transaction and commits offsets of that group. */
+enum kerr kreq_txn_group_error(const struct kreq *r, struct str group);
 /* May the client administer the whole namespace: users, access control lists, quotas? */
 bool kreq_cluster_allowed(const struct kreq *r, enum acl_operation op);
 /* May it do `op` with that hub, be it by its policy's rights for this request or by access control lists? */

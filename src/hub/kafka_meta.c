@@ -212,7 +212,7 @@ void kafka_find_coordinator(struct kreq *r)
         keys[i] = r->version >= 4 ? kin_str(in) : key;
     if (!kreq_read_all(r))
         return;
-    /* Type 1 are transactions: InitProducerId refuses them by name. */
+    /* Type 0 are groups, 1 transactions. */
     enum kerr error = type == 0 || type == 1 ? KERR_NONE : KERR_INVALID_REQUEST;
     if (r->version >= 1)
         kout_i32(o, 0);
@@ -239,11 +239,13 @@ void kafka_find_coordinator(struct kreq *r)
 
 struct found { enum kerr error; int64_t offset, ts; };
 
-static struct found find_offset(struct plog *log, int64_t ts, struct err *err)
+/* For who reads committed records only, the last stable offset is the end. */
+static struct found find_offset(struct plog *log, int64_t ts, bool committed, struct err *err)
 {
     struct found f = {KERR_NONE, -1, -1};
+    int64_t end = committed ? plog_stable_offset(log) : log->high_watermark;
     if (ts == LATEST)
-        f.offset = log->high_watermark;
+        f.offset = end;
     else if (ts == EARLIEST || ts == EARLIEST_LOCAL)
         f.offset = log->start_offset;
     else if (ts == MAX_TIME)
@@ -252,6 +254,8 @@ static struct found find_offset(struct plog *log, int64_t ts, struct err *err)
         f.error = kerr_of(err);
     else if (ts < LATEST_TIERED)
         f.error = KERR_INVALID_REQUEST;
+    if (ts >= 0 && f.offset >= end)
+        f.offset = f.ts = -1;
     return f;
 }
 
@@ -267,7 +271,7 @@ static void list_one(struct kreq *r, struct topic *t, enum kerr error)
     struct partition *p = t ? topic_partition(t, index) : NULL;
     struct found f = {p ? kreq_epoch_error(p->log, epoch) : error ? error : KERR_UNKNOWN_TOPIC_OR_PARTITION, -1, -1};
     if (f.error == KERR_NONE)
-        f = find_offset(p->log, ts, &err);
+        f = find_offset(p->log, ts, r->state, &err);
     kout_i32(o, index);
     kout_i16(o, (int16_t)f.error);
     kout_i64(o, f.ts);
@@ -281,9 +285,10 @@ void kafka_list_offsets(struct kreq *r)
 {
     struct kin *in = &r->in;
     struct kout *o = &r->out;
+    static char committed;
     kin_i32(in); /* replica id */
     if (r->version >= 2) {
-        kin_i8(in); /* isolation level */
+        r->state = kin_i8(in) == 1 ? &committed : NULL; /* isolation level */
         kout_i32(o, 0);
     }
     kreq_each_partition(r, list_one);

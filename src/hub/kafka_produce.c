@@ -1,14 +1,17 @@
-/* kafka_produce.c -- Produce and InitProducerId.
+/* kafka_produce.c -- Produce.
  *
  * Each partition's records are one batch. It is checked as it came (header, CRC, every record, also
  * of compressed ones: a batch that does not decode would stop every reader behind it), appended to
  * the staged bytes, and the request waits for the flush. acks 0 is not answered; acks 1 and -1 mean
- * the same: durable. */
+ * the same: durable.
+ *
+ * Transactional batches are taken while the transaction goes on in that partition (txn.h). */
 #include "hub/kafka_int.h"
+#include "hub/txn.h"
 
 struct part_result { int32_t index; enum kerr error; const char *message; int64_t base_offset, append_ms; struct plog *log; };
 struct topic_result { struct str name; struct part_result *parts; int32_t count; };
-struct produce { struct topic_result *topics; int32_t count; };
+struct produce { struct str txn_id; struct topic_result *topics; int32_t count; };
 
 static enum kerr check_batch(struct hub *h, struct str bytes, struct batch *b, const char **message)
 {
@@ -26,12 +29,8 @@ static enum kerr check_batch(struct hub *h, struct str bytes, struct batch *b, c
         return KERR_CORRUPT_MESSAGE;
     if ((b->attributes & BATCH_CODEC_MASK) >= CODEC_COUNT)
         return KERR_UNSUPPORTED_COMPRESSION_TYPE;
-    if (b->attributes & BATCH_TRANSACTIONAL) {
-        *message = "transactions are not served";
-        return KERR_INVALID_TXN_STATE;
-    }
     if (b->count < 1 || b->count != b->last_offset_delta + 1 || (b->attributes & BATCH_CONTROL) ||
-        (b->producer_id >= 0 && (b->producer_id & PRODUCER_NAMED))) {
+        (b->producer_id >= 0 && (b->producer_id & PRODUCER_NAMED)) || (b->base_sequence < 0 && b->producer_id >= 0)) {
         *message = "the batch's header is not one of a producer";
         return KERR_INVALID_RECORD;
     }
@@ -40,6 +39,19 @@ static enum kerr check_batch(struct hub *h, struct str bytes, struct batch *b, c
         return err.code == ERR_LIMIT ? KERR_MESSAGE_TOO_LARGE : KERR_INVALID_RECORD;
     }
     return KERR_NONE;
+}
+
+static enum kerr check_txn(struct kreq *r, const struct partition *p, const struct batch *b, const char **message)
+{
+    const struct produce *q = r->state;
+    const struct txns *x = r->conn->ns->txns;
+    if (!(b->attributes & BATCH_TRANSACTIONAL))
+        return KERR_NONE;
+    enum kerr k = !x || !q->txn_id.ptr ? KERR_INVALID_TXN_STATE
+                  : txn_may_write(x, q->txn_id, (struct txn_producer){b->producer_id, b->producer_epoch}, str_z(p->topic->name), p->index);
+    if (k == KERR_INVALID_TXN_STATE)
+        *message = "no transaction of this producer goes on in the partition";
+    return k;
 }
 
 static void produce_one(struct kreq *r, struct topic *t, struct part_result *p, struct str bytes)
@@ -51,6 +63,8 @@ static void produce_one(struct kreq *r, struct topic *t, struct part_result *p, 
         return;
     }
     p->error = check_batch(r->hub, bytes, &b, &p->message);
+    if (p->error == KERR_NONE)
+        p->error = check_txn(r, part, &b, &p->message);
     if (p->error != KERR_NONE)
         return;
     p->error = hub_append(r->hub, part, &b, bytes.ptr, &p->base_offset);
@@ -129,7 +143,8 @@ void kafka_produce(struct kreq *r)
         kreq_bad(r);
         return;
     }
-    enum kerr refuse = kin_nstr(in).ptr ? KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED : KERR_NONE;
+    p->txn_id = kin_nstr(in); /* in the frame: read before the handler returns */
+    enum kerr refuse = p->txn_id.ptr && !kreq_allowed(r, STR_NONE) ? KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED : KERR_NONE;
     int16_t acks = kin_i16(in);
     if (acks < -1 || acks > 1)
         refuse = KERR_INVALID_REQUIRED_ACKS;
@@ -147,29 +162,4 @@ void kafka_produce(struct kreq *r)
     r->no_reply = acks == 0;
     r->wait = (struct hub_wait){.done = respond, .arg = r};
     hub_wait_durable(r->hub, &r->wait);
-}
-
-void kafka_init_producer_id(struct kreq *r)
-{
-    struct kin *in = &r->in;
-    bool transactional = kin_nstr(in).ptr;
-    kin_i32(in);
-    int64_t id = r->version >= 3 ? kin_i64(in) : -1;
-    int16_t epoch = r->version >= 3 ? kin_i16(in) : -1;
-    if (!kreq_read_all(r))
-        return;
-    if (id < 0 || epoch < 0 || epoch >= INT16_MAX - 1 || (id & PRODUCER_NAMED)) {
-        id = (int64_t)(random_u64() & (uint64_t)(PRODUCER_NAMED - 1)); /* random: no two in a lifetime */
-        epoch = 0;
-    } else {
-        epoch++; /* the client starts again after an error it could not place */
-    }
-    enum kerr error = transactional ? KERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-                      : kreq_allowed(r, STR_NONE) ? KERR_NONE : KERR_CLUSTER_AUTHORIZATION_FAILED;
-    kout_i32(&r->out, 0);
-    kout_i16(&r->out, (int16_t)error);
-    kout_i64(&r->out, error ? -1 : id);
-    kout_i16(&r->out, error ? -1 : epoch);
-    kout_tags(&r->out);
-    kreq_done(r);
 }

@@ -43,7 +43,10 @@
     X(47, false, INVALID_PRODUCER_EPOCH)                                                           \
     X(48, false, INVALID_TXN_STATE)                                                                \
     X(49, false, INVALID_PRODUCER_ID_MAPPING)                                                      \
+    X(50, false, INVALID_TRANSACTION_TIMEOUT)                                                      \
+    X(51, true, CONCURRENT_TRANSACTIONS)                                                           \
     X(53, false, TRANSACTIONAL_ID_AUTHORIZATION_FAILED)                                            \
+    X(55, false, OPERATION_NOT_ATTEMPTED)                                                          \
     X(56, true, KAFKA_STORAGE_ERROR)                                                               \
     X(58, false, SASL_AUTHENTICATION_FAILED)                                                       \
     X(68, false, NON_EMPTY_GROUP)                                                                  \
@@ -56,10 +59,13 @@
     X(81, false, GROUP_MAX_SIZE_REACHED)                                                           \
     X(82, false, FENCED_INSTANCE_ID)                                                               \
     X(87, false, INVALID_RECORD)                                                                   \
+    X(88, true, UNSTABLE_OFFSET_COMMIT)                                                            \
+    X(90, false, PRODUCER_FENCED)                                                                  \
     X(91, false, RESOURCE_NOT_FOUND)                                                               \
     X(92, false, DUPLICATE_RESOURCE)                                                               \
     X(93, false, UNACCEPTABLE_CREDENTIAL)                                                          \
-    X(100, true, UNKNOWN_TOPIC_ID)
+    X(100, true, UNKNOWN_TOPIC_ID)                                                                 \
+    X(105, false, TRANSACTIONAL_ID_NOT_FOUND)
 
 enum kerr {
 #define X(code, retriable, name) KERR_##name = code,

@@ -2,7 +2,8 @@
  *
  * A handle holds, for each range, the segments it lies in (a reference each) and the bytes to read:
  * fixed when it is made on the hub loop, so that scans on any thread need nothing but pread(2). Rows
- * are decoded from the record batches straight into DuckDB's vectors. */
+ * are decoded from the record batches straight into DuckDB's vectors. What is there ends at the last stable offset;
+ * records of aborted transactions are left out. */
 #include "hub/amqp_message.h"
 #include "hub/hub_int.h"
 #include <string.h>
@@ -32,7 +33,7 @@ static const char *const COLUMN_TYPES[] = {
 };
 const size_t HUB_COLUMN_COUNT = COUNT_OF(HUB_COLUMNS);
 
-struct piece { struct seg *seg; int32_t partition; int64_t from, to, pos, end; };
+struct piece { struct seg *seg; int32_t partition; int64_t from, to, pos, end; int32_t range; };
 
 struct hub_reader {
     struct hub *hub;
@@ -40,6 +41,7 @@ struct hub_reader {
     char *topic_name;
     struct piece *pieces;
     size_t count, cap;
+    struct txn_aborts *aborted;      /* one for each of `ranges` */
     struct hub_ranges ranges;
     struct duck_source source;
 };
@@ -120,6 +122,11 @@ static int next_batch(struct scan *s, struct batch *b, struct err *err)
     }
 }
 
+static bool is_aborted(const struct hub_reader *r, const struct piece *p, const struct batch *b)
+{
+    return (b->attributes & BATCH_TRANSACTIONAL) && txn_aborts_hold(&r->aborted[p->range], b->producer_id, b->base_offset);
+}
+
 /* The next record of the ranges: 1, 0 at the end, -1. */
 static int next_record(struct scan *s, struct record *rec, struct err *err)
 {
@@ -144,7 +151,7 @@ static int next_record(struct scan *s, struct record *rec, struct err *err)
         }
         struct str bytes = str_sub(buf_view(&s->window), s->at, (size_t)b.size);
         s->at += (size_t)b.size;
-        if (batch_last_offset(&b) < p->from || (b.attributes & BATCH_CONTROL))
+        if (batch_last_offset(&b) < p->from || (b.attributes & BATCH_CONTROL) || is_aborted(s->r, p, &b))
             continue;
         if (batch_reader_start(&s->batch, &b, bytes, err))
             return -1;
@@ -371,7 +378,7 @@ static void on_ask_offsets(void *arg)
     a->ranges.count = t->part_count;
     a->ranges.items = mem_alloc((size_t)t->part_count * sizeof *a->ranges.items);
     for (int32_t i = 0; i < t->part_count; i++)
-        a->ranges.items[i] = (struct hub_range){i, t->parts[i]->log->start_offset, t->parts[i]->log->high_watermark};
+        a->ranges.items[i] = (struct hub_range){i, t->parts[i]->log->start_offset, plog_stable_offset(t->parts[i]->log)};
     tell(a, 0);
 }
 
@@ -438,15 +445,19 @@ static int cut_piece(struct piece *p, int64_t max_bytes, struct err *err)
 static int add_range(struct hub_reader *r, struct partition *p, struct hub_range *range, int64_t *left, struct err *err)
 {
     struct plog *log = p->log;
-    if (range->from < log->start_offset || range->to > log->high_watermark || range->from > range->to)
+    int64_t end = plog_stable_offset(log);
+    int32_t number = (int32_t)(range - r->ranges.items);
+    if (range->from < log->start_offset || range->to > end || range->from > range->to)
         return err_set(err, ERR_NOT_FOUND,
                        "offsets %jd to %jd of hub '%s' partition %d are not there: it holds %jd to %jd", (intmax_t)range->from,
-                       (intmax_t)range->to, p->topic->name, p->index, (intmax_t)log->start_offset, (intmax_t)log->high_watermark);
+                       (intmax_t)range->to, p->topic->name, p->index, (intmax_t)log->start_offset, (intmax_t)end);
+    if (plog_aborted(log, range->from, range->to, &r->aborted[number], err))
+        return -1;
     for (size_t i = plog_seg_of(log, range->from); i < log->seg_count && range->from < range->to; i++) {
         struct seg *s = log->segs[i];
         if (s->base >= range->to || !s->synced)
             continue;
-        struct piece x = {s, p->index, range->from, range->to, seg_find(s, range->from, err), s->synced};
+        struct piece x = {s, p->index, range->from, range->to, seg_find(s, range->from, err), s->synced, number};
         if (x.pos < 0)
             return -1;
         if (x.pos >= x.end)
@@ -473,6 +484,9 @@ static void reader_release(void *arg)
     struct hub_reader *r = arg;
     for (size_t i = 0; i < r->count; i++)
         seg_unref(r->pieces[i].seg);
+    for (int32_t i = 0; i < r->ranges.count; i++)
+        txn_aborts_release(&r->aborted[i]);
+    mem_free(r->aborted);
     r->topic->readers--;
     mem_free(r->pieces);
     mem_free(r->ranges.items);
@@ -494,6 +508,7 @@ static void on_ask_reader(void *arg)
     t->readers++;
     r->ranges = a->ranges;
     a->ranges = (struct hub_ranges){0};
+    r->aborted = mem_alloc((size_t)(r->ranges.count + 1) * sizeof *r->aborted);
     int rc = 0;
     int64_t share = a->max_bytes && r->ranges.count ? a->max_bytes / r->ranges.count + 1 : -1;
     for (int32_t i = 0; i < r->ranges.count && !rc; i++) {

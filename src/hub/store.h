@@ -56,6 +56,7 @@ struct hub_ns {
     struct map *topics;             /* name -> struct topic */
     struct map *dying;              /* unlisted, not destroyed yet: the name's folder is still theirs */
     struct groups *groups;          /* group.h; NULL until first used */
+    struct txns *txns;              /* txn.h; NULL until first used */
 };
 
 struct store_opts {

@@ -352,13 +352,6 @@ def test_log_append_time(hub, admin):
     assert kind == ck.TIMESTAMP_LOG_APPEND_TIME and before <= ts <= int(time.time() * 1000)
 
 
-def test_transactions_are_refused_by_name(hub):
-    p = Producer({"bootstrap.servers": hub.address, "transactional.id": "t", "transaction.timeout.ms": 5000})
-    with pytest.raises(KafkaException) as e:
-        p.init_transactions(10)
-    assert e.value.args[0].code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
-
-
 # ---------------------------------------------------------------- keys
 
 
