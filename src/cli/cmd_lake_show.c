@@ -179,19 +179,6 @@ static void put_pairs(struct buf *b, struct lake_pairs p)
     buf_char(b, '}');
 }
 
-static void put_stats(struct buf *b, const struct lake_file *f)
-{
-    struct err ignored;
-    struct arena *a = arena_new();
-    struct str stats = lake_file_stats(a, f);
-    struct doc *d = stats.len ? doc_json(a, NULL, stats, &ignored) : NULL;
-    if (d)
-        doc_write(b, d);
-    else
-        buf_z(b, "null");
-    arena_free(a);
-}
-
 static void put_dv(struct buf *b, const struct lake_dv *dv)
 {
     if (!dv->storage) {
@@ -212,7 +199,7 @@ static void put_file(struct buf *b, const struct lake_file *f)
     buf_printf(b, ",\"size\":%jd,\"modificationTime\":%jd,\"partitionValues\":", (intmax_t)f->size, (intmax_t)f->modified_ms);
     put_pairs(b, f->partition);
     buf_z(b, ",\"stats\":");
-    put_stats(b, f);
+    lake_file_put_stats(b, f);
     buf_z(b, ",\"deletionVector\":");
     put_dv(b, &f->dv);
     buf_z(b, ",\"numRecords\":");

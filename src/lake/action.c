@@ -16,6 +16,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define MAX_CARDINALITY (1LL << 48)
+_Static_assert(sizeof(struct lake_file) <= 144, "a table has millions of these");
+
 static const char *const carried[] = {"tags", "baseRowId", "defaultRowCommitVersion", "clusteringProvider"};
 
 static int need_i64(const struct doc *d, const char *key, int64_t otherwise, int64_t *out, struct err *err)
@@ -52,16 +55,19 @@ static struct lake_pairs copy_pairs(struct arena *a, const struct doc *d)
     return p;
 }
 
-static void copy_dv(struct arena *a, const struct doc *d, struct lake_dv *out)
+static int copy_dv(struct arena *a, const struct doc *d, struct lake_dv *out, struct err *err)
 {
+    int64_t offset, size, cardinality;
     struct str storage = doc_str(doc_get(d, "storageType"), STR_NONE);
     if (!storage.len)
-        return;
-    out->storage = storage.ptr[0];
-    out->path_or_inline = copy_str(a, d, "pathOrInlineDv");
-    doc_i64(doc_get(d, "offset"), &out->offset);
-    doc_i64(doc_get(d, "sizeInBytes"), &out->size_bytes);
-    doc_i64(doc_get(d, "cardinality"), &out->cardinality);
+        return 0;
+    if (need_i64(d, "offset", 0, &offset, err) || need_i64(d, "sizeInBytes", 0, &size, err) || need_i64(d, "cardinality", 0, &cardinality, err))
+        return -1;
+    if (offset < 0 || offset > INT32_MAX || size < 0 || size > INT32_MAX || cardinality < 0 || cardinality > MAX_CARDINALITY)
+        return doc_err(d, ERR_CORRUPT, err, "a deletion vector of %jd rows, %jd bytes at %jd", (intmax_t)cardinality, (intmax_t)size, (intmax_t)offset);
+    *out = (struct lake_dv){.storage = storage.ptr[0], .path_or_inline = copy_str(a, d, "pathOrInlineDv"), .offset = (uint32_t)offset,
+                            .size_bytes = (uint32_t)size, .cardinality = cardinality};
+    return 0;
 }
 
 static struct str carried_text(struct arena *a, const struct doc *d)
@@ -97,7 +103,8 @@ int action_file(struct arena *a, const struct doc *d, int64_t version, struct la
     out->data_change = doc_bool(doc_get(d, "dataChange"), true);
     out->partition = copy_pairs(a, doc_get(d, "partitionValues"));
     out->stats = LAKE_STATS(copy_str(a, d, "stats"));
-    copy_dv(a, doc_get(d, "deletionVector"), &out->dv);
+    if (copy_dv(a, doc_get(d, "deletionVector"), &out->dv, err))
+        return -1;
     out->extra = carried_text(a, d);
     out->rows = rows_left(stats_text_rows(out->stats.text), &out->dv);
     return 0;
@@ -107,10 +114,10 @@ int action_file_rest(struct arena *a, struct str json, struct lake_file *out, st
 {
     struct arena *scratch = arena_new();
     struct doc *d = doc_json(scratch, NULL, json, err);
-    copy_dv(a, doc_get(d, "deletionVector"), &out->dv);
+    int rc = d ? copy_dv(a, doc_get(d, "deletionVector"), &out->dv, err) : -1;
     out->extra = d ? carried_text(a, d) : STR_NONE;
     arena_free(scratch);
-    return d ? 0 : -1;
+    return rc;
 }
 
 static int copy_names(struct arena *a, const struct doc *d, struct str **out, size_t *count)
@@ -259,6 +266,21 @@ struct str lake_file_stats(struct arena *a, const struct lake_file *f)
     struct str s = str_copy(a, buf_view(&text));
     buf_release(&text);
     return s;
+}
+
+void lake_file_put_stats(struct buf *out, const struct lake_file *f)
+{
+    struct err ignored;
+    if (f->stats.shape && stats_unpack_json(out, f->stats.shape, f->stats.text))
+        return;
+    struct arena *a = arena_new();
+    struct str text = lake_file_stats(a, f);
+    struct doc *d = text.len ? doc_json(a, NULL, text, &ignored) : NULL;
+    if (d)
+        doc_write(out, d);
+    else
+        buf_z(out, "null");
+    arena_free(a);
 }
 
 /* ---- identity */

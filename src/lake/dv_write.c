@@ -178,7 +178,7 @@ int dv_file_put(struct dv_file *d, const struct lake_file *f, const uint64_t *ro
     buf_init(&data);
     encode(&data, all, unique);
     mem_free(all);
-    *out = (struct lake_dv){'u', d->name_z85, (int64_t)d->bytes.len, (int64_t)data.len, (int64_t)unique};
+    *out = (struct lake_dv){.storage = 'u', .path_or_inline = d->name_z85, .offset = (uint32_t)d->bytes.len, .size_bytes = (uint32_t)data.len, .cardinality = (int64_t)unique};
     be32_put(word, (uint32_t)data.len);
     buf_add(&d->bytes, word, sizeof word);
     buf_str(&d->bytes, buf_view(&data));

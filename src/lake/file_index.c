@@ -63,7 +63,7 @@ static void rebuild(struct file_index *ix)
 {
     struct file_index old = *ix;
     size_t slot_count = MIN_SLOTS, kept = 0;
-    while (slot_count < (old.count + 1) * 4)
+    while (slot_count < (old.count + 1) * 2)
         slot_count *= 2;
     CHECK(slot_count <= UINT32_MAX);
     uint32_t *moved = mem_alloc(sizeof *moved * (old.used + 1));
@@ -93,7 +93,7 @@ static struct lake_file *put_hashed(struct file_index *ix, struct lake_file *f, 
         ix->files[at] = f;
         return old;
     }
-    if ((ix->used + 1) * 2 > ix->slot_count)
+    if ((ix->used + 1) * 3 > ix->slot_count * 2)
         rebuild(ix);
     ix->files = mem_grow(ix->files, &ix->cap, ix->used + 1, sizeof(struct lake_file *));
     take_slot(ix, hash, ix->used);

@@ -1,7 +1,7 @@
 /* file_index -- files of a table by what identifies them (path and deletion vector), in order of arrival.
  *
  * A million files cost 24 bytes each: a pointer in the array, and a slot of an open-addressed table (linear
- * probing, a power of two, at most half full) that holds 32 bits of the key's hash and 32 of the place in the
+ * probing, a power of two, at most two thirds full) that holds 32 bits of the key's hash and 32 of the place in the
  * array. The key itself is not kept: it is made of the file again where the hashes agree. Removal leaves a hole
  * in the array whose slot stays taken; holes go when the table grows. Hashes are mixed with a random number.
  *

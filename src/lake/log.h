@@ -15,8 +15,13 @@
 struct lake_pair { struct str key, value; bool is_null; };
 struct lake_pairs { struct lake_pair *items; size_t count; };
 
-/* A deletion vector's descriptor; storage 0: none. */
-struct lake_dv { char storage; /* 'u', 'p', 'i' */ struct str path_or_inline; int64_t offset, size_bytes, cardinality; };
+/* A deletion vector's descriptor. A table may have millions of files: members are as wide as they must be. */
+struct lake_dv {
+    struct str path_or_inline;
+    uint32_t offset, size_bytes;
+    int64_t cardinality : 56;
+    char storage : 8;             /* 'u', 'p', 'i'; 0: there is none */
+};
 
 /* Statistics: JSON text, empty if there are none, or what is left of it beside a shape (stats_pack.h): lake_file_stats() reads both. */
 struct stats_shape;
@@ -28,12 +33,12 @@ struct lake_file {
     struct str path;              /* as logged: a URI, percent-encoded, relative or absolute */
     struct lake_pairs partition;  /* by physical column name; text as logged */
     int64_t size, modified_ms;
-    bool data_change;
     int64_t rows;                 /* numRecords of the stats less deleted ones; -1 unknown */
     struct lake_stats stats;
     struct lake_dv dv;
     int64_t deleted_ms;           /* remove: deletionTimestamp, else 0 */
-    int64_t version;              /* the commit that added (or removed) it; -1: from a checkpoint */
+    int64_t version : 56;         /* the commit that added (or removed) it; -1: from a checkpoint */
+    bool data_change : 1;
     struct str extra;             /* members we only carry on: `,"baseRowId":1,"tags":{…}` or empty */
 };
 
@@ -88,6 +93,8 @@ bool lake_property_bool(const struct lake_snapshot *s, const char *key, bool oth
 bool lake_app_version(const struct lake_snapshot *s, struct str app_id, int64_t *version);
 /* The statistics' JSON text, made in the arena where it is packed; empty if the file has none. */
 struct str lake_file_stats(struct arena *a, const struct lake_file *f);
+/* Appends them as a JSON value; null if there are none, or none that are JSON. */
+void lake_file_put_stats(struct buf *out, const struct lake_file *f);
 bool lake_is_partition(const struct lake_snapshot *s, struct str column);
 /* Its value of a partition column (by physical name), NULL if it has none. */
 const struct lake_pair *lake_partition_value(const struct lake_file *f, struct str physical);

@@ -5,6 +5,7 @@ struct stats_shape {
     size_t values;          /* one more piece than values */
     struct str *pieces;
     int64_t rows_at;        /* which value is numRecords of the whole; -1: none */
+    bool is_object;         /* JSON, if its values are */
 };
 
 enum { LENGTH_BITS = 7, LENGTH_MORE = 0x80, LENGTH_MAX = 10 /* bytes of a length */ };
@@ -157,6 +158,15 @@ static bool cut_text(struct cut *c)
     return true;
 }
 
+static bool is_object(struct str text)
+{
+    struct err ignored;
+    struct arena *scratch = arena_new();
+    bool yes = doc_is(doc_json(scratch, NULL, text, &ignored), DOC_OBJECT);
+    arena_free(scratch);
+    return yes;
+}
+
 static const struct stats_shape *shape_of(struct stats_packer *p, struct arena *a, struct str text)
 {
     struct cut first = {.text = text, .rows_at = -1, .skeleton = &p->skeleton};
@@ -175,6 +185,7 @@ static const struct stats_shape *shape_of(struct stats_packer *p, struct arena *
     struct cut second = {.text = str_copy(a, text), .rows_at = -1, .skeleton = &p->skeleton, .pieces = shape->pieces};
     bool again = cut_text(&second);
     CHECK(again);
+    shape->is_object = is_object(second.text);
     return shape;
 }
 
@@ -198,6 +209,63 @@ void stats_unpack(struct buf *out, const struct stats_shape *shape, struct str v
         buf_str(out, take_value(&values));
     }
     buf_str(out, shape->pieces[shape->values]);
+}
+
+static size_t digits_end(struct str s, size_t at)
+{
+    while (at < s.len && s.ptr[at] >= '0' && s.ptr[at] <= '9')
+        at++;
+    return at;
+}
+
+/* -1.5e+10 */
+static bool is_number(struct str s)
+{
+    size_t from = s.len && s.ptr[0] == '-', at = digits_end(s, from);
+    if (at == from || (s.ptr[from] == '0' && at > from + 1))
+        return false;
+    if (at < s.len && s.ptr[at] == '.') {
+        from = at + 1;
+        at = digits_end(s, from);
+        if (at == from)
+            return false;
+    }
+    if (at < s.len && (s.ptr[at] == 'e' || s.ptr[at] == 'E')) {
+        from = at + 1 + (at + 1 < s.len && (s.ptr[at + 1] == '-' || s.ptr[at + 1] == '+'));
+        at = digits_end(s, from);
+        if (at == from)
+            return false;
+    }
+    return at == s.len;
+}
+
+/* A string without escapes, a number or a word of JSON. */
+static bool is_plain(struct str s)
+{
+    if (s.ptr[0] != '"')
+        return is_number(s) || str_eqz(s, "null") || str_eqz(s, "true") || str_eqz(s, "false");
+    for (size_t i = 1; i < s.len - 1; i++)
+        if ((unsigned char)s.ptr[i] < ' ' || s.ptr[i] == '\\')
+            return false;
+    return true;
+}
+
+bool stats_unpack_json(struct buf *out, const struct stats_shape *shape, struct str values)
+{
+    size_t from = out->len;
+    for (size_t i = 0; i < shape->values && shape->is_object; i++) {
+        struct str value = take_value(&values);
+        buf_str(out, shape->pieces[i]);
+        buf_str(out, value);
+        if (!is_plain(value)) {
+            out->len = from;
+            out->ptr[from] = '\0';
+            return false;
+        }
+    }
+    if (shape->is_object)
+        buf_str(out, shape->pieces[shape->values]);
+    return shape->is_object;
 }
 
 static int64_t rows_of(struct str digits)

@@ -13,6 +13,7 @@
  * A packer belongs to one thread. Shapes are immutable and live as long as the arena they were made in. */
 #ifndef PAYSTREAK_LAKE_STATS_PACK_H
 #define PAYSTREAK_LAKE_STATS_PACK_H
+#include "base/doc.h"
 #include "base/map.h"
 
 enum { STATS_MAX_SHAPES = 1000, STATS_MAX_VALUES = 10000 };
@@ -33,6 +34,8 @@ void stats_packer_release(struct stats_packer *p); /* shapes stay where they are
 const struct stats_shape *stats_pack(struct stats_packer *p, struct arena *a, struct str text, struct str *values);
 /* Appends the text that was packed. */
 void stats_unpack(struct buf *out, const struct stats_shape *shape, struct str values);
+/* The same if it surely is a JSON object; false, with nothing appended, if it must be parsed to know. */
+bool stats_unpack_json(struct buf *out, const struct stats_shape *shape, struct str values);
 /* numRecords of packed statistics, -1 if they have none; the same of text. */
 int64_t stats_packed_rows(const struct stats_shape *shape, struct str values);
 int64_t stats_text_rows(struct str text);

@@ -107,6 +107,51 @@ static void test_any_bytes(void **state)
     arena_free(a);
 }
 
+static void test_as_json(void **state)
+{
+    (void)state;
+    static const struct { const char *text; bool plain; } cases[] = {
+        {"{\"a\":1,\"b\":\"x\",\"c\":null}", true}, {"{\"a\":-0.5e+3,\"b\":true,\"c\":[1,2]}", true}, {"{\"a\":01}", false}, {"{\"a\":1.}", false},
+        {"{\"a\":1e}", false}, {"{\"a\":-}", false}, {"{\"a\":NaN}", false}, {"{\"a\":\"x\\\"y\"}", false}, {"{\"a\":\"x\ty\"}", false}, {"[1]", false}, {"{\"a\":1", false},
+        {"{\"a\":.5}", false}, {"{\"a\":1,\"b\":\"\",\"c\":false}", true}};
+    struct arena *a = arena_new();
+    struct stats_packer p;
+    struct str values;
+    struct buf out;
+    struct err err;
+    stats_packer_init(&p);
+    buf_init(&out);
+    for (size_t i = 0; i < COUNT_OF(cases); i++) {
+        const struct stats_shape *shape = stats_pack(&p, a, str_z(cases[i].text), &values);
+        assert_non_null(shape);
+        buf_clear(&out);
+        assert_int_equal(stats_unpack_json(&out, shape, values), cases[i].plain);
+        assert_string_equal(cases[i].plain ? out.ptr : "", cases[i].plain ? cases[i].text : "");
+        assert_true(!cases[i].plain || doc_json(a, NULL, buf_view(&out), &err));
+    }
+    buf_release(&out);
+    stats_packer_release(&p);
+    arena_free(a);
+}
+
+static void test_vectors_out_of_range(void **state)
+{
+    (void)state;
+    static const char *const numbers[] = {"\"offset\":-1", "\"offset\":2147483648", "\"sizeInBytes\":4294967297", "\"cardinality\":-1", "\"cardinality\":72057594037927936"};
+    struct arena *a = arena_new();
+    struct lake_file f;
+    struct err err;
+    for (size_t i = 0; i < COUNT_OF(numbers); i++) {
+        struct doc *d = doc_json(a, NULL, str_fmt(a, "{\"path\":\"x\",\"deletionVector\":{\"storageType\":\"u\",%s}}", numbers[i]), &err);
+        assert_int_equal(action_file(a, d, 1, &f, &err), -1);
+        assert_int_equal(err.code, ERR_CORRUPT);
+    }
+    struct doc *d = doc_json(a, NULL, STR("{\"path\":\"x\",\"deletionVector\":{\"storageType\":\"p\",\"offset\":2147483647,\"sizeInBytes\":7,\"cardinality\":3000000000}}"), &err);
+    assert_int_equal(action_file(a, d, 1, &f, &err), 0);
+    assert_true(f.dv.storage == 'p' && f.dv.offset == INT32_MAX && f.dv.size_bytes == 7 && f.dv.cardinality == 3000000000);
+    arena_free(a);
+}
+
 static struct lake_file *file(struct arena *a, const char *path, const char *inline_dv)
 {
     struct lake_file *f = ARENA_NEW(a, struct lake_file);
@@ -182,7 +227,7 @@ static void test_like_a_map(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bytes_come_back), cmocka_unit_test(test_limits), cmocka_unit_test(test_any_bytes),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bytes_come_back), cmocka_unit_test(test_limits), cmocka_unit_test(test_any_bytes), cmocka_unit_test(test_as_json), cmocka_unit_test(test_vectors_out_of_range),
                                        cmocka_unit_test(test_identity), cmocka_unit_test(test_like_a_map)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
