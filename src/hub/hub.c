@@ -2,6 +2,7 @@
 #include "net/tcp.h"
 #include "hub/access.h"
 #include "hub/amqp.h"
+#include "hub/avro_capture.h"
 #include "hub/group.h"
 #include "hub/https.h"
 #include "hub/jwt.h"
@@ -421,6 +422,10 @@ struct hub *hub_start(struct ev_loop *owner, const struct hub_opts *opts, struct
         hub_free(h, false);
         return NULL;
     }
+    if (avro_capture_start(h, &h->avro, err)) {
+        hub_free(h, false);
+        return NULL;
+    }
     h->tick = ev_timer_new(h->loop, on_tick, h);
     ev_timer_start(h->tick, TICK_MS, TICK_MS);
     h->disk_thread = ev_thread_start("hub-disk", h->disk);
@@ -451,6 +456,7 @@ void hub_stop(struct hub *h)
 {
     if (!h)
         return;
+    avro_capture_stop(h->avro); /* it asks our loop */
     ev_post(h->loop, on_stop, h);
     ev_thread_join(h->loop_thread);
     ev_stop(h->disk);

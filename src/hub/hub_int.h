@@ -34,6 +34,7 @@ struct hub {
     struct sas *sas;
     struct access *access;           /* users, access control lists, quotas */
     struct jwt_rules *jwt;
+    struct avro_capture *avro;       /* NULL: nothing is captured so */
     struct quota_meter *meter;
     struct map *policy_secrets;      /* of policies that came by SCRAM: struct scram_secret, owned */
     struct partition **dirty;

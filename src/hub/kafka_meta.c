@@ -94,7 +94,7 @@ static void put_wanted(struct kreq *r, const struct wanted *w, bool may_create)
     enum kerr error = w->by_id ? kreq_topic_id(r, w->id, &t) : kreq_topic(r, w->name, &t);
     if (error == KERR_UNKNOWN_TOPIC_OR_PARTITION && !topic_name_ok(w->name))
         error = KERR_INVALID_TOPIC_EXCEPTION;
-    else if (error == KERR_UNKNOWN_TOPIC_OR_PARTITION && (t = hub_topic(r->hub, r->conn->ns, w->name, may_create, &err)))
+    else if (error == KERR_UNKNOWN_TOPIC_OR_PARTITION && (t = hub_topic(r->hub, r->conn->ns, w->name, may_create && kreq_topic_allowed(r, w->name, ACL_CREATE), &err)))
         error = KERR_NONE;
     else if (error == KERR_UNKNOWN_TOPIC_OR_PARTITION && err.code != ERR_NOT_FOUND && err.code != ERR_EXISTS)
         error = kerr_of(&err);

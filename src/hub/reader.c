@@ -4,8 +4,8 @@
  * fixed when it is made on the hub loop, so that scans on any thread need nothing but pread(2). Rows
  * are decoded from the record batches straight into DuckDB's vectors. What is there ends at the last stable offset;
  * records of aborted transactions are left out. */
+#include "hub/reader_int.h"
 #include "hub/amqp_message.h"
-#include "hub/hub_int.h"
 #include <string.h>
 
 enum { WINDOW_BYTES = 1 << 20 };
@@ -303,6 +303,17 @@ static int scan_next(void *scan, struct duck_out *o, struct err *err)
     return got < 0 ? -1 : 0;
 }
 
+int reader_each(const struct hub_reader *r, int (*fn)(void *ctx, const struct record *rec, struct err *err), void *ctx, struct err *err)
+{
+    struct scan *s = scan_open((void *)(uintptr_t)r, err);
+    struct record rec;
+    int got, rc = 0;
+    while (rc == 0 && (got = next_record(s, &rec, err)) != 0)
+        rc = got < 0 ? -1 : fn(ctx, &rec, err);
+    scan_close(s);
+    return rc;
+}
+
 /* ------------------------------------------------------------------ handles */
 
 struct ask {
@@ -494,35 +505,34 @@ static void reader_release(void *arg)
     mem_free(r);
 }
 
-static void on_ask_reader(void *arg)
+struct hub_reader *reader_make(struct hub *h, struct topic *t, struct hub_ranges *ranges, int64_t max_bytes, struct err *err)
 {
-    struct ask *a = arg;
-    struct topic *t = ask_topic(a);
-    if (!t) {
-        tell(a, -1);
-        return;
-    }
     struct hub_reader *r = NEW(struct hub_reader);
-    *r = (struct hub_reader){.hub = a->hub, .topic = t, .topic_name = mem_strdup(t->name)};
+    *r = (struct hub_reader){.hub = h, .topic = t, .topic_name = mem_strdup(t->name), .ranges = *ranges};
     r->source = (struct duck_source){COL_COUNT, HUB_COLUMNS, COLUMN_TYPES, scan_open, scan_next, scan_close, r};
-    t->readers++;
-    r->ranges = a->ranges;
-    a->ranges = (struct hub_ranges){0};
+    *ranges = (struct hub_ranges){0};
     r->aborted = mem_alloc((size_t)(r->ranges.count + 1) * sizeof *r->aborted);
+    t->readers++;
     int rc = 0;
-    int64_t share = a->max_bytes && r->ranges.count ? a->max_bytes / r->ranges.count + 1 : -1;
+    int64_t share = max_bytes && r->ranges.count ? max_bytes / r->ranges.count + 1 : -1;
     for (int32_t i = 0; i < r->ranges.count && !rc; i++) {
         struct hub_range *range = &r->ranges.items[i];
         struct partition *p = topic_partition(t, range->partition);
         int64_t left = share;
-        rc = p ? add_range(r, p, range, &left, &a->err)
-               : err_set(&a->err, ERR_NOT_FOUND, "hub '%s' has no partition %d", t->name, range->partition);
+        rc = p ? add_range(r, p, range, &left, err) : err_set(err, ERR_NOT_FOUND, "hub '%s' has no partition %d", t->name, range->partition);
     }
-    if (rc)
-        reader_release(r);
-    else
-        a->reader = r;
-    tell(a, rc);
+    if (!rc)
+        return r;
+    reader_release(r);
+    return NULL;
+}
+
+static void on_ask_reader(void *arg)
+{
+    struct ask *a = arg;
+    struct topic *t = ask_topic(a);
+    a->reader = t ? reader_make(a->hub, t, &a->ranges, a->max_bytes, &a->err) : NULL;
+    tell(a, a->reader ? 0 : -1);
 }
 
 void hub_reader_open_some(struct hub *h, const char *ns, const char *name, const struct hub_ranges *ranges, int64_t max_bytes,

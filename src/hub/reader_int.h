@@ -1,0 +1,12 @@
+/* reader_int -- read handles for other parts of the hub than DuckDB. */
+#ifndef PAYSTREAK_HUB_READER_INT_H
+#define PAYSTREAK_HUB_READER_INT_H
+#include "hub/batch.h"
+#include "hub/hub_int.h"
+
+/* As hub_reader_open_some(), at once. Takes the ranges. NULL: err. Thread: the hub loop. */
+struct hub_reader *reader_make(struct hub *h, struct topic *t, struct hub_ranges *ranges, int64_t max_bytes, struct err *err) MUST_CHECK;
+/* Calls fn for each record of its ranges in turn, as long as it returns 0: returns what it returned last, -1 with err. Strings
+ * live during the call. Any thread. */
+int reader_each(const struct hub_reader *r, int (*fn)(void *ctx, const struct record *rec, struct err *err), void *ctx, struct err *err) MUST_CHECK;
+#endif
