@@ -412,9 +412,9 @@ def create(admin, *rules):
         f.result()
 
 
-def delivery(hub, topic, conf):
+def delivery(hub, topic, conf, within_ms=20000):
     out = []
-    p = Producer({"bootstrap.servers": hub.address, "message.timeout.ms": 20000, **conf})
+    p = Producer({"bootstrap.servers": hub.address, "message.timeout.ms": within_ms, **conf})
     p.produce(topic, b"x", on_delivery=lambda e, m: out.append(e))
     p.flush(30)
     return out[0] and out[0].code()
@@ -436,6 +436,8 @@ def test_rules_are_enforced(guarded):
     writer, reader = login("writer", "pw"), login("reader", "pw")
     assert delivery(guarded, "acl-open", writer) is None  # no rules: everybody we know may
     create(admin, rule("TOPIC", "acl-", "writer", "WRITE", pattern="PREFIXED"), rule("TOPIC", "acl-a", "reader", "READ"), rule("GROUP", "acl-g", "reader", "READ"))
+    assert delivery(guarded, "acl-a", writer, 2000)  # to make it on first use is another right
+    create(admin, rule("TOPIC", "acl-", "writer", "CREATE", pattern="PREFIXED"))
     assert delivery(guarded, "acl-a", writer) is None
     assert delivery(guarded, "acl-a", reader) == KafkaError.TOPIC_AUTHORIZATION_FAILED
     assert reading(guarded, "acl-a", "acl-g", reader) is None
