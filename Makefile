@@ -85,16 +85,16 @@ all: $(OUT)/paystreak
 define TREE
 build/$(1)/obj/%.o: src/%.c | $$(GEN_HEADERS)
 	@mkdir -p $$(@D)
-	@$$(CC) $$(CPPFLAGS) $$(CFLAGS_COMMON) $$(CFLAGS_$(1)) $$(SYS_CFLAGS) -MMD -MF $$(@:.o=.d) -MT $$@ -c $$< -o $$@.$$$$$$$$.tmp && mv $$@.$$$$$$$$.tmp $$@
+	@$$(CC) $$(CPPFLAGS) $$(CFLAGS_COMMON) $$(CFLAGS_$(1)) $$(SYS_CFLAGS) -MMD -MP -MF $$(@:.o=.d) -MT $$@ -c $$< -o $$@.$$$$$$$$.tmp && mv $$@.$$$$$$$$.tmp $$@
 build/$(1)/obj/gen/%.o: build/gen/%.c
 	@mkdir -p $$(@D)
-	@$$(CC) $$(CPPFLAGS) -std=gnu17 -g -O1 $$(CFLAGS_$(1)) -w -MMD -MF $$(@:.o=.d) -MT $$@ -c $$< -o $$@.$$$$$$$$.tmp && mv $$@.$$$$$$$$.tmp $$@
+	@$$(CC) $$(CPPFLAGS) -std=gnu17 -g -O1 $$(CFLAGS_$(1)) -w -MMD -MP -MF $$(@:.o=.d) -MT $$@ -c $$< -o $$@.$$$$$$$$.tmp && mv $$@.$$$$$$$$.tmp $$@
 build/$(1)/obj/gen/%.o: build/gen/%.S
 	@mkdir -p $$(@D)
 	@$$(CC) -c $$< -o $$@.$$$$$$$$.tmp && mv $$@.$$$$$$$$.tmp $$@
 build/$(1)/obj/tests/%.o: tests/%.c | $$(GEN_HEADERS)
 	@mkdir -p $$(@D)
-	@$$(CC) $$(CPPFLAGS) -Itests $$(CFLAGS_COMMON) $$(CFLAGS_$(1)) $$(SYS_CFLAGS) -Wno-missing-prototypes -MMD -MF $$(@:.o=.d) -MT $$@ -c $$< -o $$@.$$$$$$$$.tmp && mv $$@.$$$$$$$$.tmp $$@
+	@$$(CC) $$(CPPFLAGS) -Itests $$(CFLAGS_COMMON) $$(CFLAGS_$(1)) $$(SYS_CFLAGS) -Wno-missing-prototypes -MMD -MP -MF $$(@:.o=.d) -MT $$@ -c $$< -o $$@.$$$$$$$$.tmp && mv $$@.$$$$$$$$.tmp $$@
 $$(foreach m,$(MODULES),$$(eval $$(call ARCHIVE,$(1),$$(m))))
 build/$(1)/paystreak: $$(MODULES:%=build/$(1)/lib%.a) $$(GEN_OBJS:%=build/$(1)/obj/gen/%.o)
 	@echo "  link $$@"

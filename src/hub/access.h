@@ -16,7 +16,7 @@
 #define PAYSTREAK_HUB_ACCESS_H
 #include "hub/acl.h"
 #include "hub/quota.h"
-#include "hub/scram.h"
+#include "net/scram.h"
 
 enum { ACCESS_MAX_ROWS = 5000 /* of each kind */, ACCESS_MAX_FILE = 16 << 20 };
 #define ACCESS_FILE "hub-access.json"

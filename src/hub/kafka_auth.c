@@ -26,7 +26,6 @@
 #include <string.h>
 
 enum step { STEP_FAILED, STEP_MORE, STEP_DONE };
-enum { POLICY_ITERATIONS = 4096, POLICY_SALT = 16 };
 
 struct sasl {
     const struct mechanism *mechanism;
@@ -84,11 +83,7 @@ static const struct scram_secret *policy_secret(struct hub *h, struct str policy
     struct scram_secret *s = map_get(h->policy_secrets, buf_view(&id));
     if (!s) {
         s = NEW(struct scram_secret);
-        s->mechanism = m;
-        s->iterations = POLICY_ITERATIONS;
-        s->salt_bytes = POLICY_SALT;
-        random_bytes(s->salt, POLICY_SALT);
-        scram_of_password(s, key); /* milliseconds, once: as many as there are policies */
+        scram_make(s, m, key); /* milliseconds, once: as many as there are policies */
         map_put(h->policy_secrets, buf_view(&id), s);
     }
     OPENSSL_cleanse(id.ptr, id.len);
@@ -119,7 +114,7 @@ static enum step scram_step(struct kreq *r, struct sasl *s, struct str message, 
         return scram_final(s->scram, message, answer, err) ? STEP_FAILED : STEP_DONE;
     if (scram_first_read(s->arena, message, &first, err))
         return STEP_FAILED;
-    const struct scram_secret *secret = find_secret(r, s, first.user, m);
+    const struct scram_secret *secret = first.user.len ? find_secret(r, s, first.user, m) : NULL;
     if (!secret)
         return err_set(err, ERR_AUTH, "invalid credentials"), STEP_FAILED;
     s->scram = scram_new(&first, secret, answer);

@@ -56,7 +56,7 @@ void pg_conn_unref(struct pg_conn *c)
     while (map_next(c->settings, &at, &key, &value))
         mem_free(value);
     map_free(c->settings);
-    scram_release(&c->scram);
+    scram_free(c->scram);
     mem_free(c->script);
     server_unref(c->server);
     mem_free(c);
@@ -265,6 +265,18 @@ static size_t take_startup(struct pg_conn *c, struct str in)
     return len;
 }
 
+/* The user's name is that of the startup message, whatever SCRAM's says. */
+static int sasl_first(struct pg_conn *c, struct str message, struct buf *reply, struct err *err)
+{
+    struct arena *a = arena_new();
+    struct scram_first first;
+    int rc = scram_first_read(a, message, &first, err);
+    if (rc == 0)
+        c->scram = scram_new(&first, &c->server->secret, reply);
+    arena_free(a);
+    return rc;
+}
+
 static void take_sasl(struct pg_conn *c, struct pg_in *in)
 {
     struct buf reply, b;
@@ -278,9 +290,11 @@ static void take_sasl(struct pg_conn *c, struct pg_in *in)
         if (in->bad || !str_eqz(mechanism, "SCRAM-SHA-256"))
             rc = err_set(&err, ERR_AUTH, "only SCRAM-SHA-256 is offered");
         else
-            rc = scram_first(&c->scram, &c->server->secret, first, &reply, &err);
+            rc = sasl_first(c, first, &reply, &err);
     } else {
-        rc = scram_final(&c->scram, &c->server->secret, in->rest, &reply, &err);
+        rc = scram_final(c->scram, in->rest, &reply, &err);
+        if (rc)
+            (void)err_set(&err, ERR_AUTH, "password authentication failed for user \"%s\"", c->user);
     }
     if (rc != 0) {
         log_warn("pg", "login refused user=%s peer=%s", c->user, tcp_conn_peer(c->tcp));
@@ -777,7 +791,7 @@ struct pg_server *pg_listen(struct ev_loop *loop, const struct pg_opts *opts, st
     if (!s->opts.search_path)
         s->opts.search_path = "gold, silver, bronze, default";
     if (opts->password)
-        scram_secret_make(&s->secret, str_z(opts->password));
+        scram_make(&s->secret, SCRAM_SHA_256, str_z(opts->password));
     s->tcp = tcp_listen(loop, &t, err);
     if (s->tcp)
         return s;

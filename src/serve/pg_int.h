@@ -4,7 +4,7 @@
 #include "serve/pg.h"
 #include "serve/pg_catalog.h"
 #include "serve/pg_out.h"
-#include "serve/pg_scram.h"
+#include "net/scram.h"
 #include "serve/pg_text.h"
 
 enum pg_state { PG_STARTUP, PG_SASL_FIRST, PG_SASL_FINAL, PG_IDLE, PG_BUSY };
@@ -55,7 +55,7 @@ struct pg_conn {
     enum pg_state state;
     uint32_t pid, secret;
     char user[64];
-    struct scram scram;
+    struct scram *scram;       /* after the client's first message */
     struct query_session *session; /* opened by the first job */
     struct map *prepared, *portals, *settings;
     char txn;                  /* I, T, E */

@@ -3,7 +3,7 @@
 #include "base/embed.h"
 #include "net/http.h"
 #include "plan/plan.h"
-#include "serve/pg_scram.h"
+#include "net/scram.h"
 #include "serve/pg_text.h"
 #include "serve/pg_types.h"
 #include "sparksql/sparksql.h"
@@ -63,16 +63,20 @@ static void values(struct str in)
 
 static void sasl(struct str in)
 {
-    static struct scram_secret secret; /* zeros will do */
-    struct scram s = {0};
+    static const struct scram_secret secret = {.mechanism = SCRAM_SHA_256}; /* zeros will do */
+    struct arena *a = arena_new();
+    struct scram_first first;
     struct buf out;
     struct err err;
     int64_t cut = str_chr(in, 0);
     buf_init(&out);
-    if (cut >= 0 && scram_first(&s, &secret, str_sub(in, 0, (size_t)cut), &out, &err) == 0)
-        CHECK(scram_final(&s, &secret, str_from(in, (size_t)cut + 1), &out, &err) != 0);
+    if (cut >= 0 && scram_first_read(a, str_sub(in, 0, (size_t)cut), &first, &err) == 0) {
+        struct scram *s = scram_new(&first, &secret, &out);
+        CHECK(scram_final(s, str_from(in, (size_t)cut + 1), &out, &err) != 0);
+        scram_free(s);
+    }
     buf_release(&out);
-    scram_release(&s);
+    arena_free(a);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)

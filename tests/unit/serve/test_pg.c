@@ -1,7 +1,6 @@
 /* test_pg -- the pure parts of the PostgreSQL endpoint, and the endpoint under psycopg and psql. */
 #include "serve/pg.h"
 #include "serve/pg_out.h"
-#include "serve/pg_scram.h"
 #include "serve/pg_text.h"
 #include "unit/serve/duck_service.h"
 #include <setjmp.h>
@@ -162,29 +161,6 @@ static void test_literals(void **state)
     buf_release(&b);
 }
 
-static void test_scram_refuses(void **state)
-{
-    struct scram_secret secret;
-    struct scram s = {0};
-    struct buf out;
-    struct err err;
-    (void)state;
-    scram_secret_make(&secret, STR("pencil"));
-    static const char *const bad[] = {"", "n", "p=tls-unique,,n=u,r=x", "n,,n=u", "x,,n=u,r=y", "n,n=u,r=y"};
-    for (size_t i = 0; i < COUNT_OF(bad); i++) {
-        buf_init(&out);
-        assert_int_equal(scram_first(&s, &secret, str_z(bad[i]), &out, &err), -1);
-        assert_int_equal(err.code, ERR_AUTH);
-        buf_release(&out);
-        scram_release(&s);
-    }
-    buf_init(&out);
-    assert_int_equal(scram_first(&s, &secret, STR("n,,n=u,r=abc"), &out, &err), 0);
-    assert_int_equal(scram_final(&s, &secret, STR("c=biws,r=other,p=AAAA"), &out, &err), -1);
-    buf_release(&out);
-    scram_release(&s);
-}
-
 /* ------------------------------------------------------------------ real clients */
 
 static bool exited;
@@ -256,7 +232,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rewrite), cmocka_unit_test(test_map_back), cmocka_unit_test(test_split),
         cmocka_unit_test(test_types), cmocka_unit_test(test_binary), cmocka_unit_test(test_literals),
-        cmocka_unit_test(test_scram_refuses), cmocka_unit_test(test_trust_clients),
+        cmocka_unit_test(test_trust_clients),
         cmocka_unit_test(test_scram_clients),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,8 +11,8 @@
  * The final nonce may also end in the one we sent: librdkafka before 2.6 repeats its own part in front of it, and signs
  * what it sends. Channel binding is not offered.
  * Pure, but for the server's nonce; any thread. */
-#ifndef PAYSTREAK_HUB_SCRAM_H
-#define PAYSTREAK_HUB_SCRAM_H
+#ifndef PAYSTREAK_NET_SCRAM_H
+#define PAYSTREAK_NET_SCRAM_H
 #include "base/base.h"
 
 enum scram_mechanism { SCRAM_SHA_256 = 1, SCRAM_SHA_512 = 2, SCRAM_MECHANISMS = 2 }; /* Kafka's numbers */
@@ -39,8 +39,10 @@ size_t scram_key_bytes(enum scram_mechanism m);
 /* Makes the keys; mechanism, iterations and salt are set. `salted` holds scram_key_bytes(). */
 void scram_of_salted(struct scram_secret *s, const uint8_t *salted);
 void scram_of_password(struct scram_secret *s, struct str password);
+void scram_make(struct scram_secret *s, enum scram_mechanism m, struct str password); /* with a fresh salt, the least iterations */
 
-/* The client's first message. The user's name, decoded, lies in `a`. ERR_AUTH: malformed, or asks what is not served. */
+/* The client's first message. The user's name, decoded, lies in `a`; it may be empty (PostgreSQL's clients tell it elsewhere).
+ * ERR_AUTH: malformed, or asks what is not served. */
 struct scram_first { struct str user, nonce, header, bare; };
 int scram_first_read(struct arena *a, struct str message, struct scram_first *out, struct err *err) MUST_CHECK;
 

@@ -1,10 +1,10 @@
-#include "hub/scram.h"
+#include "net/scram.h"
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <string.h>
 
-enum { SERVER_NONCE_BYTES = 18, MAX_MESSAGE = 4096 };
+enum { SERVER_NONCE_BYTES = 18, FRESH_SALT_BYTES = 16, MAX_MESSAGE = 4096 };
 
 static const struct { const char *name; size_t bytes; const EVP_MD *(*hash)(void); } MECHANISMS[] = {
     [SCRAM_SHA_256] = {"SCRAM-SHA-256", 32, EVP_sha256},
@@ -68,6 +68,13 @@ void scram_of_password(struct scram_secret *s, struct str password)
     OPENSSL_cleanse(salted, sizeof salted);
 }
 
+void scram_make(struct scram_secret *s, enum scram_mechanism m, struct str password)
+{
+    *s = (struct scram_secret){.mechanism = m, .iterations = SCRAM_MIN_ITERATIONS, .salt_bytes = FRESH_SALT_BYTES};
+    random_bytes(s->salt, s->salt_bytes);
+    scram_of_password(s, password);
+}
+
 /* ------------------------------------------------------------------ messages */
 
 static int malformed(struct err *err)
@@ -102,7 +109,7 @@ static bool name_decode(struct arena *a, struct str s, struct str *out)
         i += 2;
     }
     *out = str_of(to, n);
-    return n > 0 && n <= SCRAM_MAX_USER && str_utf8_ok(*out);
+    return n <= SCRAM_MAX_USER && str_utf8_ok(*out);
 }
 
 int scram_first_read(struct arena *a, struct str message, struct scram_first *out, struct err *err)
@@ -206,7 +213,7 @@ int scram_final(const struct scram *s, struct str message, struct buf *answer, s
     }
     buf_release(&text);
     buf_release(&proof);
-    return good ? 0 : err_set(err, ERR_AUTH, "the user's credentials are others");
+    return good ? 0 : err_set(err, ERR_AUTH, "invalid credentials");
 }
 
 void scram_free(struct scram *s)
