@@ -273,6 +273,42 @@ bool kreq_allowed(const struct kreq *r, struct str hub)
     return ask(r, ACL_TOPIC, STR_NONE, need.topic) != ACL_DENIED;
 }
 
+/* What may be done to resources of each type, and the rights of a policy that it takes. */
+static const struct { enum acl_operation op; unsigned rights; bool topic, group, cluster; } OPERATIONS[] = {
+    {ACL_READ, SAS_LISTEN, true, true, false},
+    {ACL_WRITE, SAS_SEND, true, false, false},
+    {ACL_CREATE, SAS_MANAGE, true, false, true},
+    {ACL_DELETE, SAS_MANAGE, true, true, false},
+    {ACL_ALTER, SAS_MANAGE, true, false, true},
+    {ACL_DESCRIBE, KAFKA_ANY, true, true, true},
+    {ACL_CLUSTER_ACTION, SAS_MANAGE, false, false, true},
+    {ACL_DESCRIBE_CONFIGS, KAFKA_ANY, true, false, true},
+    {ACL_ALTER_CONFIGS, SAS_MANAGE, true, false, true},
+    {ACL_IDEMPOTENT_WRITE, SAS_SEND, false, false, true},
+};
+
+static bool may(const struct kreq *r, enum acl_type type, struct str name, enum acl_operation op, unsigned rights)
+{
+    if (r->conn->by_acl && type == ACL_CLUSTER)
+        return ask(r, type, name, op) == ACL_ALLOWED;
+    if (r->conn->by_acl)
+        return ask(r, type, name, op) != ACL_DENIED;
+    if (type == ACL_GROUP)
+        return (r->conn->claim.rights & rights) != 0;
+    return sas_allows(&r->conn->claim, rights, r->conn->ns->name, type == ACL_TOPIC ? name : STR_NONE);
+}
+
+int32_t kreq_operations(const struct kreq *r, bool asked, enum acl_type type, struct str name)
+{
+    uint32_t bits = 0;
+    for (size_t i = 0; asked && i < COUNT_OF(OPERATIONS); i++) {
+        bool has = type == ACL_TOPIC ? OPERATIONS[i].topic : type == ACL_GROUP ? OPERATIONS[i].group : OPERATIONS[i].cluster;
+        if (has && may(r, type, name, OPERATIONS[i].op, OPERATIONS[i].rights))
+            bits |= 1u << OPERATIONS[i].op;
+    }
+    return asked ? (int32_t)bits : INT32_MIN;
+}
+
 enum kerr kreq_named_group_error(const struct kreq *r, struct str group)
 {
     bool allowed = r->conn->by_acl ? ask(r, ACL_GROUP, group.ptr ? group : STR(""), need_of(r).named) != ACL_DENIED : kreq_allowed(r, STR_NONE);

@@ -495,7 +495,7 @@ static void put_group(struct kreq *r, struct str name, const struct group *g)
         kout_tags(o);
     }
     if (r->version >= 3)
-        kout_i32(o, INT32_MIN); /* operations: not asked for */
+        kout_i32(o, kreq_operations(r, r->operations && !refused, ACL_GROUP, name));
     kout_tags(o);
 }
 
@@ -507,7 +507,7 @@ void kafka_describe_groups(struct kreq *r)
     for (int32_t i = 0; i < n && !in->bad; i++)
         names[i] = kin_str(in);
     if (r->version >= 3)
-        kin_bool(in);
+        r->operations = kin_bool(in);
     struct groups *gs;
     if (!kreq_read_all(r) || !(gs = groups_for(r)))
         return;

@@ -100,6 +100,7 @@ struct kreq {
     struct kin in;
     struct kout out;
     struct arena *arena;
+    bool operations;                 /* the answer says what may be done to each hub or group */
     bool done, no_reply, fail;       /* fail: close the connection instead of answering */
     void (*cancel)(struct kreq *r);  /* the connection is gone: undo the waiting and call kreq_done() */
     void *state;                     /* the handler's, in the arena */
@@ -140,6 +141,8 @@ enum kerr kreq_txn_group_error(const struct kreq *r, struct str group);
 bool kreq_cluster_allowed(const struct kreq *r, enum acl_operation op);
 /* May it do `op` with that hub, be it by its policy's rights for this request or by access control lists? */
 bool kreq_topic_allowed(const struct kreq *r, struct str hub, enum acl_operation op);
+/* What the client may do to a resource: bits by the operations' numbers. Not asked: INT32_MIN, as Kafka says it. */
+int32_t kreq_operations(const struct kreq *r, bool asked, enum acl_type type, struct str name);
 struct str kconn_user(const struct kafka_conn *c);
 
 /* kafka_auth.c */

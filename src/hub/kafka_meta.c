@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define CLUSTER_ID STR("paystreak")
-enum { NO_OPERATIONS = INT32_MIN, LATEST = -1, EARLIEST = -2, MAX_TIME = -3, EARLIEST_LOCAL = -4, LATEST_TIERED = -5 };
+enum { LATEST = -1, EARLIEST = -2, MAX_TIME = -3, EARLIEST_LOCAL = -4, LATEST_TIERED = -5 };
 
 static void put_api_versions(struct kreq *r, enum kerr error)
 {
@@ -81,7 +81,7 @@ static void put_topic(struct kreq *r, enum kerr error, struct str name, const ui
     for (int32_t i = 0; t && i < t->part_count; i++)
         put_partition(r, t->parts[i]);
     if (r->version >= 8)
-        kout_i32(o, NO_OPERATIONS);
+        kout_i32(o, kreq_operations(r, r->operations && t, ACL_TOPIC, name));
     kout_tags(o);
 }
 
@@ -136,10 +136,8 @@ void kafka_metadata(struct kreq *r)
         kin_tags(in);
     }
     bool may_create = r->version >= 4 ? kin_bool(in) : true;
-    if (r->version >= 8 && r->version <= 10)
-        kin_bool(in); /* cluster operations wanted */
-    if (r->version >= 8)
-        kin_bool(in); /* topic operations wanted */
+    bool of_cluster = r->version >= 8 && r->version <= 10 && kin_bool(in);
+    r->operations = r->version >= 8 && kin_bool(in);
     if (!kreq_read_all(r))
         return;
     if (r->version >= 3)
@@ -161,7 +159,7 @@ void kafka_metadata(struct kreq *r)
             put_wanted(r, &w[i], may_create);
     }
     if (r->version >= 8 && r->version <= 10)
-        kout_i32(o, NO_OPERATIONS);
+        kout_i32(o, kreq_operations(r, of_cluster, ACL_CLUSTER, STR(ACL_CLUSTER_NAME)));
     if (r->version >= 13)
         kout_i16(o, KERR_NONE);
     kout_tags(o);
@@ -171,7 +169,7 @@ void kafka_metadata(struct kreq *r)
 void kafka_describe_cluster(struct kreq *r)
 {
     struct kout *o = &r->out;
-    kin_bool(&r->in);
+    bool asked = kin_bool(&r->in);
     int8_t endpoint = r->version >= 1 ? kin_i8(&r->in) : 1;
     if (!kreq_read_all(r))
         return;
@@ -186,7 +184,7 @@ void kafka_describe_cluster(struct kreq *r)
     put_broker(r);
     kout_nstr(o, STR_NONE);
     kout_tags(o);
-    kout_i32(o, NO_OPERATIONS);
+    kout_i32(o, kreq_operations(r, asked, ACL_CLUSTER, STR(ACL_CLUSTER_NAME)));
     kout_tags(o);
     kreq_done(r);
 }

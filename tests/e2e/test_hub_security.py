@@ -19,7 +19,7 @@ from hubd import Hub
 
 ck = pytest.importorskip("confluent_kafka")
 jwt = pytest.importorskip("jwt")
-from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition  # noqa: E402
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicCollection, TopicPartition  # noqa: E402
 from confluent_kafka.admin import (  # noqa: E402
     AclBinding,
     AclBindingFilter,
@@ -536,3 +536,61 @@ def test_who_is_over_his_quota_is_not_heard_for_a_while(guarded):
     guarded.stop()
     kept.write_text(before or "{}")
     guarded.start()
+
+
+def test_what_may_be_done_is_said(guarded):
+    """Authorized operations: of the cluster, of hubs, of groups; by a policy's rights, or by rules."""
+    admin = admin_of(guarded, root())
+    produce(guarded, "told", [b"1"], **root())
+    consume(guarded, "told", 1, group="told-g", **root())
+    add_user(guarded, "told", "pw")
+    create(admin, rule("TOPIC", "told", "told", "READ"), rule("GROUP", "told-g", "told", "DELETE"))
+
+    def names(described):
+        return described.authorized_operations and {o.name for o in described.authorized_operations}
+
+    def told(conf, asked=True):
+        a = admin_of(guarded, conf)
+        topic = a.describe_topics(TopicCollection(["told"]), include_authorized_operations=asked)["told"].result()
+        group = a.describe_consumer_groups(["told-g"], include_authorized_operations=asked)["told-g"].result()
+        return names(a.describe_cluster(include_authorized_operations=asked).result()), names(topic), names(group)
+
+    listen = base64.b64encode(hmac.new(KEY.encode(), b"ListenOnly", hashlib.sha256).digest()).decode()
+    assert told(root(), False) == (None, None, None)
+    assert told(root()) == ({"CREATE", "ALTER", "DESCRIBE", "CLUSTER_ACTION", "DESCRIBE_CONFIGS", "ALTER_CONFIGS", "IDEMPOTENT_WRITE"},
+                            {"READ", "WRITE", "CREATE", "DELETE", "ALTER", "DESCRIBE", "DESCRIBE_CONFIGS", "ALTER_CONFIGS"}, {"READ", "DELETE", "DESCRIBE"})
+    assert told(connection("ListenOnly", listen)) == ({"DESCRIBE", "DESCRIBE_CONFIGS"}, {"READ", "DESCRIBE", "DESCRIBE_CONFIGS"}, {"READ", "DESCRIBE"})
+    assert told(login("told", "pw")) == (None, {"READ", "DESCRIBE"}, {"DELETE", "DESCRIBE"})
+
+
+def test_kafkas_own_tools_administer(guarded, tmp_path):
+    """kafka-configs and kafka-acls, over TLS."""
+    if not (shutil.which("java") and KAFKA.is_dir()):
+        pytest.skip("Apache Kafka's tools are not installed")
+    conf = tmp_path / "client.properties"
+    conf.write_text(f"""security.protocol=SASL_SSL
+ssl.truststore.type=PEM
+ssl.truststore.location={guarded.ca}
+sasl.mechanism=PLAIN
+sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username="$ConnectionString" \\
+  password="Endpoint=sb://localhost/;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey={KEY}";
+""")
+
+    def tool(name, *args):
+        r = subprocess.run(["java", "-XX:TieredStopAtLevel=1", "-cp", f"{KAFKA}/*", name, "--bootstrap-server", f"localhost:{guarded.port}", "--command-config", conf, *args],
+                           capture_output=True, text=True, timeout=180)
+        assert r.returncode == 0, r.stdout[-2000:] + r.stderr[-2000:]
+        return r.stdout
+
+    configs, acls = "kafka.admin.ConfigCommand", "org.apache.kafka.tools.AclCommand"
+    tool(configs, "--alter", "--add-config", "SCRAM-SHA-256=[iterations=8192,password=by tool]", "--entity-type", "users", "--entity-name", "tooled")
+    assert "SCRAM-SHA-256=iterations=8192" in tool(configs, "--describe", "--entity-type", "users", "--entity-name", "tooled")
+    admin_of(guarded, login("tooled", "by tool")).list_topics(timeout=10)
+    tool(configs, "--alter", "--add-config", "producer_byte_rate=1024000,consumer_byte_rate=2048000", "--entity-type", "users", "--entity-name", "tooled",
+         "--entity-type", "clients", "--entity-default")
+    said = tool(configs, "--describe", "--entity-type", "users", "--entity-type", "clients")
+    assert "'tooled', the default client-id are consumer_byte_rate=2048000.0, producer_byte_rate=1024000.0" in said
+    tool(acls, "--add", "--allow-principal", "User:tooled", "--producer", "--topic", "by-tool")
+    listed = tool(acls, "--list", "--topic", "by-tool")
+    assert all(f"principal=User:tooled, host=*, operation={o}, permissionType=ALLOW" in listed for o in ("WRITE", "DESCRIBE", "CREATE"))
+    assert delivery(guarded, "by-tool", login("tooled", "by tool")) is None
