@@ -277,6 +277,14 @@ static enum kerr authenticate(struct kreq *r, struct str message, struct buf *an
     return step == STEP_FAILED ? KERR_SASL_AUTHENTICATION_FAILED : KERR_NONE;
 }
 
+/* A name that somebody gave is repeated to him and in the log: as one line of text. */
+static void make_printable(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || (unsigned char)*text > '~')
+            *text = '?';
+}
+
 void kafka_sasl_authenticate(struct kreq *r)
 {
     struct kout *o = &r->out;
@@ -288,6 +296,7 @@ void kafka_sasl_authenticate(struct kreq *r)
         return;
     buf_init(&answer);
     enum kerr error = authenticate(r, message, &answer, &lifetime_ms, &err);
+    make_printable(err.msg);
     if (error)
         log_warn("hub", "authentication failed: %s peer=%s", err.msg, tcp_conn_peer(r->conn->tcp));
     kout_i16(o, (int16_t)error);
