@@ -181,7 +181,7 @@ struct str kreq_host(const struct kreq *r)
 /* What a request of each kind is to access control lists: of the hubs it names, of the group or transactional id that it
  * begins with. The others describe hubs. */
 static const struct acl_need { int16_t key; enum acl_operation topic; enum acl_type first; enum acl_operation named; } NEEDS[] = {
-    {KAFKA_PRODUCE, ACL_WRITE, 0, 0},
+    {KAFKA_PRODUCE, ACL_WRITE, ACL_TRANSACTIONAL_ID, ACL_WRITE},
     {KAFKA_FETCH, ACL_READ, 0, 0},
     {KAFKA_OFFSET_COMMIT, ACL_READ, ACL_GROUP, ACL_READ},
     {KAFKA_OFFSET_FETCH, ACL_DESCRIBE, ACL_GROUP, ACL_DESCRIBE},
