@@ -144,8 +144,11 @@ tidy:
 	@scripts/tidy
 bench:
 	@scripts/deps test
-	@$(MAKE) --no-print-directory -j2 build/release/paystreak
+	@$(MAKE) --no-print-directory -j2 build/release/paystreak build/release/tests/unit/lake/lake_tool
 	@bench/run
+	@bench/lake_commit
+	@bench/lake_replay
+	@bench/lake_rows
 soak:
 	@scripts/deps test
 	@SOAK=1 UNIT_SECONDS=3600 scripts/test

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DEFAULT_FILE_BYTES = 128 << 20, MAX_FILE_BYTES = 1 << 30, ROW_GROUP_ROWS = 1 << 20 };
+enum { DEFAULT_FILE_BYTES = 128 << 20, MAX_FILE_BYTES = 1 << 30, ROW_GROUP_ROWS = 122880 };
 
 /* ---- columns */
 
