@@ -674,6 +674,15 @@ static void put_throttle(struct kreq *r, int64_t ms)
     be32_put(b->ptr + at, (uint32_t)ms);
 }
 
+int32_t kafka_quota_fetch_bytes(const struct kreq *r, int32_t max_bytes)
+{
+    const struct access_rows *rows = access_rows(r->hub->access);
+    struct quota_who who = {r->conn->ns->name, kconn_user(r->conn), r->client_id};
+    struct quota_entity of;
+    double limit = quota_limit(rows->quotas, rows->quota_count, &who, QUOTA_FETCH, &of) * (QUOTA_SAMPLES - 1) * QUOTA_SAMPLE_MS / 1000;
+    return limit > 0 && limit < max_bytes ? (int32_t)(limit > 1 ? limit : 1) : max_bytes;
+}
+
 int64_t kafka_quota_throttle(struct kreq *r)
 {
     const struct access_rows *rows = access_rows(r->hub->access);

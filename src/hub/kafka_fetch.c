@@ -89,7 +89,7 @@ static bool read_request(struct kreq *r, struct fetch *f)
         kin_i32(in); /* replica id: -1, a consumer */
     f->max_wait_ms = kin_i32(in);
     f->min_bytes = kin_i32(in);
-    f->max_bytes = kin_i32(in);
+    f->max_bytes = kafka_quota_fetch_bytes(r, kin_i32(in));
     f->committed = kin_i8(in) == 1;
     if (r->version >= 7) {
         session = kin_i32(in);

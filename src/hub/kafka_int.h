@@ -150,6 +150,8 @@ void kafka_auth_end(struct kafka_conn *c);
 bool kafka_auth_expired(const struct kafka_conn *c);
 /* kafka_access.c: counts what a request brought or fetched; for how many ms its connection is to be silent. Says so in the answer. */
 int64_t kafka_quota_throttle(struct kreq *r);
+/* At most what the client's quota lets it have in a whole window: more would silence it for as much longer. */
+int32_t kafka_quota_fetch_bytes(const struct kreq *r, int32_t max_bytes);
 
 #define X(key, name, min, max, flex, rights, fn) void fn(struct kreq *r);
 KAFKA_APIS(X)

@@ -513,6 +513,26 @@ def test_java_client_over_tls_with_quotas(guarded):
     assert 500 < produced < 20_000 and 500 < fetched < 60_000
 
 
+def test_a_fetch_takes_no_more_than_a_window_of_its_quota(guarded):
+    """However much a client asks for: it would be silent for as much longer."""
+    produce(guarded, "windowed", [{"value": bytes(1000), "partition": 0} for _ in range(5000)], **{**root(), "batch.num.messages": 100})
+    kept = guarded.state / "hub-access.json"
+    guarded.stop()
+    saved = kept.read_text() if kept.exists() else "{}"
+    kept.write_text(json.dumps({"quotas": [{"namespace": "default", "client_id": "windowed", "consumer_byte_rate": 50_000.0}]}))
+    guarded.start()
+    throttles = []
+    c = Consumer({"bootstrap.servers": guarded.address, "group.id": "w2", "client.id": "windowed", **root(),
+                  "throttle_cb": lambda e: throttles.append(e.throttle_time)})
+    c.assign([TopicPartition("windowed", 0, 0)])
+    until(lambda: c.poll(0.1) is not None and throttles, "a throttled fetch", 30, 0)
+    assert 0 < max(throttles) < 15, throttles
+    c.close()
+    guarded.stop()
+    kept.write_text(saved)
+    guarded.start()
+
+
 def test_who_is_over_his_quota_is_not_heard_for_a_while(guarded):
     """The answer leaves at once and says for how long; the next request is read after that."""
     user = {"users": [], "acls": [], "quotas": [{"namespace": "default", "client_id": "mute", "consumer_byte_rate": 10.0}]}
