@@ -114,5 +114,7 @@ enum batch_marker batch_marker_of(const struct batch *b, const char *bytes, int3
 
 /* Decompresses `in` to the end of `out`. ERR_CORRUPT, ERR_LIMIT past `max` bytes, ERR_UNSUPPORTED. */
 int codec_inflate(int codec, struct str in, struct buf *out, size_t max, struct err *err) MUST_CHECK;
+/* Compresses `in` to the end of `out`, as clients do: snappy raw, lz4 as a frame. */
+int codec_deflate(int codec, struct str in, struct buf *out, struct err *err) MUST_CHECK;
 const char *codec_name(int codec);
 #endif

@@ -43,6 +43,8 @@ int events_append(struct hub *h, struct arena *a, struct topic *t, int32_t parti
     size_t count = 0;
     choose(t, partition, events, where);
     for (size_t i = 0; i < events->count; i++) {
+        if (t->cfg.compact && !events->items[i].key.ptr)
+            return err_set(err, ERR_INPUT, "hub '%s' is compacted by key: its events need a partition key", t->name);
         count += !used[where[i]];
         used[where[i]] = true;
     }

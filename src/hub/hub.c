@@ -229,6 +229,7 @@ static void on_tick(void *arg)
     struct hub *h = arg;
     hub_measure(h);
     txns_tick(h);
+    hub_compact_tick(h);
     if (++h->ticks % RETAIN_EVERY_TICKS)
         return;
     size_t at = 0, in;
@@ -437,7 +438,7 @@ static void on_stopping(void *arg)
 {
     struct hub *h = arg;
     /* Connections end, and what is staged still goes to disk. */
-    if (h->flushing || h->dirty_count || h->waits.first || !listeners_ended(h))
+    if (h->flushing || h->dirty_count || h->waits.first || h->compaction || !listeners_ended(h))
         return;
     ev_timer_stop(h->tick);
     ev_stop(h->loop);
@@ -446,6 +447,7 @@ static void on_stopping(void *arg)
 static void on_stop(void *arg)
 {
     struct hub *h = arg;
+    hub_compact_stop(h);
     stop_listeners(h);
     ev_timer_free(h->tick);
     h->tick = ev_timer_new(h->loop, on_stopping, h);

@@ -40,7 +40,8 @@ struct hub {
     struct partition **dirty;
     size_t dirty_count, dirty_cap;
     struct wait_list waits;          /* for the flush that comes next */
-    bool flush_planned, flushing;
+    bool flush_planned, flushing, stopping;
+    struct hub_compaction *compaction; /* under way; NULL: none */
     struct event_sink sink;
     struct batch_builder builder;    /* of events produced in process */
     struct batch_reader checker;
@@ -68,6 +69,12 @@ void fetch_link_remove(struct fetch_link *l);
 struct hub_ns *hub_namespace(struct hub *h, const char *name, struct err *err);
 /* Kafka's partitioner: murmur2 of the key, made positive. */
 int32_t hub_partition_of_key(struct str key, int32_t partitions);
+
+/* hub_compact.c. Once a second: compacts the log that is most worth it, unless one is being compacted. */
+void hub_compact_tick(struct hub *h);
+/* True: a log of that hub is being compacted; that ends soon, and then(arg) is called. */
+bool hub_compact_hold(struct topic *t, struct hub *h, void (*then)(void *arg), void *arg);
+void hub_compact_stop(struct hub *h);  /* no more of them; h->compaction says when the last has ended */
 
 /* Once a second: how fast events come, for hub_stats(). */
 void hub_measure(struct hub *h);

@@ -6,7 +6,7 @@
 
 /* ------------------------------------------------------------------ configurations */
 
-enum { CONFIG_LONG = 5, CONFIG_INT = 3, CONFIG_STRING = 2, CONFIG_LIST = 7 }; /* Kafka's type numbers */
+enum { CONFIG_LONG = 5, CONFIG_INT = 3, CONFIG_STRING = 2, CONFIG_DOUBLE = 6, CONFIG_LIST = 7 }; /* Kafka's type numbers */
 enum { SOURCE_TOPIC = 1, SOURCE_DEFAULT = 5, RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4 };
 
 static void get_retention_ms(const struct plog_config *c, char out[32]) { snprintf(out, 32, "%jd", (intmax_t)c->retention_ms); }
@@ -14,7 +14,18 @@ static void get_retention_bytes(const struct plog_config *c, char out[32]) { snp
 static void get_segment_bytes(const struct plog_config *c, char out[32]) { snprintf(out, 32, "%jd", (intmax_t)c->segment_bytes); }
 static void get_max_message(const struct plog_config *c, char out[32]) { snprintf(out, 32, "%d", c->max_batch_bytes); }
 static void get_timestamp(const struct plog_config *c, char out[32]) { snprintf(out, 32, "%s", c->append_time ? "LogAppendTime" : "CreateTime"); }
-static void get_cleanup(const struct plog_config *c, char out[32]) { (void)c; snprintf(out, 32, "delete"); }
+static void get_cleanup(const struct plog_config *c, char out[32]) { snprintf(out, 32, "%s", !c->compact ? "delete" : c->keep ? "compact" : "compact,delete"); }
+static void get_delete_retention(const struct plog_config *c, char out[32]) { snprintf(out, 32, "%jd", (intmax_t)c->delete_retention_ms); }
+static void get_min_lag(const struct plog_config *c, char out[32]) { snprintf(out, 32, "%jd", (intmax_t)c->min_lag_ms); }
+static void get_max_lag(const struct plog_config *c, char out[32]) { snprintf(out, 32, "%jd", (intmax_t)(c->max_lag_ms ? c->max_lag_ms : INT64_MAX)); }
+static void get_segment_ms(const struct plog_config *c, char out[32]) { snprintf(out, 32, "%jd", (intmax_t)(c->segment_ms ? c->segment_ms : INT64_MAX)); }
+static void get_dirty(const struct plog_config *c, char out[32])
+{
+    int n = snprintf(out, 32, "%d.%03d", c->min_dirty_permille / 1000, c->min_dirty_permille % 1000);
+    while (out[n - 1] == '0' && out[n - 2] != '.')
+        out[--n] = 0;
+}
+
 static void get_compression(const struct plog_config *c, char out[32]) { (void)c; snprintf(out, 32, "producer"); }
 static void get_isr(const struct plog_config *c, char out[32]) { (void)c; snprintf(out, 32, "1"); }
 
@@ -42,7 +53,35 @@ static bool set_timestamp(struct plog_config *c, struct str v)
     return c->append_time || str_eqz(v, "CreateTime");
 }
 
-static bool set_cleanup(struct plog_config *c, struct str v) { (void)c; return str_eqz(v, "delete"); }
+static bool set_cleanup(struct plog_config *c, struct str v)
+{
+    struct str word;
+    bool compact = false, drop = false, good = v.len > 0;
+    while (good && str_split(&v, ',', &word)) {
+        word = str_trim(word);
+        compact = compact || str_eqz(word, "compact");
+        drop = drop || str_eqz(word, "delete");
+        good = str_eqz(word, "compact") || str_eqz(word, "delete");
+    }
+    c->compact = compact;
+    c->keep = compact && !drop;
+    return good;
+}
+
+static bool set_delete_retention(struct plog_config *c, struct str v) { return number(v, 0, INT64_MAX / 4, &c->delete_retention_ms); }
+static bool set_min_lag(struct plog_config *c, struct str v) { return number(v, 0, INT64_MAX, &c->min_lag_ms); }
+static bool set_max_lag(struct plog_config *c, struct str v) { return number(v, 1, INT64_MAX, &c->max_lag_ms); }
+static bool set_segment_ms(struct plog_config *c, struct str v) { return number(v, 1, INT64_MAX, &c->segment_ms); }
+
+static bool set_dirty(struct plog_config *c, struct str v)
+{
+    double d;
+    if (!str_f64(v, &d) || !(d >= 0 && d <= 1))
+        return false;
+    c->min_dirty_permille = (int32_t)(d * 1000 + 0.5);
+    return true;
+}
+
 static bool set_compression(struct plog_config *c, struct str v) { (void)c; return str_eqz(v, "producer"); }
 static bool set_isr(struct plog_config *c, struct str v) { (void)c; return str_eqz(v, "1"); }
 
@@ -54,12 +93,17 @@ static const struct config {
 } CONFIGS[] = {
     {"cleanup.policy", CONFIG_LIST, get_cleanup, set_cleanup},
     {"compression.type", CONFIG_STRING, get_compression, set_compression},
+    {"delete.retention.ms", CONFIG_LONG, get_delete_retention, set_delete_retention},
+    {"max.compaction.lag.ms", CONFIG_LONG, get_max_lag, set_max_lag},
     {"max.message.bytes", CONFIG_INT, get_max_message, set_max_message},
     {"message.timestamp.type", CONFIG_STRING, get_timestamp, set_timestamp},
+    {"min.cleanable.dirty.ratio", CONFIG_DOUBLE, get_dirty, set_dirty},
+    {"min.compaction.lag.ms", CONFIG_LONG, get_min_lag, set_min_lag},
     {"min.insync.replicas", CONFIG_INT, get_isr, set_isr},
     {"retention.bytes", CONFIG_LONG, get_retention_bytes, set_retention_bytes},
     {"retention.ms", CONFIG_LONG, get_retention_ms, set_retention_ms},
     {"segment.bytes", CONFIG_INT, get_segment_bytes, set_segment_bytes},
+    {"segment.ms", CONFIG_LONG, get_segment_ms, set_segment_ms},
 };
 
 static const struct config *config_find(struct str name)
@@ -388,6 +432,8 @@ static void destroy(void *arg)
 {
     struct drop *x = arg;
     struct err err;
+    if (hub_compact_hold(x->t, x->r->hub, destroy, x))
+        return;
     hub_wake_deleted(x->t);
     if (topic_destroy(x->t, &err)) {
         log_err(LOG_ERROR, "hub", &err);

@@ -41,6 +41,23 @@ static enum kerr check_batch(struct hub *h, struct str bytes, struct batch *b, c
     return KERR_NONE;
 }
 
+/* Compaction goes by keys: a record without one would be lost. */
+static enum kerr check_keys(struct kreq *r, const struct topic *t, const struct batch *b, struct str bytes, const char **message)
+{
+    struct record rec;
+    struct err err;
+    if (!t->cfg.compact)
+        return KERR_NONE;
+    if (batch_reader_start(&r->hub->checker, b, bytes, &err))
+        return KERR_INVALID_RECORD;
+    while (batch_reader_next(&r->hub->checker, &rec, &err) == 1)
+        if (!rec.key.ptr) {
+            *message = "a hub with cleanup.policy=compact takes no record without a key";
+            return KERR_INVALID_RECORD;
+        }
+    return KERR_NONE;
+}
+
 static enum kerr check_txn(struct kreq *r, const struct partition *p, const struct batch *b, const char **message)
 {
     const struct produce *q = r->state;
@@ -63,6 +80,8 @@ static void produce_one(struct kreq *r, struct topic *t, struct part_result *p, 
         return;
     }
     p->error = check_batch(r->hub, bytes, &b, &p->message);
+    if (p->error == KERR_NONE)
+        p->error = check_keys(r, t, &b, bytes, &p->message);
     if (p->error == KERR_NONE)
         p->error = check_txn(r, part, &b, &p->message);
     if (p->error != KERR_NONE)

@@ -128,6 +128,8 @@ static int append_all(struct call *c, struct err *err)
     int32_t keyless = keyless_partition(t, b), *where = ARENA_ARRAY(c->arena, int32_t, b->count);
     size_t *counts = ARENA_ARRAY(c->arena, size_t, t->part_count);
     for (size_t i = 0; i < b->count; i++) {
+        if (t->cfg.compact && !b->events[i].key.ptr)
+            return err_set(err, ERR_INPUT, "hub '%s' is compacted by key: event %zu has none", t->name, i);
         where[i] = b->events[i].key.ptr ? hub_partition_of_key(b->events[i].key, t->part_count) : keyless;
         counts[where[i]]++;
     }

@@ -54,7 +54,8 @@ static struct plog_stage *stage_for(struct plog *log, const struct batch *b)
 {
     struct seg *s = active(log);
     int64_t rel = log->next_offset + b->last_offset_delta - s->base;
-    bool full = s->size > 0 && s->size + b->size > log->cfg->segment_bytes;
+    bool old = log->cfg->segment_ms > 0 && b->max_timestamp - s->first_ts >= log->cfg->segment_ms;
+    bool full = s->size > 0 && (old || s->size + b->size > log->cfg->segment_bytes);
     if (full || log->roll_next || rel > INT32_MAX || s->size + b->size > UINT32_MAX) {
         log->roll_next = false;
         s->txns.open_first = log->open_first;
@@ -450,11 +451,11 @@ int plog_retain(struct plog *log, int64_t now_ms)
     int dropped = 0;
     int64_t size = plog_size(log);
     producers_expire(log->producers, now_ms);
-    while (log->seg_count > 1) {
+    while (log->seg_count > 1 && !log->compacting) {
         const struct seg *s = log->segs[0];
         int64_t age = now_ms - (s->max_ts >= 0 ? s->max_ts : s->last_append_ms);
-        bool old = log->cfg->retention_ms >= 0 && age > log->cfg->retention_ms;
-        bool much = log->cfg->retention_bytes >= 0 && size - s->synced >= log->cfg->retention_bytes;
+        bool old = !log->cfg->keep && log->cfg->retention_ms >= 0 && age > log->cfg->retention_ms;
+        bool much = !log->cfg->keep && log->cfg->retention_bytes >= 0 && size - s->synced >= log->cfg->retention_bytes;
         bool deleted = log->segs[1]->base <= log->start_offset;
         if (s->synced != s->size || (!old && !much && !deleted) || log->segs[1]->base > log->high_watermark)
             break;
@@ -478,7 +479,7 @@ int plog_delete_before(struct plog *log, int64_t offset, struct err *err)
     if (rc)
         return -1;
     log->start_offset = offset;
-    while (log->seg_count > 1 && log->segs[1]->base <= offset && log->segs[0]->synced == log->segs[0]->size)
+    while (log->seg_count > 1 && !log->compacting && log->segs[1]->base <= offset && log->segs[0]->synced == log->segs[0]->size)
         drop_first(log);
     return 0;
 }

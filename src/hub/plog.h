@@ -6,6 +6,7 @@
  *     <offset>.snapshot                producer state at that offset (producers.h)
  *     leader-epoch-checkpoint          Kafka's text: version 0, count, then "epoch start-offset" lines
  *     start                            text: log start offset, if records were deleted
+ *     cleaned                          text: all before this offset went through a compaction (compact.h)
  *     clean                            text: base, size and end of the last segment at an orderly end
  *
  * Life of a batch: plog_append() checks it, gives it offsets and copies it into the staged bytes;
@@ -13,7 +14,7 @@
  * (plog_flush_write, plog_flush_sync); plog_flushed() on the hub loop moves the high watermark. Only
  * then do readers see it and producers hear of it. One flush of a log is under way at a time.
  *
- * Invariants: offsets in a log strictly increase, and within a segment without gaps; a segment is
+ * Invariants: offsets in a log strictly increase, and within the last segment without gaps; a segment is
  * durable before the next one exists; bytes below seg->synced never change; the high watermark never
  * falls; a log whose write or sync failed takes no more (it is offline).
  *
@@ -34,6 +35,10 @@ struct plog_config {
     int64_t retention_ms, retention_bytes; /* -1: no limit */
     int32_t max_batch_bytes;
     bool append_time;               /* LogAppendTime: the hub's clock is the record's timestamp */
+    bool compact, keep;             /* cleanup.policy: by key; keep: not by time and size */
+    int64_t segment_ms;             /* a segment is closed before its records span this; 0: never for that */
+    int64_t delete_retention_ms, min_lag_ms, max_lag_ms; /* of compaction: tombstones; left alone; done at the latest (0: never) */
+    int32_t min_dirty_permille;     /* of a log's closed bytes, to be worth a compaction */
 };
 
 struct plog_epoch { int32_t epoch; int64_t start; };
@@ -63,6 +68,8 @@ struct plog {
     struct plog_stage *staged;
     size_t staged_count, staged_cap;
     bool flushing, offline, roll_next;
+    bool compacting;                /* closed segments are being compacted: none is dropped meanwhile */
+    int64_t cleaned_to;             /* file `cleaned`; -1: not read yet */
     struct plog_hint hints[PLOG_HINTS];
     size_t next_hint;
     uint64_t events, bytes;         /* appended since start */
@@ -130,4 +137,16 @@ void plog_note_producer(struct plog *log, struct seg *s, const struct batch *b, 
 void plog_txns_loaded(struct plog *log); /* the producers' state was loaded */
 bool plog_load_snapshot(struct plog *log, int64_t offset);
 int plog_need_txns(struct plog *log, struct seg *s, struct err *err) MUST_CHECK;
+
+/* ------------------------------------------------------------------ compaction (plog_compact.c) */
+
+struct plog_compaction;
+/* How much it is worth now, in thousandths of the closed bytes that are not clean; 0: nothing to do. */
+int32_t plog_compact_worth(struct plog *log, int64_t now_ms);
+/* Prepares one, with a table of keys of that size; NULL and err: nothing is changed. It is then run on any thread, and ended on the hub loop. */
+struct plog_compaction *plog_compact_start(struct plog *log, int64_t now_ms, size_t map_bytes, struct err *err) MUST_CHECK;
+void plog_compact_cancel(struct plog_compaction *c); /* it ends soon */
+void plog_compact_work(struct plog_compaction *c);
+/* The log has the new segments. Frees it. -1: err tells what went wrong; the log is whole. */
+int plog_compact_end(struct plog_compaction *c, struct err *err) MUST_CHECK;
 #endif

@@ -1,4 +1,5 @@
 /* plog_open.c -- opening a partition's log: what the folder says, and the scan of its tail. */
+#include "hub/compact.h"
 #include "hub/plog.h"
 #include <string.h>
 
@@ -161,6 +162,15 @@ static int scan_tail(struct plog *log, struct seg *s, struct err *err)
     return fs_truncate(s->fd, good, err) || fs_sync(s->fd, err) ? -1 : 0;
 }
 
+static int64_t first_timestamp(const struct seg *s)
+{
+    char head[BATCH_HEADER];
+    struct batch b;
+    struct err err;
+    int64_t got = s->size ? fs_pread(s->fd, head, sizeof head, 0, &err) : 0;
+    return got > 0 && batch_read_header(str_of(head, (size_t)got), &b) ? b.max_timestamp : 0;
+}
+
 /* After an orderly end the last segment needs no scan: `clean` names its size and end. */
 static bool resume_clean(struct plog *log, struct seg *s)
 {
@@ -182,6 +192,7 @@ static bool resume_clean(struct plog *log, struct seg *s)
         return false;
     }
     s->indexed = true;
+    s->first_ts = first_timestamp(s);
     s->next_offset = next;
     s->max_ts = max_ts;
     s->max_ts_offset = max_ts_offset;
@@ -260,7 +271,8 @@ struct plog *plog_open(const char *dir, const char *label, const struct plog_con
     log->epoch = epoch;
     log->producers = producers_new();
     log->open_first = -1;
-    if (fs_mkdirs(dir, err) || open_segments(log, err))
+    log->cleaned_to = -1;
+    if (fs_mkdirs(dir, err) || compact_recover(dir, err) || open_segments(log, err))
         goto fail;
     if (log->seg_count) {
         if (open_tail(log, err))

@@ -60,6 +60,8 @@ void seg_note(struct seg *s, const struct batch *b, int64_t now_ms)
     }
     if (s->indexed)
         seg_index_add(&s->index, rel, pos, s->max_ts, false);
+    if (s->size == 0)
+        s->first_ts = b->max_timestamp;
     s->last_pos = pos;
     s->last_rel = rel;
     s->size += b->size;

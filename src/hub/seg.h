@@ -23,6 +23,7 @@ struct seg {
     int64_t next_offset;           /* after the last batch, staged ones included */
     int64_t max_ts, max_ts_offset; /* -1: no record; offset: of the batch that has it */
     int64_t last_append_ms;
+    int64_t first_ts;              /* largest timestamp of the first batch */
     uint32_t last_pos, last_rel;   /* of the last batch */
     bool indexed;                  /* `index` is whole; else seg_need_index() */
     struct seg_index index;

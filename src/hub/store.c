@@ -55,6 +55,9 @@ struct plog_config topic_default_config(const struct store *s)
         .retention_ms = s->opts.retention_ms ? s->opts.retention_ms : STORE_RETENTION_MS,
         .retention_bytes = s->opts.retention_bytes ? s->opts.retention_bytes : -1,
         .max_batch_bytes = STORE_MAX_BATCH_BYTES,
+        .segment_ms = STORE_SEGMENT_MS,
+        .delete_retention_ms = STORE_DELETE_RETENTION_MS,
+        .min_dirty_permille = STORE_MIN_DIRTY_PERMILLE,
     };
 }
 
@@ -123,6 +126,13 @@ int topic_save(struct topic *t, struct err *err)
     doc_set(a, d, STR("retention_bytes"), doc_new_i64(a, t->cfg.retention_bytes));
     doc_set(a, d, STR("max_batch_bytes"), doc_new_i64(a, t->cfg.max_batch_bytes));
     doc_set(a, d, STR("append_time"), doc_new_bool(a, t->cfg.append_time));
+    doc_set(a, d, STR("compact"), doc_new_bool(a, t->cfg.compact));
+    doc_set(a, d, STR("keep"), doc_new_bool(a, t->cfg.keep));
+    doc_set(a, d, STR("segment_ms"), doc_new_i64(a, t->cfg.segment_ms));
+    doc_set(a, d, STR("delete_retention_ms"), doc_new_i64(a, t->cfg.delete_retention_ms));
+    doc_set(a, d, STR("min_lag_ms"), doc_new_i64(a, t->cfg.min_lag_ms));
+    doc_set(a, d, STR("max_lag_ms"), doc_new_i64(a, t->cfg.max_lag_ms));
+    doc_set(a, d, STR("min_dirty_permille"), doc_new_i64(a, t->cfg.min_dirty_permille));
     doc_write_pretty(&text, d);
     buf_char(&text, '\n');
     char *path = join(t->dir, STR("hub.json"));
@@ -164,6 +174,16 @@ static int topic_read_meta(struct topic *t, const struct doc *d, int64_t *partit
     if (max_batch > 0 && max_batch <= BATCH_MAX_BYTES)
         t->cfg.max_batch_bytes = (int32_t)max_batch;
     t->cfg.append_time = doc_bool(doc_get(d, "append_time"), false);
+    int64_t dirty = t->cfg.min_dirty_permille;
+    t->cfg.compact = doc_bool(doc_get(d, "compact"), false);
+    t->cfg.keep = doc_bool(doc_get(d, "keep"), false);
+    doc_i64(doc_get(d, "segment_ms"), &t->cfg.segment_ms);
+    doc_i64(doc_get(d, "delete_retention_ms"), &t->cfg.delete_retention_ms);
+    doc_i64(doc_get(d, "min_lag_ms"), &t->cfg.min_lag_ms);
+    doc_i64(doc_get(d, "max_lag_ms"), &t->cfg.max_lag_ms);
+    doc_i64(doc_get(d, "min_dirty_permille"), &dirty);
+    if (dirty >= 0 && dirty <= 1000)
+        t->cfg.min_dirty_permille = (int32_t)dirty;
     return 0;
 }
 

@@ -19,8 +19,11 @@ enum {
     STORE_MAX_TOPICS = 10000,       /* of one namespace */
     STORE_DEFAULT_PARTITIONS = 4,
     STORE_MAX_BATCH_BYTES = 8 << 20,
+    STORE_MIN_DIRTY_PERMILLE = 500,
 };
 #define STORE_RETENTION_MS (INT64_C(7) * 86400000)
+#define STORE_SEGMENT_MS (INT64_C(7) * 86400000)
+#define STORE_DELETE_RETENTION_MS INT64_C(86400000)
 #define OFFSETS_TOPIC "__consumer_offsets"
 
 struct hub_ns;

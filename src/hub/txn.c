@@ -373,7 +373,7 @@ struct txns *txns_of(struct hub *h, struct hub_ns *ns, struct err *err)
         return ns->txns;
     struct topic *log = topic_find(ns, STR(TXNS_TOPIC));
     struct plog_config cfg = topic_default_config(ns->store);
-    cfg.retention_ms = cfg.retention_bytes = -1;
+    cfg.compact = cfg.keep = true;
     cfg.segment_bytes = TXN_LOG_SEGMENT_BYTES;
     if (!log && !(log = topic_create(ns, STR(TXNS_TOPIC), 1, &cfg, err)))
         return NULL;
