@@ -144,11 +144,17 @@ tidy:
 	@scripts/tidy
 bench:
 	@scripts/deps test
-	@$(MAKE) --no-print-directory -j2 build/release/paystreak build/release/tests/unit/lake/lake_tool
+	@$(MAKE) --no-print-directory -j2 build/release/paystreak build/release/tests/unit/lake/lake_tool build/bench/hub_load
 	@bench/run
 	@bench/lake_commit
 	@bench/lake_replay
 	@bench/lake_rows
+	@bench/hub
+	@bench/hub growth
+build/bench/%: bench/%.c
+	@mkdir -p $(@D)
+	@echo "  CC   $@"
+	@$(CC) -std=gnu17 -O2 -Wall -Wextra -Werror $< -o $@.$$$$.tmp -lrdkafka -lpthread && mv $@.$$$$.tmp $@
 soak:
 	@scripts/deps test
 	@SOAK=1 UNIT_SECONDS=3600 scripts/test
