@@ -45,6 +45,8 @@ struct chunk {
 
 struct chunks { struct chunk *first, **end; size_t count; };
 
+struct batch { uv_write_t req; struct tcp_conn *conn; struct chunk *chunks; };
+
 struct tcp_server {
     union handle listener; /* first: closing frees through it */
     uv_timer_t sweep;
@@ -242,6 +244,26 @@ static void check_pending(struct tcp_conn *c)
     close_now(c, &err);
 }
 
+static void on_written(uv_write_t *req, int status);
+
+/* What TLS itself has to say (handshake, key updates, alerts): behind what is encrypted already, whose keys it may end. */
+static void write_wire(struct tcp_conn *c, struct buf *wire)
+{
+    struct batch *b = NEW(struct batch);
+    struct chunk *k = b->chunks = NEW(struct chunk);
+    b->conn = c;
+    k->len = wire->len;
+    k->bytes = k->owned = buf_detach(wire);
+    uv_buf_t out = uv_buf_init(k->owned, (unsigned)k->len);
+    c->unsent += k->len;
+    int rc = c->closing ? UV_ECANCELED : uv_write(&b->req, &c->h.stream, &out, 1, on_written);
+    if (rc == 0)
+        return;
+    c->unsent -= chunks_finish(k, false);
+    mem_free(b);
+    close_uv(c, rc, "cannot write to");
+}
+
 static void start_tls(struct tcp_conn *c)
 {
     c->tls = tls_conn_new(c->server->opts.tls);
@@ -265,16 +287,9 @@ static void take_wire(struct tcp_conn *c, struct str bytes)
     int rc = tls_conn_feed(c->tls, bytes, &plain, &wire, &ended, &err);
     if (c->handshake_mono_us && tls_conn_ready(c->tls))
         c->handshake_mono_us = 0;
-    if (wire.len > 0) {
-        struct chunk *k = NEW(struct chunk);
-        k->len = wire.len;
-        k->bytes = k->owned = buf_detach(&wire);
-        uv_buf_t b = uv_buf_init(k->owned, (unsigned)k->len);
-        if (uv_try_write(&c->h.stream, &b, 1) != (int)k->len && rc == 0)
-            rc = err_set(&err, ERR_IO, "cannot send the handshake to %s", c->peer);
-        chunks_finish(k, true);
-    }
-    if (rc == 0 && plain.len > 0)
+    if (wire.len > 0)
+        write_wire(c, &wire);
+    if (rc == 0 && plain.len > 0 && !c->closing)
         offer(c, buf_view(&plain));
     buf_release(&plain);
     buf_release(&wire);
@@ -354,12 +369,6 @@ void tcp_again(struct tcp_conn *c)
 }
 
 /* ------------------------------------------------------------------ output */
-
-struct batch {
-    uv_write_t req;
-    struct tcp_conn *conn;
-    struct chunk *chunks;
-};
 
 static void on_shut(uv_shutdown_t *req, int status)
 {
