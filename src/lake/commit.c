@@ -6,16 +6,17 @@
  * the version is it written anew. Between tries a loser waits a little longer each time, by chance, so
  * that many writers do not meet again.
  *
- * Order for durability: data files (rows.c), their folders and the temporary file, all at the same time, each on a thread of its
- * own; link; the log's folder. Two waits for the disk, whatever the number of files. After the link the commit exists whatever fails, so its files are never deleted then.
+ * Order for durability: data files (rows.c), their folders and the temporary file, together: their writing is begun for all before any
+ * is waited for, on several threads if they are many; link; the log's folder. After the link the commit exists whatever fails, so its files are never deleted then.
  * A crash leaves at most hidden temporary files and data files nobody names. */
+#include "lake/crc.h"
 #include "lake/txn_int.h"
 #include "lake/maintain.h"
 #include "lake/store_int.h"
 #include "base/code.h"
 #include <string.h>
 
-enum { EAGER_TRIES = 3, LONGEST_WAIT_MS = 64 };
+enum { EAGER_TRIES = 3, LONGEST_WAIT_MS = 64, SYNC_IN_TURN = 5 };
 
 static bool changes_data(const struct lake_file *files, size_t count)
 {
@@ -43,7 +44,23 @@ static int sync_one(void *ctx, size_t i, struct err *err)
     return i < d->files ? store_file_sync(d->paths[i], err) : fs_sync_dir(d->paths[i], err);
 }
 
-/* Fsyncs the staged commit, the files written and their folders at once: a device flushes once for what waits together. */
+/* Few are synced one after the other, all begun before the first is waited for: making threads would cost more than it saves. */
+static int sync_in_turn(struct durable *d, struct err *err)
+{
+    for (size_t i = 0; i < d->files; i++) {
+        int fd = fs_open(d->paths[i], FS_READ, err);
+        if (fd < 0)
+            return -1;
+        fs_sync_begin(fd, 0, 0);
+        fs_close(fd);
+    }
+    for (size_t i = 0; i < d->count; i++)
+        if (sync_one(d, i, err))
+            return -1;
+    return 0;
+}
+
+/* Fsyncs the staged commit, the files written and their folders together. */
 static int make_durable(struct lake_txn *x, struct store_staged *staged, struct err *err)
 {
     struct map *seen = map_new();
@@ -62,7 +79,7 @@ static int make_durable(struct lake_txn *x, struct store_staged *staged, struct 
         }
     }
     map_free(seen);
-    if (store_parallel(d.count, sync_one, &d, err))
+    if (d.count <= SYNC_IN_TURN ? sync_in_turn(&d, err) : store_parallel(d.count, sync_one, &d, err))
         return -1;
     store_staged_synced(staged);
     return 0;
@@ -150,6 +167,18 @@ int commit_check_before(const struct lake_txn *x, struct err *err)
     return 0;
 }
 
+/* The next transaction of this handle asks for the same snapshot. Behind other writers it may be of a later version: theirs to sum up. */
+static void checksum_if_due(struct lake_txn *x, int64_t version)
+{
+    struct err err;
+    if (version % LAKE_CHECKSUM_INTERVAL && !x->meta_changed && !x->protocol_changed)
+        return;
+    struct lake_snapshot *s = store_is_local(x->table->store) ? lake_table_latest(x->table, x->conn, &err) : NULL;
+    if (s && s->version == version && lake_crc_write_eager(s, str_z(x->id), &err))
+        log_err(LOG_WARN, "lake", &err);
+    lake_snapshot_unref(s);
+}
+
 static void checkpoint_if_due(struct lake_txn *x, int64_t version)
 {
     struct err err;
@@ -198,6 +227,7 @@ int lake_txn_commit(struct lake_txn *x, int64_t *version, struct err *err)
     if (rc)
         return -1;
     *version = next;
+    checksum_if_due(x, next);
     checkpoint_if_due(x, next);
     compact_if_asked(x);
     return 0;

@@ -53,7 +53,6 @@ static int64_t next_ms(const struct lake_txn *x)
 static void put_info(struct buf *out, const struct lake_txn *x, int64_t ms)
 {
     bool any = false;
-    char id[UUID_TEXT];
     struct str level = meta_property(&x->meta, "delta.isolationLevel");
     buf_z(out, "{\"commitInfo\":{");
     if (has_ict(x))
@@ -75,7 +74,7 @@ static void put_info(struct buf *out, const struct lake_txn *x, int64_t ms)
                    x->remove_count, (intmax_t)x->rows, (intmax_t)x->bytes);
     any = !x->own_metrics;
     put_strings(out, x->metrics, &any);
-    buf_printf(out, "},\"engineInfo\":\"Paystreak\",\"txnId\":\"%s\"}}\n", uuid_make(id));
+    buf_printf(out, "},\"engineInfo\":\"Paystreak\",\"txnId\":\"%s\"}}\n", x->id);
 }
 
 /* Timestamps in commits that begin on a table with versions: readers must know from where on. */

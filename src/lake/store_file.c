@@ -269,3 +269,20 @@ void store_file_unstage(const char *temp)
     if (fs_unlink(temp, &err))
         log_err(LOG_WARN, "store", &err);
 }
+
+int store_file_put_eager(struct store *s, const char *name, struct str bytes, struct err *err)
+{
+    struct arena *a = arena_new();
+    char id[UUID_TEXT];
+    char *path = path_of(s, a, name);
+    char *temp = arena_printf(a, "%.*s/.%s.tmp", STR_ARGS(path_dir(str_z(path))), uuid_make(id));
+    int rc = write_temp(temp, FS_EXCL, bytes, err);
+    struct err link_err;
+    if (rc == 0 && fs_link(temp, path, &link_err) && link_err.code != ERR_EXISTS) {
+        *err = link_err;
+        rc = -1;
+    }
+    store_file_unstage(temp);
+    arena_free(a);
+    return rc;
+}

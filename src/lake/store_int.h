@@ -54,6 +54,8 @@ int store_file_restage(const char *temp, struct str bytes, struct err *err) MUST
 enum store_outcome store_file_publish(struct store *s, const char *temp, const char *name, struct err *err) MUST_CHECK;
 void store_file_unstage(const char *temp);
 int store_file_sync(const char *path, struct err *err) MUST_CHECK;
+/* Put if absent of what may be lost: it appears whole, nothing is fsynced. An object that is there already is left as it is. */
+int store_file_put_eager(struct store *s, const char *name, struct str bytes, struct err *err) MUST_CHECK;
 
 /* ---- the kinds */
 extern const struct store_kind store_kind_s3;

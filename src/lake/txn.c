@@ -35,6 +35,7 @@ struct lake_txn *lake_txn_begin(struct lake_table *t, struct duck_conn *c, struc
     x->conn = c;
     x->snap = s;
     x->operation = "WRITE";
+    uuid_make(x->id);
     x->protocol = (struct lake_protocol){.min_reader = 1, .min_writer = 2};
     x->row_id_mark = -1;
     if (s) {

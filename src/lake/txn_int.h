@@ -46,6 +46,7 @@ struct lake_txn {
     bool unknown;                     /* the outcome of the commit is not known: nothing may be deleted either */
     struct str temps[4];              /* temporary tables of this transaction, by name */
     size_t temp_count;
+    char id[UUID_TEXT];               /* commitInfo.txnId */
     /* of the versions up to the one before ours, for what is numbered on from them */
     int64_t last_ms, row_id_mark;
 };

@@ -14,7 +14,7 @@
 #define PAYSTREAK_LAKE_WRITE_H
 #include "lake/log.h"
 
-enum { LAKE_COMMIT_TRIES = 100, LAKE_CHECKPOINT_INTERVAL = 100 };
+enum { LAKE_COMMIT_TRIES = 100, LAKE_CHECKPOINT_INTERVAL = 100, LAKE_CHECKSUM_INTERVAL = 10 };
 
 struct lake_txn;                  /* opaque */
 struct lake_txn *lake_txn_begin(struct lake_table *t, struct duck_conn *c, struct err *err) MUST_CHECK;
