@@ -1,10 +1,14 @@
-"""Transactions of the hub, driven by librdkafka: what is committed, aborted, fenced, expired, and killed half-way."""
+"""Transactions of the hub, driven by librdkafka, the Java client and its tools, kafkajs: what is committed, aborted, fenced,
+expired, and killed half-way."""
 
+import json
+import os
 import random
+import subprocess
 import time
 
 import pytest
-from conftest import SOAK, until
+from conftest import ROOT, SOAK, until
 from hubd import Hub
 
 ck = pytest.importorskip("confluent_kafka")
@@ -250,6 +254,58 @@ def test_the_offsets_log_is_rewritten_with_what_pends(tmp_path):
         h.kill()
         h.start()
     h.stop()
+
+
+# ---------------------------------------------------------------- other clients
+
+JAVA_KAFKA = ROOT / "build" / "deps" / "kafka"
+
+
+def java(*words):
+    if not JAVA_KAFKA.is_dir():
+        pytest.skip("no Apache Kafka: scripts/deps test brings it")
+    done = subprocess.run(["java", "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{JAVA_KAFKA}/*", *map(str, words)],
+                          capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def test_the_java_client_in_transactions(hub, topic):
+    told = json.loads(java(ROOT / "tests/e2e/HubTxn.java", hub.address, topic).splitlines()[-1])
+    assert told == {
+        "committed": 150, "all": 200, "offset": 17, "metadata": "seventeen", "state": "Ongoing", "timeout": 30000, "partitions": 1, "listed": True,
+        "none_for_an_hour": True, "open": True, "unknown": "TransactionalIdNotFoundException", "fenced": True, "fenced_by_admin": True, "after": 151}
+
+
+def test_the_tool_of_transactions(hub, topic):
+    p = producer(hub, f"{topic}-id")
+    p.begin_transaction()
+    p.produce(topic, "x", partition=1)
+    p.flush(20)
+
+    def tool(*words):
+        lines = java("org.apache.kafka.tools.TransactionsCommand", "--bootstrap-server", hub.address, *words).splitlines()
+        return [line.split() for line in lines if line.strip()]
+
+    mine = next(row for row in tool("list") if row[0] == f"{topic}-id")
+    assert mine[-1] == "Ongoing"
+    told = tool("describe", "--transactional-id", f"{topic}-id")
+    assert dict(zip(told[0], told[1]))["TransactionState"] == "Ongoing" and f"{topic}-1" in told[1]
+    told = tool("describe-producers", "--topic", topic, "--partition", 1)
+    row = dict(zip(told[0], told[1]))
+    assert row["ProducerId"] == mine[2] and row["CurrentTransactionStartOffset"] == "0" and row["LastSequence"] == "0"
+    p.commit_transaction(20)
+    told = tool("describe-producers", "--topic", topic, "--partition", 1)
+    assert dict(zip(told[0], told[1]))["CurrentTransactionStartOffset"] == "None"
+
+
+def test_kafkajs_in_transactions(hub, topic):
+    modules = ROOT / "build" / "deps" / "npm" / "node_modules"
+    done = subprocess.run(["node", ROOT / "tests/e2e/hub_kafkajs_txn.js", hub.address, topic], env={**os.environ, "NODE_PATH": str(modules)},
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told == {"offset": "3", "committed": sorted(f"{i}-{n}" for i in (0, 2) for n in range(5)), "all": 20}
 
 
 # ---------------------------------------------------------------- kill -9
