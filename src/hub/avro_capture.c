@@ -430,7 +430,7 @@ static void on_hub_read(void *arg)
     want.items[0] = q->want;
     q->err = (struct err){0};
     if (topic && !memcmp(topic->id, q->id, sizeof q->id))
-        q->reader = reader_make(c->hub, topic, &want, AVRO_READ_BYTES, &q->err);
+        q->reader = reader_make(c->hub, topic, false, &want, AVRO_READ_BYTES, &q->err);
     mem_free(want.items);
     ev_post(c->loop, go_on, c);
 }

@@ -37,7 +37,7 @@ struct piece { struct seg *seg; int32_t partition; int64_t from, to, pos, end; i
 
 struct hub_reader {
     struct hub *hub;
-    struct topic *topic;             /* hub loop only */
+    struct topic *topic;             /* that it holds; hub loop only. NULL: none */
     char *topic_name;
     struct piece *pieces;
     size_t count, cap;
@@ -498,21 +498,22 @@ static void reader_release(void *arg)
     for (int32_t i = 0; i < r->ranges.count; i++)
         txn_aborts_release(&r->aborted[i]);
     mem_free(r->aborted);
-    r->topic->readers--;
+    if (r->topic)
+        r->topic->readers--;
     mem_free(r->pieces);
     mem_free(r->ranges.items);
     mem_free(r->topic_name);
     mem_free(r);
 }
 
-struct hub_reader *reader_make(struct hub *h, struct topic *t, struct hub_ranges *ranges, int64_t max_bytes, struct err *err)
+struct hub_reader *reader_make(struct hub *h, struct topic *t, bool hold, struct hub_ranges *ranges, int64_t max_bytes, struct err *err)
 {
     struct hub_reader *r = NEW(struct hub_reader);
-    *r = (struct hub_reader){.hub = h, .topic = t, .topic_name = mem_strdup(t->name), .ranges = *ranges};
+    *r = (struct hub_reader){.hub = h, .topic = hold ? t : NULL, .topic_name = mem_strdup(t->name), .ranges = *ranges};
     r->source = (struct duck_source){COL_COUNT, HUB_COLUMNS, COLUMN_TYPES, scan_open, scan_next, scan_close, r};
     *ranges = (struct hub_ranges){0};
     r->aborted = mem_alloc((size_t)(r->ranges.count + 1) * sizeof *r->aborted);
-    t->readers++;
+    t->readers += hold;
     int rc = 0;
     int64_t share = max_bytes && r->ranges.count ? max_bytes / r->ranges.count + 1 : -1;
     for (int32_t i = 0; i < r->ranges.count && !rc; i++) {
@@ -531,7 +532,7 @@ static void on_ask_reader(void *arg)
 {
     struct ask *a = arg;
     struct topic *t = ask_topic(a);
-    a->reader = t ? reader_make(a->hub, t, &a->ranges, a->max_bytes, &a->err) : NULL;
+    a->reader = t ? reader_make(a->hub, t, true, &a->ranges, a->max_bytes, &a->err) : NULL;
     tell(a, a->reader ? 0 : -1);
 }
 

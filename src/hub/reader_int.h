@@ -4,8 +4,9 @@
 #include "hub/batch.h"
 #include "hub/hub_int.h"
 
-/* As hub_reader_open_some(), at once. Takes the ranges. NULL: err. Thread: the hub loop. */
-struct hub_reader *reader_make(struct hub *h, struct topic *t, struct hub_ranges *ranges, int64_t max_bytes, struct err *err) MUST_CHECK;
+/* As hub_reader_open_some(), at once. Takes the ranges. hold: the hub is not deleted meanwhile; else it may be, and what is read
+ * is still there. NULL: err. Thread: the hub loop. */
+struct hub_reader *reader_make(struct hub *h, struct topic *t, bool hold, struct hub_ranges *ranges, int64_t max_bytes, struct err *err) MUST_CHECK;
 /* Calls fn for each record of its ranges in turn, as long as it returns 0: returns what it returned last, -1 with err. Strings
  * live during the call. Any thread. */
 int reader_each(const struct hub_reader *r, int (*fn)(void *ctx, const struct record *rec, struct err *err), void *ctx, struct err *err) MUST_CHECK;

@@ -156,8 +156,12 @@ def test_a_hub_made_anew_begins_at_its_start(tmp_path):
         produce(h, "anew", [round_] * 5)
         until(lambda: [r["Body"] for r in captured(h).get(0, [])].count(round_) == 5, "its events", 30)
         admin.delete_topics(["anew"])["anew"].result()
-    h.stop()
     assert [r["SequenceNumber"] for r in captured(h)[0]] == [*range(5), *range(5)]
+    for _ in range(10):  # whether it is being read or not
+        admin.create_topics([NewTopic("anew", 1, 1)])["anew"].result()
+        produce(h, "anew", [os.urandom(10_000) for _ in range(300)])
+        admin.delete_topics(["anew"])["anew"].result()
+    h.stop()
 
 
 @pytest.mark.parametrize("bad, says", [
