@@ -13,7 +13,8 @@
  *     schema JSON[;partition]            creates from a schemaString
  *     constraint NAME CHECK | rename FROM ; TO | drop COLUMN | type COLUMN DDL | cluster COLUMN | feature NAME   ALTER TABLE
  *     append SELECT                      through the queue
- *     bench COMMITS THREADS              appends of 1,000 rows: a line of JSON with the rate and latencies
+ *     bench COMMITS THREADS [alone]      appends of 1,000 rows: a line of JSON with the rate and latencies; alone: each a version of
+ *                                        its own, through a handle a thread
  *     read [VERSION]                     each row as a line of JSON
  *     checkpoint
  *     vacuum MS | clean            files that no version younger than MS names; the log behind the last checkpoint
@@ -253,19 +254,30 @@ static int on_append(struct tool *t, struct str arg, struct err *err)
 /* ---- bench */
 
 #define BENCH_SELECT "SELECT i AS id, 'name ' || i AS name, i * 1.5::DOUBLE AS v, TIMESTAMPTZ '2024-01-01 00:00:00+00' AS at, i % 7 AS k FROM range(1000) t(i)"
-struct bencher { struct tool *tool; int64_t count, *us; int failed; pthread_t thread; };
+struct bencher { struct tool *tool; bool alone; int64_t count, *us; int failed; pthread_t thread; };
+
+static int append_alone(struct lake_table *t, struct duck_conn *c, int64_t *version, struct err *err)
+{
+    struct lake_txn *x = lake_txn_begin(t, c, err);
+    int rc = !x || lake_txn_write(x, STR(BENCH_SELECT), NULL, err) < 0 ? -1 : lake_txn_commit(x, version, err);
+    lake_txn_end(x);
+    return rc;
+}
 
 static void *bench_thread(void *arg)
 {
     struct bencher *b = arg;
     struct err err = {};
     struct duck_conn *c = duck_connect(b->tool->db, &err);
+    struct lake_table *t = b->alone ? lake_table_open(lake_table_dir(b->tool->table)) : b->tool->table;
     for (int64_t i = 0; i < b->count; i++) {
         int64_t from = time_mono_us(), version;
-        if (lake_append(b->tool->table, c, &(struct lake_append){.select_sql = STR(BENCH_SELECT)}, &version, &err))
+        if (b->alone ? append_alone(t, c, &version, &err) : lake_append(t, c, &(struct lake_append){.select_sql = STR(BENCH_SELECT)}, &version, &err))
             b->failed++;
         b->us[i] = time_mono_us() - from;
     }
+    if (b->alone)
+        lake_table_close(t);
     duck_disconnect(c);
     return NULL;
 }
@@ -280,14 +292,16 @@ static int on_bench(struct tool *t, struct str arg, struct err *err)
 {
     enum { THREADS_MAX = 64 };
     struct bencher list[THREADS_MAX] = {};
-    struct str commits_text = before(&arg, " ");
+    struct str commits_text = before(&arg, " "), threads_text = before(&arg, " ");
     int64_t commits, threads;
     int failed = 0;
-    if (!str_i64(commits_text, &commits) || !str_i64(arg, &threads) || threads < 1 || threads > THREADS_MAX)
-        return err_set(err, ERR_USAGE, "bench COMMITS THREADS");
-    int64_t each = commits / threads, *us = ARENA_ARRAY(t->arena, int64_t, each * threads + 1), from = time_mono_us();
+    if (!str_i64(commits_text, &commits) || !str_i64(threads_text, &threads) || threads < 1 || threads > THREADS_MAX)
+        return err_set(err, ERR_USAGE, "bench COMMITS THREADS [alone]");
+    int64_t *us = ARENA_ARRAY(t->arena, int64_t, commits + 1), *next = us, from = time_mono_us();
     for (int64_t i = 0; i < threads; i++) {
-        list[i] = (struct bencher){.tool = t, .count = each, .us = us + i * each};
+        int64_t each = commits / threads + (i < commits % threads);
+        list[i] = (struct bencher){.tool = t, .alone = str_eqz(arg, "alone"), .count = each, .us = next};
+        next += each;
         CHECK(pthread_create(&list[i].thread, NULL, bench_thread, &list[i]) == 0);
     }
     for (int64_t i = 0; i < threads; i++) {
@@ -295,7 +309,7 @@ static int on_bench(struct tool *t, struct str arg, struct err *err)
         failed += list[i].failed;
     }
     double seconds = (double)(time_mono_us() - from) / 1e6;
-    size_t n = (size_t)(each * threads);
+    size_t n = (size_t)commits;
     qsort(us, n, sizeof *us, by_time);
     struct lake_snapshot *s = lake_table_latest(t->table, t->conn, err);
     if (!s)
