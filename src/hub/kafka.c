@@ -81,12 +81,12 @@ static void send(struct kafka_conn *c, struct kreq *r)
 /* Too much is unanswered, or answered and not read: no request is taken until it is half of that. */
 static bool must_pause(const struct kafka_conn *c)
 {
-    return c->mute || c->queued >= KAFKA_MAX_QUEUED || c->queued_bytes >= KAFKA_MAX_QUEUED_BYTES || tcp_conn_unsent(c->tcp) >= KAFKA_MAX_UNSENT;
+    return c->mute || c->refused || c->queued >= KAFKA_MAX_QUEUED || c->queued_bytes >= KAFKA_MAX_QUEUED_BYTES || tcp_conn_unsent(c->tcp) >= KAFKA_MAX_UNSENT;
 }
 
 static void maybe_resume(struct kafka_conn *c)
 {
-    if (!c->paused || c->mute || c->queued >= KAFKA_MAX_QUEUED / 2 || c->queued_bytes >= KAFKA_MAX_QUEUED_BYTES / 2 ||
+    if (!c->paused || c->mute || c->refused || c->queued >= KAFKA_MAX_QUEUED / 2 || c->queued_bytes >= KAFKA_MAX_QUEUED_BYTES / 2 ||
         tcp_conn_unsent(c->tcp) > KAFKA_MAX_UNSENT / 2)
         return; /* on_drain or the next answer asks again */
     c->paused = false;

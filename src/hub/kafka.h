@@ -24,6 +24,7 @@ enum {
     KAFKA_MAX_QUEUED_BYTES = 64 << 20,
     KAFKA_MAX_UNSENT = 8 << 20,           /* answered, but not read by the client */
     KAFKA_AUTH_MS = 30000,                /* time to authenticate in */
+    KAFKA_REFUSAL_MS = 100,               /* before a client hears that it is not who it says; as Kafka's */
 };
 
 struct kafka;

@@ -285,6 +285,32 @@ static void make_printable(char *text)
             *text = '?';
 }
 
+static void on_later(void *arg)
+{
+    struct kreq *r = arg;
+    struct tcp_conn *tcp = r->conn->tcp;
+    ev_timer_free(r->state);
+    kreq_done(r);
+    tcp_close_after_write(tcp);
+}
+
+static void on_later_cancel(struct kreq *r)
+{
+    ev_timer_free(r->state);
+    kreq_done(r);
+}
+
+/* Whoever is refused hears it a little later, and nothing else that he sends is read: he who guesses, or tries again at
+ * once, costs us less. */
+static void answer_later(struct kreq *r)
+{
+    struct ev_timer *timer = ev_timer_new(r->hub->loop, on_later, r);
+    r->state = timer;
+    r->cancel = on_later_cancel;
+    r->conn->refused = true;
+    ev_timer_start(timer, KAFKA_REFUSAL_MS, 0);
+}
+
 void kafka_sasl_authenticate(struct kreq *r)
 {
     struct kout *o = &r->out;
@@ -306,8 +332,8 @@ void kafka_sasl_authenticate(struct kreq *r)
         kout_i64(o, lifetime_ms);
     kout_tags(o);
     buf_release(&answer);
-    struct tcp_conn *tcp = r->conn->tcp;
-    kreq_done(r);
     if (error)
-        tcp_close_after_write(tcp);
+        answer_later(r);
+    else
+        kreq_done(r);
 }

@@ -80,6 +80,7 @@ struct kafka_conn {
     int64_t expires_us;              /* mono: it has to authenticate again before; 0: never */
     struct ev_timer *mute;           /* it is over its quota until then; NULL: it is not */
     bool named, authenticated, paused;
+    bool refused;                    /* it is told that soon, and closed: nothing more is read */
 };
 
 /* One request, from its frame to its answer. A handler reads `in`, writes the response's body to

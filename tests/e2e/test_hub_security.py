@@ -289,6 +289,17 @@ def test_a_bearer_is_told_why_in_json(bearers):
     assert "invalid_token" in refused(bearers, bearer(lambda: token(iss="x")))
 
 
+def test_who_guesses_is_slowed_down(guarded):
+    """A refusal comes a little later, and what was sent behind the guess is not looked at."""
+    guesses = [b"\0$ConnectionString\0Endpoint=sb://localhost;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=" + k for k in (b"guess", KEY.encode())]
+    with connect(guarded) as s:
+        assert handshake(s, "PLAIN") == 0
+        sent = time.monotonic()
+        s.sendall(b"".join(frame(36, 1, struct.pack(">i", len(g)) + g) for g in guesses))
+        assert struct.unpack(">h", read_answer(s)[:2])[0] == 58 and time.monotonic() - sent >= 0.09
+        assert read_answer(s) is None
+
+
 def test_unsigned_tokens_only_where_nothing_is_asked(tmp_path):
     h = Hub(tmp_path / "open")
     produce(h, "t", [b"x"], **{"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "OAUTHBEARER", "enable.sasl.oauthbearer.unsecure.jwt": True,
