@@ -48,7 +48,7 @@ struct member {
     struct ev_timer *session;
 };
 
-struct committed { int64_t offset, time_ms; int32_t epoch; char *metadata; char *topic; int32_t partition; };
+struct committed { int64_t offset, time_ms; int32_t epoch; char *metadata; size_t metadata_len; char *topic; int32_t partition; }; /* metadata: any bytes */
 
 struct group {
     struct groups *groups;

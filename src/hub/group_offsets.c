@@ -64,6 +64,7 @@ void group_set_offset(struct group *g, const struct commit_in *in, int64_t now_m
     }
     mem_free(c->metadata);
     c->metadata = str_dup(in->metadata.ptr ? in->metadata : STR(""));
+    c->metadata_len = in->metadata.len;
     c->offset = in->offset;
     c->epoch = in->epoch;
     c->time_ms = now_ms;
@@ -169,7 +170,7 @@ static enum kerr write_alive(struct groups *gs, int64_t *first)
         in = 0;
         while (k == KERR_NONE && map_next(((struct group *)g)->offsets, &in, &key, &v)) {
             const struct committed *c = v;
-            struct commit_in item = {str_z(c->topic), str_z(c->metadata), c->partition, c->epoch, c->offset};
+            struct commit_in item = {str_z(c->topic), str_of(c->metadata, c->metadata_len), c->partition, c->epoch, c->offset};
             offsets_writer_add(&w, name, &item, c->time_ms);
             if (w.batch.count < SNAPSHOT_RECORDS)
                 continue;

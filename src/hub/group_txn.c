@@ -9,7 +9,7 @@
 enum { GROUP_NAME_KEY = 1 << 15, KEY_BYTES = GROUP_NAME_KEY + TOPIC_MAX_NAME + 16 };
 
 struct pending { int64_t producer_id; int16_t epoch; struct map *items; };
-struct item { char *group, *topic, *metadata; int32_t partition, epoch; int64_t offset; };
+struct item { char *group, *topic, *metadata; size_t metadata_len; int32_t partition, epoch; int64_t offset; };
 
 static struct str item_key(struct str group, struct str topic, int32_t partition, struct buf *out)
 {
@@ -52,7 +52,7 @@ void group_txn_note(struct groups *gs, int64_t producer_id, int16_t epoch, struc
     }
     p->epoch = epoch;
     struct item *x = NEW(struct item);
-    *x = (struct item){str_dup(group), str_dup(in->topic), str_dup(in->metadata.ptr ? in->metadata : STR("")), in->partition, in->epoch,
+    *x = (struct item){str_dup(group), str_dup(in->topic), str_dup(in->metadata.ptr ? in->metadata : STR("")), in->metadata.len, in->partition, in->epoch,
                        in->offset};
     struct str key = item_key(group, in->topic, in->partition, &b);
     struct item *before = map_put(p->items, key, x);
@@ -93,7 +93,7 @@ void group_txn_end(struct groups *gs, int64_t producer_id, bool commit)
         return;
     while (map_next(p->items, &at, &key, &v)) {
         struct item *x = v;
-        struct commit_in in = {str_z(x->topic), str_z(x->metadata), x->partition, x->epoch, x->offset};
+        struct commit_in in = {str_z(x->topic), str_of(x->metadata, x->metadata_len), x->partition, x->epoch, x->offset};
         struct group *g = commit ? groups_make(gs, str_z(x->group)) : NULL;
         if (g)
             group_set_offset(g, &in, time_now_ms());
@@ -142,7 +142,7 @@ enum kerr group_txns_write(struct groups *gs)
         offsets_writer_init(&w);
         while (map_next(p->items, &in, &key, &x)) {
             const struct item *i = x;
-            struct commit_in c = {str_z(i->topic), str_z(i->metadata), i->partition, i->epoch, i->offset};
+            struct commit_in c = {str_z(i->topic), str_of(i->metadata, i->metadata_len), i->partition, i->epoch, i->offset};
             offsets_writer_add(&w, str_z(i->group), &c, time_now_ms());
         }
         if (w.batch.count)

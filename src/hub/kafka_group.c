@@ -356,7 +356,7 @@ static void put_offset(struct kreq *r, int32_t partition, const struct committed
     kout_i64(o, c ? c->offset : -1);
     if (r->version >= 5)
         kout_i32(o, c ? c->epoch : -1);
-    kout_nstr(o, c ? str_z(c->metadata) : STR(""));
+    kout_nstr(o, c ? str_of(c->metadata, c->metadata_len) : STR(""));
     kout_i16(o, (int16_t)error);
     kout_tags(o);
 }

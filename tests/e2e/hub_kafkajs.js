@@ -41,7 +41,7 @@ async function main() {
       },
     }).catch(reject);
   });
-  await consumer.commitOffsets([{ topic, partition: 0, offset: "5", metadata: "note é" }]);
+  await consumer.commitOffsets([{ topic, partition: 0, offset: "5", metadata: "note é\u0000 and on" }]);
   const metadata = (await admin.fetchOffsets({ groupId: `${topic}-group`, topics: [topic] }))[0].partitions.find((p) => p.partition === 0).metadata;
   await consumer.stop();
   await consumer.disconnect();
