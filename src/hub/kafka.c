@@ -246,18 +246,24 @@ static enum acl_answer ask(const struct kreq *r, enum acl_type type, struct str 
     return name.ptr ? acl_decide(rows->acls, rows->acl_count, &q) : acl_decide_any(rows->acls, rows->acl_count, &q);
 }
 
+/* Some rights hold on the cluster for all that is in it. */
+static bool cluster_rule(const struct kreq *r, enum acl_operation op)
+{
+    return ask(r, ACL_CLUSTER, STR(ACL_CLUSTER_NAME), op) == ACL_ALLOWED;
+}
+
 /* Hubs, groups and transactional ids without rules are open to whom we know; the cluster is not. */
 bool kreq_topic_allowed(const struct kreq *r, struct str hub, enum acl_operation op)
 {
     if (r->conn->by_acl)
-        return ask(r, ACL_TOPIC, hub, op) != ACL_DENIED;
+        return ask(r, ACL_TOPIC, hub, op) != ACL_DENIED || (op == ACL_CREATE && cluster_rule(r, op));
     return sas_allows(&r->conn->claim, r->api->rights, r->conn->ns->name, hub);
 }
 
 bool kreq_cluster_allowed(const struct kreq *r, enum acl_operation op)
 {
     if (r->conn->by_acl)
-        return ask(r, ACL_CLUSTER, STR(ACL_CLUSTER_NAME), op) == ACL_ALLOWED;
+        return cluster_rule(r, op);
     return sas_allows(&r->conn->claim, r->api->rights, r->conn->ns->name, STR_NONE);
 }
 
@@ -270,7 +276,7 @@ bool kreq_allowed(const struct kreq *r, struct str hub)
         return kreq_topic_allowed(r, hub, need.topic);
     if (need.first && r->named.ptr)
         return ask(r, need.first, r->named, need.named) != ACL_DENIED;
-    return ask(r, ACL_TOPIC, STR_NONE, need.topic) != ACL_DENIED;
+    return ask(r, ACL_TOPIC, STR_NONE, need.topic) != ACL_DENIED || (r->api->key == KAFKA_INIT_PRODUCER_ID && cluster_rule(r, ACL_IDEMPOTENT_WRITE));
 }
 
 /* What may be done to resources of each type, and the rights of a policy that it takes. */
@@ -290,7 +296,7 @@ static const struct { enum acl_operation op; unsigned rights; bool topic, group,
 static bool may(const struct kreq *r, enum acl_type type, struct str name, enum acl_operation op, unsigned rights)
 {
     if (r->conn->by_acl && type == ACL_CLUSTER)
-        return ask(r, type, name, op) == ACL_ALLOWED;
+        return cluster_rule(r, op);
     if (r->conn->by_acl)
         return ask(r, type, name, op) != ACL_DENIED;
     if (type == ACL_GROUP)
@@ -312,6 +318,7 @@ int32_t kreq_operations(const struct kreq *r, bool asked, enum acl_type type, st
 enum kerr kreq_named_group_error(const struct kreq *r, struct str group)
 {
     bool allowed = r->conn->by_acl ? ask(r, ACL_GROUP, group.ptr ? group : STR(""), need_of(r).named) != ACL_DENIED : kreq_allowed(r, STR_NONE);
+    allowed = allowed || (r->conn->by_acl && r->api->key == KAFKA_LIST_GROUPS && cluster_rule(r, ACL_DESCRIBE));
     return allowed ? KERR_NONE : KERR_GROUP_AUTHORIZATION_FAILED;
 }
 

@@ -26,6 +26,7 @@ from confluent_kafka.admin import (  # noqa: E402
     AclOperation,
     AclPermissionType,
     AdminClient,
+    NewTopic,
     ResourcePatternType,
     ResourceType,
     ScramCredentialInfo,
@@ -567,6 +568,23 @@ def test_who_is_over_his_quota_is_not_heard_for_a_while(guarded):
     guarded.stop()
     kept.write_text(before or "{}")
     guarded.start()
+
+
+def test_rules_on_the_cluster_hold_for_what_is_in_it(guarded):
+    admin = admin_of(guarded, root())
+    add_user(guarded, "maker", "pw")
+    produce(guarded, "in-it", [b"1"], **root())
+    consume(guarded, "in-it", 1, group="in-it-g", **root())
+    create(admin, rule("TOPIC", "made", "other", "READ", pattern="PREFIXED"), rule("GROUP", "in-it-g", "other", "READ"))
+    maker = admin_of(guarded, login("maker", "pw"))
+    with pytest.raises(KafkaException) as e:
+        maker.create_topics([NewTopic("made-1", 1, 1)])["made-1"].result()
+    assert e.value.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    listed = lambda: {g.group_id for g in maker.list_consumer_groups().result().valid}  # noqa: E731
+    assert "in-it-g" not in listed()
+    create(admin, rule("BROKER", "kafka-cluster", "maker", "CREATE"), rule("BROKER", "kafka-cluster", "maker", "DESCRIBE"))
+    maker.create_topics([NewTopic("made-1", 1, 1)])["made-1"].result()
+    assert "in-it-g" in listed()
 
 
 def test_what_may_be_done_is_said(guarded):
