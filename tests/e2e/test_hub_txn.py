@@ -5,6 +5,7 @@ import json
 import os
 import random
 import subprocess
+import sys
 import time
 
 import pytest
@@ -368,3 +369,53 @@ def test_kill_nine_in_transactions(tmp_path):
     assert [int(v) for v, n, _ in rows if n == 1] == list(range(1, total, 2)), f"seed {seed}"
     h.stop()
     print(f"checked {len(rows)} records over {killed} kills, {aborted} transactions given up, seed {seed}")
+
+
+# ---------------------------------------------------------------- power cuts
+
+POWER_CUTS = 120 if SOAK else 6
+
+
+def transact(hub):
+    """Transactions until the hub is gone, and what became of each as the client was told."""
+    client = subprocess.Popen([sys.executable, ROOT / "tests/e2e/hub_txn_load.py", hub.address], stdout=subprocess.PIPE, text=True)
+    try:
+        hub.process.wait(60)
+    finally:
+        client.kill()
+        said = client.communicate()[0].splitlines()
+    return {int(n): fate for fate, n in (line.split() for line in said if " " in line)}
+
+
+def test_power_cuts_leave_transactions_whole(tmp_path):
+    """Records and offsets of a transaction are there together or not at all, wherever the power goes; what the client was
+    told holds."""
+    seed = int(os.environ.get("SEED", random.randrange(10**6)))
+    rng = random.Random(seed)
+    told = {"committed": 0, "aborted": 0, "unknown": 0}
+    for cut in range(POWER_CUTS):
+        h = Hub(tmp_path / f"state{cut}", segment_bytes=3000, partitions=2)
+        make(h, NewTopic("in", 1, 1), NewTopic("out", 2, 1))
+        h.stop()
+        h.options[rng.choice(["lose", "tear"])] = rng.randrange(1, 250)
+        h.start()
+        fates = transact(h)
+        assert h.process.returncode == 86, f"seed {seed}: {h.log.read_text()[-2000:]}"
+        h.options = {"segment_bytes": 3000, "partitions": 2}
+        h.start()
+        p = producer(h, "cut")  # ends what is still going on
+        seen = {}
+        for v in values(read(h, "out")):
+            n = int(v.split("-")[0])
+            seen[n] = seen.get(n, 0) + 1
+        assert all(count == 6 for count in seen.values()), f"seed {seed}, cut {cut}: in part {seen}"
+        for n, fate in fates.items():
+            assert fate == "unknown" or (n in seen) == (fate == "committed"), f"seed {seed}, cut {cut}: {n} was {fate}"
+            told[fate] += 1
+        assert committed(h, "cut", "in", 1) == [max(seen) + 1 if seen else -1001], f"seed {seed}, cut {cut}: {seen}"
+        p.begin_transaction()
+        p.produce("out", "again-0", partition=0)
+        p.commit_transaction(20)
+        assert "again-0" in values(read(h, "out"))
+        h.stop()
+    print(f"checked {POWER_CUTS} power cuts, transactions {told}, seed {seed}")

@@ -1,9 +1,11 @@
 /* hubd -- the hub alone, for tests that need nothing else of the program.
  *
  *     hubd STATE PORT [partitions=N] [rebalance_ms=N] [segment_bytes=N] [sas=KEY] [auth_ms=N] [amqp=PORT] [https=PORT]
+ *          [lose=N] [tear=N]
  *
  * Prints one JSON line when it is ready and runs until SIGTERM. Hubs are made when first named; with
- * `sas` clients must know the key. */
+ * `sas` clients must know the key. With `lose` or `tear` the N-th file call below STATE since it was ready is a power
+ * cut: the process ends, and what was not synced is lost, or half of it. */
 #include "hub/hub.h"
 #include <signal.h>
 #include <stdio.h>
@@ -19,6 +21,13 @@ static const char *option(int argc, char **argv, const char *name, const char *o
         if (!strncmp(argv[i], name, n) && argv[i][n] == '=')
             return argv[i] + n + 1;
     return otherwise;
+}
+
+static void plan_power_cut(int argc, char **argv)
+{
+    const char *lose = option(argc, argv, "lose", NULL), *tear = option(argc, argv, "tear", NULL);
+    if (lose || tear)
+        fs_fault_set(&(struct fs_fault){.kind = lose ? FS_FAULT_LOSE : FS_FAULT_TEAR, .nth = atoll(lose ? lose : tear), .path_part = argv[1]});
 }
 
 int main(int argc, char **argv)
@@ -48,6 +57,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "hubd: %s\n", err.msg);
         return 3;
     }
+    plan_power_cut(argc, argv);
     struct ev_signal *s = ev_signal_start(loop, SIGTERM, stop, loop);
     printf("{\"ready\":true,\"kafka\":\"127.0.0.1:%d\",\"amqp\":%d,\"https\":%d}\n", hub_port(h), hub_amqp_port(h), hub_https_port(h));
     fflush(stdout);
