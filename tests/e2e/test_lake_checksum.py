@@ -57,6 +57,18 @@ def test_delta_rs_goes_on(lake, tmp_path, torn):  # noqa: F811
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_cleaning_takes_checksums_and_compacted_commits_with_the_log(lake, tmp_path):  # noqa: F811
+    path = tmp_path / "t"
+    log = path / "_delta_log"
+    make(lake, path)
+    adds = [line for v in range(2, 5) for line in (log / f"{v:020}.json").read_text().splitlines() if '"add"' in line]
+    (log / f"{2:020}.{4:020}.compacted.json").write_text("\n".join(adds) + "\n")
+    assert len(lake(path, "read")) == 30 == rows_of_delta_rs(path)
+    lake(path, *txn("property delta.logRetentionDuration interval 0 seconds"), "checkpoint", "clean")
+    assert sorted(p.name for p in log.iterdir() if p.name[0] == "0") == [f"{11:020}.{end}" for end in ("checkpoint.parquet", "crc", "json")]
+    assert len(lake(path, "read")) == 30 == rows_of_delta_rs(path)
+
+
 def snapshot_of(spark, path):
     log = spark._jvm.org.apache.spark.sql.delta.DeltaLog  # noqa: SLF001 - no other way to ask for it
     log.clearCache()
