@@ -146,10 +146,15 @@ bool kreq_topic_allowed(const struct kreq *r, struct str hub, enum acl_operation
 int32_t kreq_operations(const struct kreq *r, bool asked, enum acl_type type, struct str name);
 struct str kconn_user(const struct kafka_conn *c);
 
+/* kafka_rights.c: looks ahead at the name that a request begins with, for who is asked by access control lists. */
+void kreq_note_named(struct kreq *r);
+
 /* kafka_auth.c */
 void kafka_auth_end(struct kafka_conn *c);
 bool kafka_auth_expired(const struct kafka_conn *c);
-/* kafka_access.c: counts what a request brought or fetched; for how many ms its connection is to be silent. Says so in the answer. */
+/* kafka_access.c: writes rows that were changed, or drops them; a failure is that of everyone who asked, with its message. */
+enum kerr kreq_commit_access(struct kreq *r, struct access_rows *rows, bool changed, const char **message);
+/* kafka_quota.c: counts what a request brought or fetched; for how many ms its connection is to be silent. Says so in the answer. */
 int64_t kafka_quota_throttle(struct kreq *r);
 /* At most what the client's quota lets it have in a whole window: more would silence it for as much longer. */
 int32_t kafka_quota_fetch_bytes(const struct kreq *r, int32_t max_bytes);
