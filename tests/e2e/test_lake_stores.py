@@ -5,7 +5,9 @@ import itertools
 import json
 import os
 import random
+import shutil
 import subprocess
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -735,6 +737,30 @@ def test_disk_faults(operation, start, tmp_path):
             before = before + [k]
         outcome, _ = attempt(kind, nth, k)
         before = check_after(place, "disk", operation, before, k, outcome)
+
+
+def test_read_only_folder(start):
+    """Who may not write a table hears so, whatever the operation; what is there stays, and is read."""
+    folder = Path(tempfile.mkdtemp(prefix="paystreak-test-"))  # where another user may go, unlike tmp_path
+    try:
+        place = Place("file", None, folder)
+        new_table(start(), place.ours("t"))
+        for i in range(6, 9):
+            append(start(), place.ours("t"), i)
+        files = sorted(p.relative_to(folder) for p in folder.rglob("*"))
+        shutil.copy(tool_path("lake_tool"), folder / "tool")
+        for path in [folder, *folder.rglob("*")]:
+            path.chmod(0o555)
+        nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] if os.geteuid() == 0 else []
+        for name, commands in OPERATIONS.items():
+            said = subprocess.run([*nobody, folder / "tool"], input="\n".join([f"table {place.ours('t')}", *commands(100)]) + "\n", capture_output=True, text=True).stdout
+            assert name == "vacuum" or "Permission denied" in said and str(folder) in said, (name, said)
+        said = subprocess.run([*nobody, folder / "tool"], input=f"table {place.ours('t')}\nread *\n", capture_output=True, text=True).stdout
+        assert "error" not in said, said
+        assert sorted(p.relative_to(folder) for p in folder.rglob("*") if p.name != "tool") == files and place.rows("t") == list(range(9))
+    finally:
+        subprocess.run(["chmod", "-R", "u+w", folder], check=True)
+        shutil.rmtree(folder)
 
 
 # ------------------------------------------------------------------ the program
