@@ -6,7 +6,7 @@
  *
  * Cost. A local commit writes one from the totals of the snapshot that its handle has anyway, by a temporary file and a link, without an
  * fsync: a reader sees all of it or none, and what a power cut leaves, nothing or an empty file, counts as none to readers.
- * That took 6 % of a small commit's time, so it is done by every LAKE_CHECKSUM_INTERVAL-th commit and by those that change metadata or
+ * That takes 3 to 6 % of a small commit's time, so it is done by every LAKE_CHECKSUM_INTERVAL-th commit and by those that change metadata or
  * protocol. In an object store, where each write is a request, `lake checkpoint` alone writes one. The histogram of
  * file sizes, which Spark adds, asks for all files and is left out. */
 #include "lake/crc.h"
