@@ -513,11 +513,14 @@ def java(hub, topic, mechanism, user, password):
     return json.loads(r.stdout.decode().splitlines()[-1])
 
 
+STRING = f"Endpoint=sb://shop.servicebus.windows.net/;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey={KEY}"
+
+
 @needs_java
-def test_java_client_over_tls_with_quotas(guarded):
+@pytest.mark.parametrize("mechanism, user, password", [("PLAIN", "$ConnectionString", STRING), ("SCRAM-SHA-512", "java~RootManageSharedAccessKey", KEY)])
+def test_java_client_over_tls_with_quotas(guarded, mechanism, user, password):
     """`describeClientQuotas`, `alterClientQuotas`, and what they do to who is over them."""
-    password = f"Endpoint=sb://shop.servicebus.windows.net/;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey={KEY}"
-    report = java(guarded, "by-java", "PLAIN", "$ConnectionString", password)
+    report = java(guarded, "by-java", mechanism, user, password)
     words = report.pop("refused")
     assert "request_percentage" in words[0] and "users and client-ids" in words[1] and "greater than 0" in words[2]
     produced, fetched = report.pop("produce_throttle_ms"), report.pop("fetch_throttle_ms")
