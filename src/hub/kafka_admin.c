@@ -1,285 +1,8 @@
-/* kafka_admin.c -- making, changing and deleting hubs: topics, partitions, configurations, records. */
+/* kafka_admin.c -- making and deleting hubs, and what is in them: topics, partitions, records. */
 #include "hub/group.h"
 #include "hub/kafka_int.h"
-#include <stdio.h>
+#include "hub/settings.h"
 #include <string.h>
-
-/* ------------------------------------------------------------------ configurations */
-
-enum { CONFIG_LONG = 5, CONFIG_INT = 3, CONFIG_STRING = 2, CONFIG_DOUBLE = 6, CONFIG_LIST = 7 }; /* Kafka's type numbers */
-enum { SOURCE_TOPIC = 1, SOURCE_DEFAULT = 5, RESOURCE_TOPIC = 2, RESOURCE_BROKER = 4 };
-
-static void get_retention_ms(const struct plog_config *c, char out[32]) { snprintf(out, 32, "%jd", (intmax_t)c->retention_ms); }
-static void get_retention_bytes(const struct plog_config *c, char out[32]) { snprintf(out, 32, "%jd", (intmax_t)c->retention_bytes); }
-static void get_segment_bytes(const struct plog_config *c, char out[32]) { snprintf(out, 32, "%jd", (intmax_t)c->segment_bytes); }
-static void get_max_message(const struct plog_config *c, char out[32]) { snprintf(out, 32, "%d", c->max_batch_bytes); }
-static void get_timestamp(const struct plog_config *c, char out[32]) { snprintf(out, 32, "%s", c->append_time ? "LogAppendTime" : "CreateTime"); }
-static void get_cleanup(const struct plog_config *c, char out[32]) { snprintf(out, 32, "%s", !c->compact ? "delete" : c->keep ? "compact" : "compact,delete"); }
-static void get_delete_retention(const struct plog_config *c, char out[32]) { snprintf(out, 32, "%jd", (intmax_t)c->delete_retention_ms); }
-static void get_min_lag(const struct plog_config *c, char out[32]) { snprintf(out, 32, "%jd", (intmax_t)c->min_lag_ms); }
-static void get_max_lag(const struct plog_config *c, char out[32]) { snprintf(out, 32, "%jd", (intmax_t)(c->max_lag_ms ? c->max_lag_ms : INT64_MAX)); }
-static void get_segment_ms(const struct plog_config *c, char out[32]) { snprintf(out, 32, "%jd", (intmax_t)(c->segment_ms ? c->segment_ms : INT64_MAX)); }
-static void get_dirty(const struct plog_config *c, char out[32])
-{
-    int n = snprintf(out, 32, "%d.%03d", c->min_dirty_permille / 1000, c->min_dirty_permille % 1000);
-    while (out[n - 1] == '0' && out[n - 2] != '.')
-        out[--n] = 0;
-}
-
-static void get_compression(const struct plog_config *c, char out[32]) { (void)c; snprintf(out, 32, "producer"); }
-static void get_isr(const struct plog_config *c, char out[32]) { (void)c; snprintf(out, 32, "1"); }
-
-static bool number(struct str v, int64_t min, int64_t max, int64_t *out)
-{
-    return str_i64(v, out) && *out >= min && *out <= max;
-}
-
-static bool set_retention_ms(struct plog_config *c, struct str v) { return number(v, -1, INT64_MAX, &c->retention_ms); }
-static bool set_retention_bytes(struct plog_config *c, struct str v) { return number(v, -1, INT64_MAX, &c->retention_bytes); }
-static bool set_segment_bytes(struct plog_config *c, struct str v) { return number(v, 1 << 10, INT64_C(1) << 31, &c->segment_bytes); }
-
-static bool set_max_message(struct plog_config *c, struct str v)
-{
-    int64_t n;
-    if (!number(v, 0, BATCH_MAX_BYTES, &n))
-        return false;
-    c->max_batch_bytes = (int32_t)n;
-    return true;
-}
-
-static bool set_timestamp(struct plog_config *c, struct str v)
-{
-    c->append_time = str_eqz(v, "LogAppendTime");
-    return c->append_time || str_eqz(v, "CreateTime");
-}
-
-static bool set_cleanup(struct plog_config *c, struct str v)
-{
-    struct str word;
-    bool compact = false, drop = false, good = v.len > 0;
-    while (good && str_split(&v, ',', &word)) {
-        word = str_trim(word);
-        compact = compact || str_eqz(word, "compact");
-        drop = drop || str_eqz(word, "delete");
-        good = str_eqz(word, "compact") || str_eqz(word, "delete");
-    }
-    c->compact = compact;
-    c->keep = compact && !drop;
-    return good;
-}
-
-static bool set_delete_retention(struct plog_config *c, struct str v) { return number(v, 0, INT64_MAX / 4, &c->delete_retention_ms); }
-static bool set_min_lag(struct plog_config *c, struct str v) { return number(v, 0, INT64_MAX, &c->min_lag_ms); }
-static bool set_max_lag(struct plog_config *c, struct str v) { return number(v, 1, INT64_MAX, &c->max_lag_ms); }
-static bool set_segment_ms(struct plog_config *c, struct str v) { return number(v, 1, INT64_MAX, &c->segment_ms); }
-
-static bool set_dirty(struct plog_config *c, struct str v)
-{
-    double d;
-    if (!str_f64(v, &d) || !(d >= 0 && d <= 1))
-        return false;
-    c->min_dirty_permille = (int32_t)(d * 1000 + 0.5);
-    return true;
-}
-
-static bool set_compression(struct plog_config *c, struct str v) { (void)c; return str_eqz(v, "producer"); }
-static bool set_isr(struct plog_config *c, struct str v) { (void)c; return str_eqz(v, "1"); }
-
-static const struct config {
-    const char *name;
-    int8_t type;
-    void (*get)(const struct plog_config *c, char out[32]);
-    bool (*set)(struct plog_config *c, struct str v);
-} CONFIGS[] = {
-    {"cleanup.policy", CONFIG_LIST, get_cleanup, set_cleanup},
-    {"compression.type", CONFIG_STRING, get_compression, set_compression},
-    {"delete.retention.ms", CONFIG_LONG, get_delete_retention, set_delete_retention},
-    {"max.compaction.lag.ms", CONFIG_LONG, get_max_lag, set_max_lag},
-    {"max.message.bytes", CONFIG_INT, get_max_message, set_max_message},
-    {"message.timestamp.type", CONFIG_STRING, get_timestamp, set_timestamp},
-    {"min.cleanable.dirty.ratio", CONFIG_DOUBLE, get_dirty, set_dirty},
-    {"min.compaction.lag.ms", CONFIG_LONG, get_min_lag, set_min_lag},
-    {"min.insync.replicas", CONFIG_INT, get_isr, set_isr},
-    {"retention.bytes", CONFIG_LONG, get_retention_bytes, set_retention_bytes},
-    {"retention.ms", CONFIG_LONG, get_retention_ms, set_retention_ms},
-    {"segment.bytes", CONFIG_INT, get_segment_bytes, set_segment_bytes},
-    {"segment.ms", CONFIG_LONG, get_segment_ms, set_segment_ms},
-};
-
-static const struct config *config_find(struct str name)
-{
-    for (size_t i = 0; i < COUNT_OF(CONFIGS); i++)
-        if (str_eqz(name, CONFIGS[i].name))
-            return &CONFIGS[i];
-    return NULL;
-}
-
-/* What is refused is named: a setting that is not served, or a value that is not. */
-static enum kerr config_set(struct arena *a, struct plog_config *c, struct str name, struct str value, const char **message)
-{
-    const struct config *k = config_find(name);
-    if (!k)
-        *message = arena_printf(a, "the setting '%.*s' is not supported", STR_ARGS(name));
-    else if (!value.ptr || !k->set(c, value))
-        *message = arena_printf(a, "'%.*s' is no supported value of '%.*s'", STR_ARGS(value), STR_ARGS(name));
-    else
-        return KERR_NONE;
-    return KERR_INVALID_CONFIG;
-}
-
-static void put_config(struct kreq *r, const struct config *k, const struct plog_config *c, const struct plog_config *defaults, bool synonyms)
-{
-    struct kout *o = &r->out;
-    char value[32], otherwise[32];
-    k->get(c, value);
-    k->get(defaults, otherwise);
-    bool is_default = !strcmp(value, otherwise);
-    kout_str(o, str_z(k->name));
-    kout_nstr(o, str_z(value));
-    kout_bool(o, false); /* read only */
-    kout_i8(o, is_default ? SOURCE_DEFAULT : SOURCE_TOPIC);
-    kout_bool(o, false); /* sensitive */
-    kout_count(o, synonyms && !is_default ? 1 : 0);
-    if (synonyms && !is_default) {
-        kout_str(o, str_z(k->name));
-        kout_nstr(o, str_z(value));
-        kout_i8(o, SOURCE_TOPIC);
-        kout_tags(o);
-    }
-    if (r->version >= 3) {
-        kout_i8(o, k->type);
-        kout_nstr(o, STR_NONE);
-    }
-    kout_tags(o);
-}
-
-struct describe { int8_t type; struct str name; struct str *keys; int32_t count; };
-
-static bool wanted(const struct describe *d, const char *name)
-{
-    for (int32_t i = 0; i < d->count; i++)
-        if (str_eqz(d->keys[i], name))
-            return true;
-    return d->count < 0;
-}
-
-/* Settings are of hubs, other resources have none. */
-static enum kerr resource(struct kreq *r, int8_t type, struct str name, struct topic **out)
-{
-    *out = NULL;
-    return type == RESOURCE_TOPIC ? kreq_topic(r, name, out) : KERR_INVALID_REQUEST;
-}
-
-static void put_described(struct kreq *r, const struct describe *d, bool synonyms)
-{
-    struct kout *o = &r->out;
-    struct plog_config defaults = topic_default_config(r->hub->store);
-    struct topic *t;
-    enum kerr error = resource(r, d->type, d->name, &t);
-    if (d->type == RESOURCE_BROKER)
-        error = KERR_NONE;
-    int32_t n = 0;
-    for (size_t i = 0; error == KERR_NONE && i < COUNT_OF(CONFIGS); i++)
-        n += wanted(d, CONFIGS[i].name);
-    kout_i16(o, (int16_t)error);
-    kout_nstr(o, STR_NONE);
-    kout_i8(o, d->type);
-    kout_str(o, d->name);
-    kout_count(o, n);
-    for (size_t i = 0; n > 0 && i < COUNT_OF(CONFIGS); i++)
-        if (wanted(d, CONFIGS[i].name))
-            put_config(r, &CONFIGS[i], t ? &t->cfg : &defaults, &defaults, synonyms);
-    kout_tags(o);
-}
-
-void kafka_describe_configs(struct kreq *r)
-{
-    struct kin *in = &r->in;
-    int32_t n = kin_count(in);
-    struct describe *d = KREQ_ARRAY(r, struct describe, n);
-    for (int32_t i = 0; i < n && !in->bad; i++) {
-        d[i].type = kin_i8(in);
-        d[i].name = kin_str(in);
-        d[i].count = kin_count(in);
-        d[i].keys = KREQ_ARRAY(r, struct str, d[i].count);
-        for (int32_t j = 0; j < d[i].count && !in->bad; j++)
-            d[i].keys[j] = kin_str(in);
-        kin_tags(in);
-    }
-    bool synonyms = kin_bool(in);
-    if (r->version >= 3)
-        kin_bool(in); /* documentation */
-    if (!kreq_read_all(r))
-        return;
-    kout_i32(&r->out, 0);
-    kout_count(&r->out, n > 0 ? n : 0);
-    for (int32_t i = 0; i < n; i++)
-        put_described(r, &d[i], synonyms);
-    kout_tags(&r->out);
-    kreq_done(r);
-}
-
-enum { OP_SET, OP_DELETE };
-
-static enum kerr alter_one(struct kreq *r, struct plog_config *c, const char **message)
-{
-    struct kin *in = &r->in;
-    struct plog_config defaults = topic_default_config(r->hub->store);
-    char value[32];
-    struct str name = kin_str(in);
-    int8_t op = kin_i8(in);
-    struct str v = kin_nstr(in);
-    kin_tags(in);
-    const struct config *k = config_find(name);
-    if (op == OP_DELETE && k) {
-        k->get(&defaults, value);
-        v = str_z(value);
-    } else if (op != OP_SET) {
-        *message = "only SET and DELETE are supported";
-        return KERR_INVALID_CONFIG;
-    }
-    return config_set(r->arena, c, name, v, message);
-}
-
-void kafka_incremental_alter_configs(struct kreq *r)
-{
-    struct kin *in = &r->in;
-    struct alter { int8_t type; struct str name; enum kerr error; const char *message; struct topic *t; struct plog_config cfg; } *a;
-    int32_t n = kin_count(in);
-    a = KREQ_ARRAY(r, struct alter, n);
-    for (int32_t i = 0; i < n && !in->bad; i++) {
-        a[i].type = kin_i8(in);
-        a[i].name = kin_str(in);
-        a[i].error = resource(r, a[i].type, a[i].name, &a[i].t);
-        a[i].cfg = a[i].t ? a[i].t->cfg : topic_default_config(r->hub->store);
-        int32_t parts = kin_count(in);
-        for (int32_t j = 0; j < parts && !in->bad; j++) {
-            enum kerr k = alter_one(r, &a[i].cfg, &a[i].message);
-            a[i].error = a[i].error ? a[i].error : k;
-        }
-        kin_tags(in);
-    }
-    bool only_check = kin_bool(in);
-    if (!kreq_read_all(r))
-        return;
-    kout_i32(&r->out, 0);
-    kout_count(&r->out, n > 0 ? n : 0);
-    for (int32_t i = 0; i < n; i++) {
-        struct err err;
-        if (a[i].error == KERR_NONE && !only_check) {
-            a[i].t->cfg = a[i].cfg;
-            if (topic_save(a[i].t, &err))
-                a[i].error = kerr_of(&err);
-        }
-        kout_i16(&r->out, (int16_t)a[i].error);
-        kout_nstr(&r->out, str_z(a[i].message));
-        kout_i8(&r->out, a[i].type);
-        kout_str(&r->out, a[i].name);
-        kout_tags(&r->out);
-    }
-    kout_tags(&r->out);
-    kreq_done(r);
-}
 
 /* ------------------------------------------------------------------ CreateTopics */
 
@@ -307,8 +30,12 @@ static void read_create(struct kreq *r, struct create *c)
     for (int32_t i = 0; i < configs && !in->bad; i++) {
         struct str name = kin_str(in), value = kin_nstr(in);
         kin_tags(in);
-        enum kerr k = config_set(r->arena, &c->cfg, name, value, &c->message);
-        c->error = c->error ? c->error : k;
+        const char *message;
+        enum kerr k = setting_change(r->arena, &c->cfg, &c->cfg, name, SETTING_SET, value, &message);
+        if (c->error == KERR_NONE && k != KERR_NONE) {
+            c->error = k;
+            c->message = message;
+        }
     }
     kin_tags(in);
 }
@@ -355,15 +82,15 @@ static void put_created(struct kreq *r, const struct create *c)
         bool good = c->error == KERR_NONE;
         kout_i32(o, c->made ? c->made->part_count : good ? c->partitions : -1);
         kout_i16(o, good ? 1 : -1);
-        kout_count(o, good ? (int32_t)COUNT_OF(CONFIGS) : -1);
-        for (size_t i = 0; good && i < COUNT_OF(CONFIGS); i++) {
-            char value[32], otherwise[32];
-            CONFIGS[i].get(&c->cfg, value);
-            CONFIGS[i].get(&defaults, otherwise);
-            kout_str(o, str_z(CONFIGS[i].name));
+        kout_count(o, good ? SETTING_COUNT : -1);
+        for (size_t i = 0; good && i < SETTING_COUNT; i++) {
+            char value[SETTING_TEXT], otherwise[SETTING_TEXT];
+            SETTINGS[i].get(&SETTINGS[i], &c->cfg, value);
+            SETTINGS[i].get(&SETTINGS[i], &defaults, otherwise);
+            kout_str(o, str_z(SETTINGS[i].name));
             kout_nstr(o, str_z(value));
             kout_bool(o, false);
-            kout_i8(o, strcmp(value, otherwise) ? SOURCE_TOPIC : SOURCE_DEFAULT);
+            kout_i8(o, strcmp(value, otherwise) ? KAFKA_SET_BY_TOPIC : KAFKA_SET_BY_DEFAULT);
             kout_bool(o, false);
             kout_tags(o);
         }

@@ -38,6 +38,7 @@ enum { KAFKA_ANY = SAS_SEND | SAS_LISTEN | SAS_MANAGE };
     X(30, CREATE_ACLS, 1, 3, 2, SAS_MANAGE, kafka_create_acls)                                     \
     X(31, DELETE_ACLS, 1, 3, 2, SAS_MANAGE, kafka_delete_acls)                                     \
     X(32, DESCRIBE_CONFIGS, 1, 4, 4, KAFKA_ANY, kafka_describe_configs)                            \
+    X(33, ALTER_CONFIGS, 0, 2, 2, SAS_MANAGE, kafka_alter_configs)                                 \
     X(36, SASL_AUTHENTICATE, 0, 2, 2, KAFKA_ANY, kafka_sasl_authenticate)                          \
     X(37, CREATE_PARTITIONS, 0, 3, 2, SAS_MANAGE, kafka_create_partitions)                         \
     X(42, DELETE_GROUPS, 0, 2, 2, SAS_MANAGE, kafka_delete_groups)                                 \
@@ -50,6 +51,8 @@ enum { KAFKA_ANY = SAS_SEND | SAS_LISTEN | SAS_MANAGE };
     X(61, DESCRIBE_PRODUCERS, 0, 0, 0, SAS_LISTEN, kafka_describe_producers)                       \
     X(65, DESCRIBE_TRANSACTIONS, 0, 0, 0, KAFKA_ANY, kafka_describe_transactions)                  \
     X(66, LIST_TRANSACTIONS, 0, 1, 0, KAFKA_ANY, kafka_list_transactions)
+
+enum { KAFKA_SET_BY_TOPIC = 1, KAFKA_SET_BY_DEFAULT = 5 }; /* where a setting has its value from, in Kafka's numbers */
 
 enum kafka_api_key {
 #define X(key, name, min, max, flex, rights, fn) KAFKA_##name = key,

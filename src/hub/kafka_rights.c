@@ -27,8 +27,8 @@ static const struct acl_need { int16_t key; enum acl_operation topic; enum acl_t
     {KAFKA_DESCRIBE_CONFIGS, ACL_DESCRIBE_CONFIGS, 0, 0},
     {KAFKA_CREATE_PARTITIONS, ACL_ALTER, 0, 0},
     {KAFKA_DELETE_GROUPS, ACL_DELETE, 0, ACL_DELETE},
-    {33 /* AlterConfigs */, ACL_ALTER_CONFIGS, 0, 0},
     {KAFKA_INCREMENTAL_ALTER_CONFIGS, ACL_ALTER_CONFIGS, 0, 0},
+    {KAFKA_ALTER_CONFIGS, ACL_ALTER_CONFIGS, 0, 0},
     {68 /* ConsumerGroupHeartbeat */, ACL_DESCRIBE, ACL_GROUP, ACL_READ},
     {69 /* ConsumerGroupDescribe */, ACL_DESCRIBE, 0, ACL_DESCRIBE},
 };

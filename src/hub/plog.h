@@ -30,6 +30,8 @@
 enum { PLOG_HINTS = 8, PLOG_MAX_EPOCHS = 10000 };
 #define PLOG_SEGMENT_BYTES (INT64_C(128) << 20)
 
+enum { PLOG_KEPT = 12 };
+
 struct plog_config {
     int64_t segment_bytes;          /* a segment is closed before it passes this */
     int64_t retention_ms, retention_bytes; /* -1: no limit */
@@ -39,6 +41,7 @@ struct plog_config {
     int64_t segment_ms;             /* a segment is closed before its records span this; 0: never for that */
     int64_t delete_retention_ms, min_lag_ms, max_lag_ms; /* of compaction: tombstones; left alone; done at the latest (0: never) */
     int32_t min_dirty_permille;     /* of a log's closed bytes, to be worth a compaction */
+    int64_t kept[PLOG_KEPT];        /* settings.h: settings that say nothing to a log */
 };
 
 struct plog_epoch { int32_t epoch; int64_t start; };

@@ -1,4 +1,5 @@
 #include "hub/store.h"
+#include "hub/settings.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -50,7 +51,7 @@ void uuid_text(const uint8_t id[16], struct buf *out)
 
 struct plog_config topic_default_config(const struct store *s)
 {
-    return (struct plog_config){
+    struct plog_config c = {
         .segment_bytes = s->opts.segment_bytes ? s->opts.segment_bytes : PLOG_SEGMENT_BYTES,
         .retention_ms = s->opts.retention_ms ? s->opts.retention_ms : STORE_RETENTION_MS,
         .retention_bytes = s->opts.retention_bytes ? s->opts.retention_bytes : -1,
@@ -59,6 +60,8 @@ struct plog_config topic_default_config(const struct store *s)
         .delete_retention_ms = STORE_DELETE_RETENTION_MS,
         .min_dirty_permille = STORE_MIN_DIRTY_PERMILLE,
     };
+    settings_keep_defaults(&c);
+    return c;
 }
 
 /* ------------------------------------------------------------------ one hub */
@@ -110,6 +113,30 @@ static int open_partitions(struct topic *t, int32_t total, struct err *err)
     return 0;
 }
 
+/* Those settings of the table that are only kept, as texts by their names: what was set. */
+static struct doc *kept_doc(struct arena *a, const struct plog_config *c)
+{
+    struct doc *d = doc_new_object(a);
+    char text[SETTING_TEXT];
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct setting *s = &SETTINGS[i];
+        if (s->kept < 0 || c->kept[s->kept] == s->otherwise)
+            continue;
+        s->get(s, c, text);
+        doc_set(a, d, str_z(s->name), doc_new_str(a, str_z(text)));
+    }
+    return d;
+}
+
+static void kept_read(struct plog_config *c, const struct doc *d)
+{
+    for (size_t i = 0; i < SETTING_COUNT; i++) {
+        const struct doc *v = SETTINGS[i].kept >= 0 ? doc_get(d, SETTINGS[i].name) : NULL;
+        if (v && v->kind == DOC_STRING && !SETTINGS[i].set(&SETTINGS[i], c, v->text))
+            c->kept[SETTINGS[i].kept] = SETTINGS[i].otherwise;
+    }
+}
+
 int topic_save(struct topic *t, struct err *err)
 {
     struct arena *a = arena_new();
@@ -133,6 +160,7 @@ int topic_save(struct topic *t, struct err *err)
     doc_set(a, d, STR("min_lag_ms"), doc_new_i64(a, t->cfg.min_lag_ms));
     doc_set(a, d, STR("max_lag_ms"), doc_new_i64(a, t->cfg.max_lag_ms));
     doc_set(a, d, STR("min_dirty_permille"), doc_new_i64(a, t->cfg.min_dirty_permille));
+    doc_set(a, d, STR("kept"), kept_doc(a, &t->cfg));
     doc_write_pretty(&text, d);
     buf_char(&text, '\n');
     char *path = join(t->dir, STR("hub.json"));
@@ -184,6 +212,7 @@ static int topic_read_meta(struct topic *t, const struct doc *d, int64_t *partit
     doc_i64(doc_get(d, "min_dirty_permille"), &dirty);
     if (dirty >= 0 && dirty <= 1000)
         t->cfg.min_dirty_permille = (int32_t)dirty;
+    kept_read(&t->cfg, doc_get(d, "kept"));
     return 0;
 }
 
