@@ -305,6 +305,13 @@ def test_unsigned_tokens_only_where_nothing_is_asked(tmp_path):
     h = Hub(tmp_path / "open")
     produce(h, "t", [b"x"], **{"security.protocol": "SASL_PLAINTEXT", "sasl.mechanism": "OAUTHBEARER", "enable.sasl.oauthbearer.unsecure.jwt": True,
                               "sasl.oauthbearer.config": "principal=erin"})
+    if shutil.which("java") and KAFKA.is_dir():
+        conf = tmp_path / "client.properties"
+        conf.write_text("security.protocol=SASL_PLAINTEXT\nsasl.mechanism=OAUTHBEARER\nsasl.jaas.config=org.apache.kafka.common.security.oauthbearer."
+                        'OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="frank";\n')
+        r = subprocess.run(["java", "-XX:TieredStopAtLevel=1", "-cp", f"{KAFKA}/*", "org.apache.kafka.tools.TopicCommand", "--bootstrap-server", h.address,
+                            "--command-config", conf, "--list"], capture_output=True, text=True, timeout=180)
+        assert r.returncode == 0 and r.stdout.split() == ["t"], r.stdout + r.stderr
     h.stop()
     h = Hub(tmp_path / "closed", sas=KEY)
     assert "OAUTHBEARER" in refused(h, bearer(lambda: "x.y.z"))  # no keys: not offered
