@@ -9,7 +9,8 @@ const [port, topic, ca, username, password, mechanism = "plain"] = process.argv.
 const hosts = new Set();
 const kafka = new Kafka({
   clientId: "js", brokers: [`shop.servicebus.windows.net:${port}`], ssl: { ca: [fs.readFileSync(ca)] },
-  sasl: { mechanism, username, password }, logLevel: logLevel.ERROR, retry: { retries: 1 },
+  sasl: mechanism === "oauthbearer" ? { mechanism, oauthBearerProvider: async () => ({ value: password }) } : { mechanism, username, password },
+  logLevel: logLevel.ERROR, retry: { retries: 1 },
   socketFactory: ({ host, port, ssl, onConnect }) => {
     hosts.add(host);
     return tls.connect({ ...ssl, host: "127.0.0.1", port, servername: host }, onConnect);

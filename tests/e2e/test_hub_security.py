@@ -259,6 +259,12 @@ def test_tokens_are_checked(bearers, algorithm):
     assert consumes(bearers, f"by-{algorithm}", bearer(lambda: token(algorithm)), f"g-{algorithm}") == [b"x"]
 
 
+@needs_node
+def test_kafkajs_by_token_over_tls(bearers):
+    report = node("hub_kafka_tls.js", bearers.port, "js-by-token", bearers.state / "tls" / "cert.pem", "-", token(), "oauthbearer")
+    assert report["lengths"] == [5, 300000] and (bearers.state / "hub/shop/js-by-token/hub.json").exists()
+
+
 def test_tokens_that_are_refused(bearers):
     stranger = rsa.generate_private_key(65537, 2048)
     public = stranger.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo).decode()
