@@ -9,7 +9,9 @@
 #include "hub/kafka_int.h"
 #include "hub/txn.h"
 
-struct part_result { int32_t index; enum kerr error; const char *message; int64_t base_offset, append_ms; struct plog *log; };
+enum { PRODUCE_MAX_RECORD_ERRORS = 10000 }; /* of one batch, told one by one */
+
+struct part_result { int32_t index; enum kerr error; const char *message; int64_t base_offset, append_ms; struct plog *log; int32_t *bad, bad_count; };
 struct topic_result { struct str name; struct part_result *parts; int32_t count; };
 struct produce { struct str txn_id; struct topic_result *topics; int32_t count; };
 
@@ -41,21 +43,24 @@ static enum kerr check_batch(struct hub *h, struct str bytes, struct batch *b, c
     return KERR_NONE;
 }
 
-/* Compaction goes by keys: a record without one would be lost. */
-static enum kerr check_keys(struct kreq *r, const struct topic *t, const struct batch *b, struct str bytes, const char **message)
+/* Compaction goes by keys: a record without one would be lost. Which ones they are is told, so that a client knows the good ones. */
+static enum kerr check_keys(struct kreq *r, const struct topic *t, const struct batch *b, struct str bytes, struct part_result *p)
 {
     struct record rec;
     struct err err;
+    int32_t at = 0;
     if (!t->cfg.compact)
         return KERR_NONE;
     if (batch_reader_start(&r->hub->checker, b, bytes, &err))
         return KERR_INVALID_RECORD;
-    while (batch_reader_next(&r->hub->checker, &rec, &err) == 1)
+    for (; batch_reader_next(&r->hub->checker, &rec, &err) == 1 && p->bad_count < PRODUCE_MAX_RECORD_ERRORS; at++)
         if (!rec.key.ptr) {
-            *message = "a hub with cleanup.policy=compact takes no record without a key";
-            return KERR_INVALID_RECORD;
+            p->message = "a hub with cleanup.policy=compact takes no record without a key";
+            if (!p->bad)
+                p->bad = arena_alloc(r->arena, sizeof *p->bad * (size_t)(b->count < PRODUCE_MAX_RECORD_ERRORS ? b->count : PRODUCE_MAX_RECORD_ERRORS));
+            p->bad[p->bad_count++] = at;
         }
-    return KERR_NONE;
+    return p->bad ? KERR_INVALID_RECORD : KERR_NONE;
 }
 
 static enum kerr check_txn(struct kreq *r, const struct partition *p, const struct batch *b, const char **message)
@@ -81,7 +86,7 @@ static void produce_one(struct kreq *r, struct topic *t, struct part_result *p, 
     }
     p->error = check_batch(r->hub, bytes, &b, &p->message);
     if (p->error == KERR_NONE)
-        p->error = check_keys(r, t, &b, bytes, &p->message);
+        p->error = check_keys(r, t, &b, bytes, p);
     if (p->error == KERR_NONE)
         p->error = check_txn(r, part, &b, &p->message);
     if (p->error != KERR_NONE)
@@ -116,7 +121,12 @@ static void respond(void *arg)
             if (r->version >= 5)
                 kout_i64(o, x->log ? x->log->start_offset : -1);
             if (r->version >= 8) {
-                kout_count(o, 0);
+                kout_count(o, x->bad_count);
+                for (int32_t k = 0; k < x->bad_count; k++) {
+                    kout_i32(o, x->bad[k]);
+                    kout_nstr(o, str_z(x->message));
+                    kout_tags(o);
+                }
                 kout_nstr(o, str_z(x->message));
             }
             kout_tags(o);
@@ -132,7 +142,7 @@ static void refuse_all(struct produce *p, enum kerr error)
 {
     for (int32_t i = 0; i < p->count; i++)
         for (int32_t j = 0; j < p->topics[i].count; j++)
-            p->topics[i].parts[j] = (struct part_result){p->topics[i].parts[j].index, error, NULL, -1, -1, NULL};
+            p->topics[i].parts[j] = (struct part_result){.index = p->topics[i].parts[j].index, .error = error, .base_offset = -1, .append_ms = -1};
 }
 
 static void read_topic(struct kreq *r, struct topic_result *t, enum kerr refuse)

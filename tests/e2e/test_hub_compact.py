@@ -74,6 +74,8 @@ def test_a_record_without_a_key_is_refused(hub, admin):
     failed = produce(hub, "keyed", [(None, b"x")])
     assert [e.code() for e in failed] == [KafkaError.INVALID_RECORD]
     assert produce(hub, "keyed", [(b"", b"an empty key is one")]) == []
+    codes = [e.code() for e in produce(hub, "keyed", [(b"k" if i % 10 else None, b"x") for i in range(100)], **{"linger.ms": 1000})]
+    assert codes.count(KafkaError.INVALID_RECORD) == 10 and codes.count(KafkaError._INVALID_DIFFERENT_RECORD) == 90
 
 
 def test_tombstones_go_and_a_deleted_key_with_them(hub, admin):
