@@ -32,6 +32,10 @@ enum {
     GROUP_COMPACT_BYTES = 4 << 20,     /* offsets logs smaller than this are left alone */
 };
 
+/* Clients also commit where to begin instead of an offset, as a consumer says it. The first is what a group without an offset has: it is
+ * forgotten. */
+enum { OFFSET_LATEST = -1, OFFSET_EARLIEST = -2 };
+
 enum group_state { GROUP_EMPTY, GROUP_PREPARING, GROUP_COMPLETING, GROUP_STABLE, GROUP_STATE_COUNT };
 
 struct protocol { char *name; struct buf metadata; };

@@ -123,14 +123,14 @@ void offsets_writer_add(struct offsets_writer *w, struct str group, const struct
     buf_clear(&w->key.b);
     buf_clear(&w->value.b);
     put_key(&w->key, group, c->topic, c->partition);
-    if (c->offset >= 0) {
+    if (c->offset != OFFSET_LATEST) {
         kout_i16(&w->value, VALUE_VERSION);
         kout_i64(&w->value, c->offset);
         kout_i32(&w->value, c->epoch);
         kout_str(&w->value, c->metadata);
         kout_i64(&w->value, now_ms);
     }
-    batch_add(&w->batch, now_ms, buf_view(&w->key.b), c->offset >= 0 ? buf_view(&w->value.b) : STR_NONE, NULL, 0);
+    batch_add(&w->batch, now_ms, buf_view(&w->key.b), c->offset != OFFSET_LATEST ? buf_view(&w->value.b) : STR_NONE, NULL, 0);
 }
 
 enum kerr offsets_writer_end(struct groups *gs, struct offsets_writer *w, int16_t attributes, int64_t producer_id, int16_t epoch, int64_t *base)

@@ -81,7 +81,9 @@ void kafka_join_group(struct kreq *r)
     q.client_host = host;
     q.group = kin_str(in);
     q.session_ms = kin_i32(in);
-    q.rebalance_ms = r->version >= 1 ? kin_i32(in) : q.session_ms;
+    q.rebalance_ms = r->version >= 1 ? kin_i32(in) : 0;
+    if (q.rebalance_ms <= 0) /* none was said: nobody could join in no time */
+        q.rebalance_ms = q.session_ms;
     q.member_id = kin_str(in);
     q.instance = r->version >= 5 ? kin_nstr(in) : STR_NONE;
     q.protocol_type = kin_str(in);
@@ -277,7 +279,7 @@ static void read_commit_topic(struct kreq *r, struct commit_topic *t)
             p->error = KERR_UNKNOWN_TOPIC_OR_PARTITION;
         else if (metadata.len > GROUP_MAX_METADATA)
             p->error = KERR_OFFSET_METADATA_TOO_LARGE;
-        else if (p->in.offset < 0)
+        else if (p->in.offset < OFFSET_EARLIEST)
             p->error = KERR_INVALID_REQUEST;
     }
     kin_tags(in);

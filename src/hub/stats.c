@@ -86,7 +86,7 @@ static void add_group(struct snapshot *s, const struct hub_ns *ns, const struct 
                 arena_strdup(s->arena, ns->name), arena_strdup(s->arena, g->name), arena_strdup(s->arena, c->topic),
                 group_state_name(g), (int)g->member_count, 0};
         }
-        int64_t lag = p->log->high_watermark - c->offset;
+        int64_t lag = p->log->high_watermark - (c->offset > 0 ? c->offset : 0);
         s->groups[i].lag += lag > 0 ? lag : 0;
     }
 }

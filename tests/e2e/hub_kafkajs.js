@@ -45,10 +45,25 @@ async function main() {
   const metadata = (await admin.fetchOffsets({ groupId: `${topic}-group`, topics: [topic] }))[0].partitions.find((p) => p.partition === 0).metadata;
   await consumer.stop();
   await consumer.disconnect();
+  const earliest = await committedEarliest(topic);
   const offsets = await admin.fetchOffsets({ groupId: `${topic}-group`, topics: [topic] });
   const committed = offsets[0].partitions.reduce((n, p) => n + Math.max(0, Number(p.offset)), 0);
   await admin.disconnect();
-  console.log(JSON.stringify({ sent, received: seen.size, headers, group, committed, metadata }));
+  console.log(JSON.stringify({ sent, received: seen.size, headers, group, committed, metadata, earliest }));
+}
+
+/* kafkajs commits -2 for a consumer that fell out of the log and begins anew. */
+async function committedEarliest(topic) {
+  const consumer = kafka.consumer({ groupId: `${topic}-out` });
+  await consumer.connect();
+  await consumer.subscribe({ topic, fromBeginning: true });
+  const first = await new Promise((resolve, reject) => {
+    setTimeout(() => reject(new Error("nothing came after an offset out of range")), 60000).unref();
+    consumer.run({ eachMessage: async ({ message }) => resolve(message.offset) }).catch(reject);
+    for (let partition = 0; partition < 3; partition++) consumer.seek({ topic, partition, offset: "100000" });
+  });
+  await consumer.disconnect();
+  return first;
 }
 
 main().catch((e) => { console.error(e); process.exit(1); });

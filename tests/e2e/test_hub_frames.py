@@ -256,3 +256,17 @@ def test_a_client_that_goes_while_it_waits(hub, topic):
                         struct.pack(">i", 0)))
         s.close()
     assert alive(hub)
+
+
+def test_a_member_that_names_no_time_to_rebalance_may_join(hub):
+    """kafkajs' own broker calls say 0: its session's time is taken, else it would be gone before it could sync."""
+    with connect(hub) as s:
+        s.sendall(frame(11, 1, text("no-time") + struct.pack(">ii", 30000, 0) + text("") + text("consumer") + struct.pack(">i", 1)
+                        + text("range") + struct.pack(">i", 0)))
+        body = answer(s)[4:]
+        error, generation, named = struct.unpack(">hih", body[:8])
+        leader = body[8 + named + 2:8 + named + 2 + struct.unpack(">h", body[8 + named:8 + named + 2])[0]].decode()
+        assert (error, generation) == (0, 1) and leader
+        s.sendall(frame(14, 0, text("no-time") + struct.pack(">i", generation) + text(leader) + struct.pack(">i", 1) + text(leader)
+                        + struct.pack(">i", 2) + b"ok"))
+        assert answer(s)[4:] == struct.pack(">hi", 0, 2) + b"ok"

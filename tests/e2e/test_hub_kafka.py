@@ -536,6 +536,7 @@ def test_kafkajs(hub, topic):
     assert report["received"] == report["sent"] == 1000
     assert report["headers"] == {"h": "v"} and report["group"] == "Stable" and report["committed"] > 0
     assert report["metadata"] == "note é\0 and on"  # any bytes
+    assert report["earliest"] == "0"
 
 
 def test_a_position_is_checked_by_its_leader_epoch(hub, topic):
