@@ -38,6 +38,16 @@ static void on_commit(void *ctx, struct str dir, int64_t version)
 
 /* ---------------------------------------------------------------- settings of local names */
 
+/* What a namespace is bound to; NULL: it is served here. */
+static const char *bound_to(struct run *r, struct str ns)
+{
+    const char *name, *to;
+    for (size_t i = 0; resolve_bound_hub(r->names, i, &name, &to); i++)
+        if (str_ieqz(ns, name))
+            return to;
+    return NULL;
+}
+
 /* A connection string of a namespace or an account that is served here gets the local address and key. The
  * policy's name says the namespace, since the address cannot (hub/sas.h). */
 static struct str rewrite_setting(void *ctx, struct arena *a, struct str name, struct str value)
@@ -49,8 +59,12 @@ static struct str rewrite_setting(void *ctx, struct arena *a, struct str name, s
         return at < 0 && r->endpoints ? endpoints_rewrite(r->endpoints, a, value) : value;
     struct sas_string text;
     sas_string_read(value, &text);
+    struct str ns = sas_namespace_of(text.host);
+    const char *to = bound_to(r, ns);
+    if (to) /* the real one is reached as the setting says; no Kafka speaks what Azure's own clients do */
+        return str_starts_z(str_z(to), "sb:") ? value : str_fmt(a, "Endpoint=sb://%.*s.is-bound-to-kafka.invalid/;SharedAccessKeyName=none;SharedAccessKey=none", STR_ARGS(ns));
     struct str out = str_fmt(a, "Endpoint=sb://%s:%d/;SharedAccessKeyName=%.*s~" SAS_ROOT_POLICY ";SharedAccessKey=%s;UseDevelopmentEmulator=true",
-                             hub_host(r->hub), hub_amqp_port(r->hub), STR_ARGS(sas_namespace_of(text.host)), r->state->keys.sas);
+                             hub_host(r->hub), hub_amqp_port(r->hub), STR_ARGS(ns), r->state->keys.sas);
     int64_t entity = str_find(value, STR("EntityPath="));
     if (entity >= 0) {
         struct str rest = str_from(value, (size_t)entity), path;
@@ -369,14 +383,30 @@ static int open_engine(struct run *r, struct err *err)
     return r->state->lock_fd >= 0 ? history_repair(r->history, err) : 0; /* what runs in the owner is not interrupted */
 }
 
+/* The namespaces that are bound, and the first of the project's that is not: clients that name none get it. */
+static void bind_hubs(struct run *r, struct hub_opts *o)
+{
+    struct hub_binding *bound = NULL;
+    size_t cap = 0;
+    const char *name, *to;
+    while (resolve_bound_hub(r->names, o->bound_count, &name, &to)) {
+        bound = arena_grow(r->a, bound, &cap, o->bound_count + 1, sizeof *bound);
+        bound[o->bound_count++] = (struct hub_binding){arena_strdup(r->a, name), arena_strdup(r->a, to)};
+    }
+    o->bound = bound;
+    for (size_t i = r->project->hub_count; i-- > 0;)
+        if (!bound_to(r, r->project->hubs[i].name_space))
+            o->default_namespace = str_cz(r->a, r->project->hubs[i].name_space);
+}
+
 static int open_hub(struct run *r, struct err *err)
 {
     struct hub_opts opts = {.state_dir = r->state->dir, .port = run_port(r->args, 0, RUN_DEFAULT_KAFKA), .sas_key = r->state->keys.sas,
                             .insecure_local = r->args->insecure_local, .auto_create = r->project->hub_count == 0, .partitions = (int)r->args->partitions,
                             .amqp = {true, r->args->amqp >= 0 ? (int)r->args->amqp : run_port(r->args, 4, RUN_DEFAULT_AMQP)},
                             .https = {true, r->args->https >= 0 ? (int)r->args->https : run_port(r->args, 5, RUN_DEFAULT_HTTPS)},
-                            .tls_cert = r->args->tls_cert, .tls_key = r->args->tls_key,
-                            .default_namespace = r->project->hub_count ? str_cz(r->a, r->project->hubs[0].name_space) : NULL};
+                            .tls_cert = r->args->tls_cert, .tls_key = r->args->tls_key};
+    bind_hubs(r, &opts);
     r->hub = hub_start(r->loop, &opts, err);
     return r->hub ? 0 : -1;
 }

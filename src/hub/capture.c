@@ -114,7 +114,8 @@ static int64_t write_rows(struct capture *c, struct lake_txn *x, struct err *err
     int64_t rows = lake_txn_write(x, str_z(sql), NULL, err);
     duck_handle_drop(c->o.db, handle);
     for (int32_t i = 0; i < c->batch.count && rows >= 0; i++)
-        lake_txn_app(x, str_z(app_id(id, c, c->batch.items[i].partition)), c->batch.items[i].to);
+        if (c->batch.items[i].to > c->batch.items[i].from)
+            lake_txn_app(x, str_z(app_id(id, c, c->batch.items[i].partition)), c->batch.items[i].to);
     return rows;
 }
 

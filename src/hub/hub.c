@@ -7,6 +7,7 @@
 #include "hub/https.h"
 #include "hub/jwt.h"
 #include "hub/kafka.h"
+#include "hub/outside.h"
 #include "hub/sas.h"
 #include "hub/txn.h"
 #include "net/tls.h"
@@ -184,8 +185,21 @@ void hub_wait_durable(struct hub *h, struct hub_wait *w)
 
 /* ------------------------------------------------------------------ hubs */
 
+struct outside *hub_outside(const struct hub *h, const char *ns)
+{
+    for (size_t i = 0; ns && i < h->outside_count; i++)
+        if (str_ieqz(str_z(ns), outside_ns(h->outside[i])))
+            return h->outside[i];
+    return NULL;
+}
+
 struct hub_ns *hub_namespace(struct hub *h, const char *name, struct err *err)
 {
+    struct outside *x = hub_outside(h, name);
+    if (x) {
+        err_set(err, ERR_UNSUPPORTED, "namespace '%s' is bound to %s: connect there", name, outside_shown(x));
+        return NULL;
+    }
     return name && *name ? hub_store_namespace(h->store, str_z(name), err) : h->default_ns;
 }
 
@@ -362,8 +376,16 @@ static void free_secrets(struct map *secrets)
     map_free(secrets);
 }
 
+static void close_outside(struct hub *h)
+{
+    for (size_t i = 0; i < h->outside_count; i++)
+        outside_close(h->outside[i]);
+    mem_free(h->outside);
+}
+
 static void hub_free(struct hub *h, bool orderly)
 {
+    close_outside(h);
     if (!listeners_ended(h)) { /* the loop never ran: let it close what it has */
         stop_listeners(h);
         while (!listeners_ended(h))
@@ -401,6 +423,20 @@ static void hub_free(struct hub *h, bool orderly)
     mem_free(h);
 }
 
+static int open_outside(struct hub *h, const struct hub_opts *o, struct err *err)
+{
+    if (o->bound_count > OUTSIDE_MAX)
+        return err_set(err, ERR_LIMIT, "more than %d namespaces are bound", OUTSIDE_MAX);
+    h->outside = mem_alloc(sizeof *h->outside * (o->bound_count + 1));
+    for (size_t i = 0; i < o->bound_count; i++) {
+        struct outside *x = outside_open(h, h->owner, h->opts.state_dir, o->bound[i].ns, o->bound[i].to, err);
+        if (!x)
+            return -1;
+        h->outside[h->outside_count++] = x;
+    }
+    return 0;
+}
+
 static void sink_send(void *ctx, const struct event_batch *batch, event_sent_fn done, void *arg)
 {
     hub_produce(ctx, batch, done, arg);
@@ -419,7 +455,7 @@ struct hub *hub_start(struct ev_loop *owner, const struct hub_opts *opts, struct
     h->owner = owner;
     h->loop = ev_loop_new("hub");
     h->disk = ev_loop_new("hub-disk");
-    if (open_access(h, err) || open_store(h, err) || start_listeners(h, err)) {
+    if (open_access(h, err) || open_store(h, err) || open_outside(h, opts, err) || start_listeners(h, err)) {
         hub_free(h, false);
         return NULL;
     }
@@ -459,6 +495,8 @@ void hub_stop(struct hub *h)
     if (!h)
         return;
     avro_capture_stop(h->avro); /* it asks our loop */
+    for (size_t i = 0; i < h->outside_count; i++)
+        outside_stop(h->outside[i]); /* its handles end on our loop */
     ev_post(h->loop, on_stop, h);
     ev_thread_join(h->loop_thread);
     ev_stop(h->disk);

@@ -23,6 +23,9 @@ enum {
 
 struct hub_port { bool on; int number; }; /* 0: any free one */
 
+/* A namespace that is served elsewhere (outside.h): producing to it, making its hubs, offsets, readers and watches go there. */
+struct hub_binding { const char *ns, *to; };
+
 struct hub_opts {
     const char *state_dir;           /* STATE; logs go below STATE/hub */
     const char *host;                /* of the Kafka listener, NULL: 127.0.0.1 */
@@ -37,6 +40,7 @@ struct hub_opts {
     int partitions;                  /* of hubs made on first use; 0: 4 */
     int64_t segment_bytes;           /* 0: 128 MiB */
     int64_t initial_rebalance_ms;    /* 0: HUB_INITIAL_REBALANCE_MS; -1: none */
+    const struct hub_binding *bound; size_t bound_count;
 };
 
 /* Opens the state and listens, then starts the threads. NULL and err on failure. `opts` is copied. */
@@ -82,7 +86,7 @@ void hub_stats(struct hub *h, void (*fn)(void *arg, const struct hub_stats *s), 
 /* ------------------------------------------------------------------ reading in process */
 
 struct hub_range { int32_t partition; int64_t from, to; };   /* [from, to) */
-struct hub_ranges { int32_t count; struct hub_range *items; };
+struct hub_ranges { int32_t count; struct hub_range *items; const char *source; /* id of the outside cluster; NULL: in process */ };
 
 /* The offsets that are there: items[i] = [start, high watermark) of partition i. */
 void hub_offsets(struct hub *h, const char *ns, const char *name,

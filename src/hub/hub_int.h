@@ -42,6 +42,7 @@ struct hub {
     struct wait_list waits;          /* for the flush that comes next */
     bool flush_planned, flushing, stopping;
     struct hub_compaction *compaction; /* under way; NULL: none */
+    struct outside **outside; size_t outside_count; /* bound namespaces; the owner's, the list is fixed */
     struct event_sink sink;
     struct batch_builder builder;    /* of events produced in process */
     struct batch_reader checker;
@@ -65,8 +66,12 @@ void hub_wake_deleted(struct topic *t);
 void fetch_link_add(struct fetch_link *l, struct partition *p, void (*wake)(void *arg), void *arg);
 void fetch_link_remove(struct fetch_link *l);
 
-/* The namespace by name; NULL or "": the default. */
+/* The bound namespace of that name, NULL: it is none. Any thread. */
+struct outside *hub_outside(const struct hub *h, const char *ns);
+/* The namespace by name; NULL or "": the default. A bound one is refused: it has no log here. */
 struct hub_ns *hub_namespace(struct hub *h, const char *name, struct err *err);
+/* Copies a batch with all that it points to. */
+void hub_copy_batch(struct arena *a, const struct event_batch *from, struct event_batch *to);
 /* Kafka's partitioner: murmur2 of the key, made positive. */
 int32_t hub_partition_of_key(struct str key, int32_t partitions);
 

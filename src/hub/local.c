@@ -5,6 +5,7 @@
  * (producers.h), so what a crash left half done is completed by sending it again: partitions that
  * have it answer that they do. */
 #include "hub/hub_int.h"
+#include "hub/outside.h"
 #include <string.h>
 
 enum { EVENT_OVERHEAD = 40, HEADER_OVERHEAD = 12 };
@@ -67,6 +68,15 @@ static void copy_events(struct arena *a, struct event_batch *b)
         }
     }
     b->events = to;
+}
+
+void hub_copy_batch(struct arena *a, const struct event_batch *from, struct event_batch *to)
+{
+    *to = *from;
+    to->ns = from->ns ? arena_strdup(a, from->ns) : NULL;
+    to->hub = arena_strdup(a, from->hub);
+    to->producer = from->producer ? arena_strdup(a, from->producer) : NULL;
+    copy_events(a, to);
 }
 
 static int check_sizes(const struct event_batch *b, int64_t max, struct err *err)
@@ -163,13 +173,14 @@ static void on_produce(void *arg)
 
 void hub_produce(struct hub *h, const struct event_batch *batch, hub_done_fn done, void *arg)
 {
+    struct outside *x = hub_outside(h, batch->ns);
+    if (x) {
+        outside_produce(x, batch, done, arg);
+        return;
+    }
     struct call *c = call_new(h, done, arg);
     CHECK(!batch->producer || (batch->number >= 0 && batch->number <= PRODUCER_MAX_NUMBER));
-    c->batch = *batch;
-    c->batch.ns = batch->ns ? arena_strdup(c->arena, batch->ns) : NULL;
-    c->batch.hub = arena_strdup(c->arena, batch->hub);
-    c->batch.producer = batch->producer ? arena_strdup(c->arena, batch->producer) : NULL;
-    copy_events(c->arena, &c->batch);
+    hub_copy_batch(c->arena, batch, &c->batch);
     ev_post(h->loop, on_produce, c);
 }
 
@@ -202,6 +213,11 @@ static void on_create(void *arg)
 
 void hub_create(struct hub *h, const char *ns, const char *name, int partitions, int64_t retention_ms, hub_done_fn done, void *arg)
 {
+    struct outside *x = hub_outside(h, ns);
+    if (x) {
+        outside_create(x, name, partitions, done, arg);
+        return;
+    }
     struct call *c = call_new(h, done, arg);
     c->ns = ns ? arena_strdup(c->arena, ns) : NULL;
     c->name = arena_strdup(c->arena, name);

@@ -6,6 +6,7 @@
  * records of aborted transactions are left out. */
 #include "hub/reader_int.h"
 #include "hub/amqp_message.h"
+#include "hub/outside.h"
 #include <string.h>
 
 enum { WINDOW_BYTES = 1 << 20 };
@@ -396,6 +397,11 @@ static void on_ask_offsets(void *arg)
 void hub_offsets(struct hub *h, const char *ns, const char *name,
                  void (*fn)(void *arg, const struct hub_ranges *r, const struct err *err), void *arg)
 {
+    struct outside *x = hub_outside(h, ns);
+    if (x) {
+        outside_offsets(x, name, fn, arg);
+        return;
+    }
     struct ask *a = ask_new(h, ns, name, arg);
     a->on_ranges = fn;
     ev_post(h->loop, on_ask_offsets, a);
@@ -415,6 +421,11 @@ static void on_reserve(void *arg)
 
 void hub_reserve(struct hub *h, const char *ns, const char *name, const struct hub_ranges *given)
 {
+    struct outside *x = hub_outside(h, ns);
+    if (x) {
+        outside_reserve(x, name, given);
+        return;
+    }
     struct ask *a = ask_new(h, ns, name, NULL);
     copy_ranges(a, given);
     ev_post(h->loop, on_reserve, a);
@@ -528,6 +539,22 @@ struct hub_reader *reader_make(struct hub *h, struct topic *t, bool hold, struct
     return NULL;
 }
 
+struct hub_reader *reader_over(struct hub *h, const char *topic, struct hub_ranges *ranges, struct seg *seg, const struct reader_piece *pieces, size_t count)
+{
+    struct hub_reader *r = NEW(struct hub_reader);
+    *r = (struct hub_reader){.hub = h, .topic_name = mem_strdup(topic), .ranges = *ranges};
+    r->source = (struct duck_source){COL_COUNT, HUB_COLUMNS, COLUMN_TYPES, scan_open, scan_next, scan_close, r};
+    *ranges = (struct hub_ranges){0};
+    r->aborted = mem_alloc((size_t)(r->ranges.count + 1) * sizeof *r->aborted);
+    for (size_t i = 0; i < count; i++) {
+        const struct reader_piece *p = &pieces[i];
+        const struct hub_range *range = &r->ranges.items[p->range];
+        add_piece(r, (struct piece){seg, range->partition, range->from, range->to, p->pos, p->end, p->range});
+    }
+    seg_unref(seg);
+    return r;
+}
+
 static void on_ask_reader(void *arg)
 {
     struct ask *a = arg;
@@ -539,6 +566,11 @@ static void on_ask_reader(void *arg)
 void hub_reader_open_some(struct hub *h, const char *ns, const char *name, const struct hub_ranges *ranges, int64_t max_bytes,
                           void (*fn)(void *arg, struct hub_reader *r, const struct err *err), void *arg)
 {
+    struct outside *x = hub_outside(h, ns);
+    if (x) {
+        outside_reader_open(x, name, ranges, max_bytes, fn, arg);
+        return;
+    }
     struct ask *a = ask_new(h, ns, name, arg);
     a->on_reader = fn;
     a->max_bytes = max_bytes;
@@ -572,6 +604,7 @@ void hub_reader_free(struct hub_reader *r)
 
 struct hub_watch {
     struct hub *hub;
+    struct outside_watch *outside;   /* not NULL: that, and none of what follows */
     char *ns, *name;
     ev_fn fn;
     void *arg;
@@ -653,6 +686,11 @@ static void watch_release(void *arg)
 struct hub_watch *hub_watch(struct hub *h, const char *ns, const char *name, ev_fn fn, void *arg)
 {
     struct hub_watch *w = NEW(struct hub_watch);
+    struct outside *x = hub_outside(h, ns);
+    if (x) {
+        w->outside = outside_watch(x, name, fn, arg);
+        return w;
+    }
     *w = (struct hub_watch){.hub = h, .ns = ns ? mem_strdup(ns) : NULL, .name = mem_strdup(name), .fn = fn, .arg = arg};
     ev_post(h->loop, watch_arm, w);
     return w;
@@ -660,13 +698,21 @@ struct hub_watch *hub_watch(struct hub *h, const char *ns, const char *name, ev_
 
 void hub_watch_again(struct hub_watch *w)
 {
-    ev_post(w->hub->loop, watch_arm, w);
+    if (w->outside)
+        outside_watch_again(w->outside);
+    else
+        ev_post(w->hub->loop, watch_arm, w);
 }
 
 void hub_watch_free(struct hub_watch *w)
 {
     if (!w)
         return;
+    if (w->outside) {
+        outside_watch_free(w->outside);
+        mem_free(w);
+        return;
+    }
     w->dead = true;
     ev_post(w->hub->loop, watch_release, w);
 }

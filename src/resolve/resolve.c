@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 struct binding {
-    char *from;       /* scheme and host in lower case, no slash at the end */
+    char *from;       /* scheme and host in lower case, no slash at the end; HUB: the namespace */
     enum resolved_kind kind;
-    char *to;         /* LOCAL, GIT: absolute folder or file; HTTP, STORE: URL without slash at the end; STORE: NULL: the name itself */
+    char *to;         /* LOCAL, GIT: absolute folder or file; HTTP, STORE, HUB: URL without slash at the end; STORE: NULL: the name itself */
     char *ref;        /* GIT: from ?ref=, or NULL */
 };
 
@@ -106,6 +106,22 @@ void resolve_free(struct resolver_names *r)
     mem_free(r->project_dir);
     mem_free(r);
     git_libgit2_shutdown();
+}
+
+bool resolve_bound_hub(const struct resolver_names *r, size_t i, const char **name_space, const char **to)
+{
+    for (size_t n = 0; n < r->binding_count; n++) {
+        const struct binding *b = &r->bindings[n];
+        bool last = b->kind == RESOLVED_HUB; /* of equal ones the later counts */
+        for (size_t k = n + 1; last && k < r->binding_count; k++)
+            last = r->bindings[k].kind != RESOLVED_HUB || strcmp(r->bindings[k].from, b->from) != 0;
+        if (!last || i-- > 0)
+            continue;
+        *name_space = b->from;
+        *to = b->to;
+        return true;
+    }
+    return false;
 }
 
 const char *resolve_state_dir(const struct resolver_names *r)
@@ -233,6 +249,27 @@ static bool is_store(struct str to)
     return str_eqz(to, "azure:") || str_eqz(to, "s3:");
 }
 
+static bool is_outside_hub(struct str to)
+{
+    return str_starts_z(to, "kafka://") || str_starts_z(to, "kafka+ssl://") || str_starts_z(to, "sb:");
+}
+
+/* Only a whole namespace is bound to an outside hub: what is kept of `from` is its name. */
+static int hub_from(struct arena *a, struct str from, char **out, struct err *err)
+{
+    static const char *const suffix = ".servicebus.windows.net";
+    int64_t scheme = str_find(from, STR("://"));
+    struct str host = scheme < 0 ? from : str_from(from, (size_t)scheme + 3);
+    while (str_ends_z(host, "/"))
+        host.len--;
+    host = str_lower(a, host);
+    bool known = scheme < 0 || str_starts_z(from, "sb://") || str_starts_z(from, "amqps://") || str_starts_z(from, "https://");
+    if (!known || !str_ends_z(host, suffix) || host.len == strlen(suffix) || str_chr(host, '/') >= 0)
+        return err_set(err, ERR_INPUT, "'%.*s' is no Event Hubs namespace as a whole: write sb://NAMESPACE.servicebus.windows.net=…", STR_ARGS(from));
+    *out = str_dup(str_sub(host, 0, host.len - strlen(suffix)));
+    return 0;
+}
+
 static int read_target(const struct resolver_names *r, struct str to, struct binding *b,
                        struct err *err)
 {
@@ -252,9 +289,14 @@ static int read_target(const struct resolver_names *r, struct str to, struct bin
         b->to = str_find(to, STR("://")) < 0 ? NULL : without_end_slash(str_dup(to));
         return 0;
     }
+    if (is_outside_hub(to)) {
+        b->kind = RESOLVED_HUB;
+        b->to = without_end_slash(str_dup(to));
+        return 0;
+    }
     if (!str_starts_z(to, "git+file:"))
         return err_set(err, ERR_INPUT,
-                       "a binding leads to file://, git+file://, https:// or an object store, not to '%.*s'",
+                       "a binding leads to file://, git+file://, https://, an object store or an outside hub, not to '%.*s'",
                        STR_ARGS(to));
     path = until_any(str_from(to, 9), "?");
     query = str_from(to, 9 + path.len);
@@ -286,7 +328,14 @@ int resolve_bind(struct resolver_names *r, struct str from_to, struct err *err)
         rc = read_target(r, str_trim(str_from(from_to, (size_t)at + 1)), &b, err);
     if (rc == 0) {
         struct str from = comparable(a, str_trim(str_sub(from_to, 0, (size_t)at)));
-        b.from = without_end_slash(str_dup(from));
+        if (b.kind == RESOLVED_HUB)
+            rc = hub_from(a, from, &b.from, err);
+        else
+            b.from = without_end_slash(str_dup(from));
+    }
+    if (rc) {
+        mem_free(b.to);
+    } else {
         r->bindings =
             mem_grow(r->bindings, &r->binding_cap, r->binding_count + 1, sizeof *r->bindings);
         r->bindings[r->binding_count++] = b;
@@ -302,7 +351,7 @@ static const struct binding *find_binding(const struct look *l)
     for (size_t i = 0; i < l->r->binding_count; i++) {
         const struct binding *b = &l->r->bindings[i];
         struct str from = str_z(b->from);
-        if (!str_starts(name, from))
+        if (b->kind == RESOLVED_HUB || !str_starts(name, from))
             continue;
         if (name.len > from.len && !strchr("/?#", name.ptr[from.len]) &&
             from.ptr[from.len - 1] != '/')
@@ -529,6 +578,11 @@ static int hub(struct look *l, struct url u, struct str label)
 {
     l->out->kind = RESOLVED_HUB;
     l->out->name_space = str_cz(l->a, label);
+    for (size_t i = 0; i < l->r->binding_count; i++)
+        if (l->r->bindings[i].kind == RESOLVED_HUB && str_ieqz(label, l->r->bindings[i].from)) {
+            l->out->bound = true;
+            l->out->url = arena_strdup(l->a, l->r->bindings[i].to);
+        }
     return resolve_clean(l->a, l->name, u.rest, &l->out->hub, l->err);
 }
 

@@ -17,7 +17,9 @@
  * the name wins; of equal ones the one added last. TO is file:///P (file://./P and file:P/… are
  * relative to PROJECT), git+file:///P[?ref=R], http(s)://…, or an object store: an address of one (abfss://…,
  * wasbs://…, s3://…, azure+http(s)://HOST/ACCT/C/P, s3+http(s)://HOST/BUCKET/P), or `azure:` or `s3:` alone, which says that
- * the name is its own address, for real. The rest of the name is appended.
+ * the name is its own address, for real. The rest of the name is appended. An Event Hubs namespace as a whole
+ * (sb://NS.servicebus.windows.net) leads to kafka://HOST:PORT, kafka+ssl://HOST:PORT, sb://HOST or `sb:`; hub/outside_conf.h
+ * reads these. Its names stay HUB names, with the address as `url`.
  * Without ?ref= a Git binding takes the branch that FROM names, if the repository has it, else HEAD;
  * a FROM that stops before the branch (…/O/R) leaves the branch to the name.
  *
@@ -45,7 +47,7 @@ struct resolved {
     const char *path;         /* LOCAL: absolute path; GIT: path in the tree, "" is its top */
     const char *repo;         /* GIT: the repository's folder */
     const char *ref;          /* GIT: branch, tag or commit; "HEAD" */
-    const char *url;          /* HTTP; STORE: the address, as lake/store.h reads it */
+    const char *url;          /* HTTP; STORE: the address, as lake/store.h reads it; HUB: what it is bound to, or NULL */
     const char *name_space;   /* HUB: "ns" of ns.servicebus.windows.net, lower case */
     const char *hub;          /* HUB: the entity path, "" if the name has none */
     const char *account;      /* LOCAL storage names: the account … */
@@ -67,6 +69,9 @@ int resolve_bind(struct resolver_names *r, struct str from_to, struct err *err) 
  * hold the ref (ERR_NOT_FOUND). */
 int resolve_name(const struct resolver_names *r, struct arena *a, struct str name,
                  struct resolved *out, struct err *err) MUST_CHECK;
+
+/* The namespaces that are bound, one after the other: struct of the i-th, false behind the last. Strings live as long as `r`. */
+bool resolve_bound_hub(const struct resolver_names *r, size_t i, const char **name_space, const char **to);
 
 /* The folders, absolute. */
 const char *resolve_state_dir(const struct resolver_names *r);

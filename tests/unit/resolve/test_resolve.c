@@ -127,6 +127,41 @@ static void stores(void **state)
     assert_int_equal(bad("s3://elsewhere/x").code, ERR_UNSUPPORTED);
 }
 
+static void outside_hubs(void **state)
+{
+    static const char *const wrong[] = {
+        "sb://ns.servicebus.windows.net/hub=kafka://h:1", "sb://.servicebus.windows.net=kafka://h:1", "s3://ns.servicebus.windows.net=kafka://h:1",
+        "https://example.com=kafka://h:1", "abfss://c@acct.dfs.core.windows.net=sb:", "sb://a.b.servicebus.windows.net/x/y=sb:",
+    };
+    static const char *const names[] = {"sb://One.servicebus.windows.net/sales", "one.servicebus.windows.net/sales", "https://one.servicebus.windows.net/sales"};
+    const char *ns, *to;
+    struct err err = {};
+    (void)state;
+    assert_false(resolve_bound_hub(w.r, 0, &ns, &to));
+    bind_ok("sb://ONE.servicebus.windows.net/=kafka://first:1");
+    bind_ok("two.servicebus.windows.net=sb:");
+    bind_ok("sb://one.servicebus.windows.net=kafka://a:1,b:2"); /* the later counts */
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        struct resolved at = ok(names[i]);
+        assert_int_equal(at.kind, RESOLVED_HUB);
+        assert_true(at.bound);
+        assert_string_equal(at.hub, "sales");
+        assert_string_equal(at.url, "kafka://a:1,b:2");
+    }
+    assert_string_equal(ok("sb://two.servicebus.windows.net/h").url, "sb:");
+    assert_false(ok("sb://three.servicebus.windows.net/h").bound);
+    assert_true(resolve_bound_hub(w.r, 0, &ns, &to));
+    assert_string_equal(ns, "two");
+    assert_true(resolve_bound_hub(w.r, 1, &ns, &to));
+    assert_string_equal(ns, "one");
+    assert_string_equal(to, "kafka://a:1,b:2");
+    assert_false(resolve_bound_hub(w.r, 2, &ns, &to));
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        assert_int_equal(resolve_bind(w.r, str_z(wrong[i]), &err), -1);
+        assert_int_equal(err.code, ERR_INPUT);
+    }
+}
+
 static void refused(void **state)
 {
     (void)state;
@@ -368,6 +403,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(git_binding, setup, teardown),
         cmocka_unit_test_setup_teardown(own_remote, setup, teardown),
         cmocka_unit_test_setup_teardown(stores, setup, teardown),
+        cmocka_unit_test_setup_teardown(outside_hubs, setup, teardown),
         cmocka_unit_test(remote_names),
         cmocka_unit_test_setup_teardown(local_reads, setup, teardown),
     };
