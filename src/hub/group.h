@@ -142,6 +142,8 @@ void group_txn_end(struct groups *g, int64_t producer_id, bool commit);
 bool group_offset_unstable(const struct groups *g, struct str group, struct str topic, int32_t partition);
 /* A hub goes: its offsets are forgotten in all groups. Durable with the next flush. */
 void groups_forget_topic(struct groups *g, struct str topic);
+/* The group forgets one offset, if it has it. */
+enum kerr group_forget_offset(struct groups *gs, struct str name, struct str topic, int32_t partition);
 /* Forgets the group and its offsets; NON_EMPTY_GROUP, GROUP_ID_NOT_FOUND. Durable with the next flush. */
 enum kerr group_delete(struct groups *g, struct str name);
 

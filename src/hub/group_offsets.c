@@ -239,6 +239,18 @@ static void forget_topic(struct groups *gs, struct group *g, struct str topic)
     mem_free(gone);
 }
 
+enum kerr group_forget_offset(struct groups *gs, struct str name, struct str topic, int32_t partition)
+{
+    struct group *g = group_find(gs, name);
+    struct commit_in gone = {.topic = topic, .partition = partition, .offset = OFFSET_LATEST};
+    if (!g || !group_offset(g, topic, partition))
+        return KERR_NONE;
+    enum kerr k = group_log_commit(gs, name, &gone, 1);
+    if (k == KERR_NONE)
+        forget(g, topic, partition);
+    return k;
+}
+
 void groups_forget_topic(struct groups *gs, struct str topic)
 {
     group_txns_forget_topic(gs, topic);

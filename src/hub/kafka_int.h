@@ -43,6 +43,7 @@ enum { KAFKA_ANY = SAS_SEND | SAS_LISTEN | SAS_MANAGE };
     X(37, CREATE_PARTITIONS, 0, 3, 2, SAS_MANAGE, kafka_create_partitions)                         \
     X(42, DELETE_GROUPS, 0, 2, 2, SAS_MANAGE, kafka_delete_groups)                                 \
     X(44, INCREMENTAL_ALTER_CONFIGS, 0, 1, 1, SAS_MANAGE, kafka_incremental_alter_configs)         \
+    X(47, OFFSET_DELETE, 0, 0, 99, SAS_MANAGE, kafka_offset_delete)                                \
     X(48, DESCRIBE_CLIENT_QUOTAS, 0, 1, 1, SAS_MANAGE, kafka_describe_client_quotas)               \
     X(49, ALTER_CLIENT_QUOTAS, 0, 1, 1, SAS_MANAGE, kafka_alter_client_quotas)                     \
     X(50, DESCRIBE_USER_SCRAM_CREDENTIALS, 0, 0, 0, SAS_MANAGE, kafka_describe_scram)              \

@@ -58,6 +58,7 @@
     X(79, false, MEMBER_ID_REQUIRED)                                                               \
     X(81, false, GROUP_MAX_SIZE_REACHED)                                                           \
     X(82, false, FENCED_INSTANCE_ID)                                                               \
+    X(86, false, GROUP_SUBSCRIBED_TO_TOPIC)                                                        \
     X(87, false, INVALID_RECORD)                                                                   \
     X(88, true, UNSTABLE_OFFSET_COMMIT)                                                            \
     X(90, false, PRODUCER_FENCED)                                                                  \

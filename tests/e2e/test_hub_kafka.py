@@ -5,10 +5,12 @@ import hashlib
 import hmac
 import json
 import shutil
+import struct
 import subprocess
 import time
 
 import pytest
+import test_hub_frames as frames
 from conftest import ROOT, until
 from hubd import Hub
 
@@ -261,6 +263,33 @@ def test_offsets_are_committed_and_survive(hub, topic, admin):
     admin.delete_consumer_groups(["keeps"])["keeps"].result()
     c = Consumer({"bootstrap.servers": hub.address, "group.id": "keeps"})
     assert [p.offset for p in c.committed(parts, timeout=10)] == [-1001] * 3
+    c.close()
+
+
+def delete_offsets(hub, group, topic, partitions):
+    """OffsetDelete, which confluent-kafka does not have: the group's error, and each partition's."""
+    body = frames.text(group) + struct.pack(">i", 1) + frames.text(topic) + struct.pack(f">i{len(partitions)}i", len(partitions), *partitions)
+    with frames.connect(hub) as s:
+        s.sendall(frames.frame(47, 0, body))
+        told = frames.answer(s)[4:]
+    error, count = struct.unpack(">hxxxxi", told[:10])
+    return error, {p: e for p, e in struct.iter_unpack(">ih", told[10 + 2 + len(topic) + 4:])} if count else {}
+
+
+def test_a_group_forgets_offsets(hub, topic):
+    parts = [TopicPartition(topic, p, 5 + p) for p in range(3)]
+    produce(hub, topic, [{"value": b"x", "partition": 0}])
+    c = Consumer({"bootstrap.servers": hub.address, "group.id": "forgets", "auto.offset.reset": "earliest"})
+    c.commit(offsets=parts, asynchronous=False)
+    assert delete_offsets(hub, "forgets", topic, [0, 2, 9]) == (0, {0: 0, 2: 0, 9: KafkaError.UNKNOWN_TOPIC_OR_PART})
+    assert [p.offset for p in c.committed(parts, timeout=10)] == [-1001, 6, -1001]
+    hub.kill()
+    hub.start()
+    assert [p.offset for p in c.committed(parts, timeout=10)] == [-1001, 6, -1001]
+    assert delete_offsets(hub, "there-is-none", topic, [0]) == (KafkaError.GROUP_ID_NOT_FOUND, {})
+    c.subscribe([topic])
+    wait_for(lambda: c.poll(0.1) and c.assignment(), "an assignment")
+    assert delete_offsets(hub, "forgets", topic, [1]) == (0, {1: KafkaError.GROUP_SUBSCRIBED_TO_TOPIC})
     c.close()
 
 
