@@ -10,7 +10,7 @@ enum { KAFKA_ANY = SAS_SEND | SAS_LISTEN | SAS_MANAGE };
 
 /* X(key, NAME, min, max, first flexible version, rights: one of them is needed, handler) */
 #define KAFKA_APIS(X)                                                                              \
-    X(0, PRODUCE, 0, 11, 9, SAS_SEND, kafka_produce)                                               \
+    X(0, PRODUCE, 0, 12, 9, SAS_SEND, kafka_produce)                                               \
     X(1, FETCH, 4, 17, 12, SAS_LISTEN, kafka_fetch)                                                \
     X(2, LIST_OFFSETS, 1, 10, 6, SAS_LISTEN, kafka_list_offsets)                                   \
     X(3, METADATA, 0, 13, 9, KAFKA_ANY, kafka_metadata)                                            \
@@ -32,8 +32,8 @@ enum { KAFKA_ANY = SAS_SEND | SAS_LISTEN | SAS_MANAGE };
     X(23, OFFSET_FOR_LEADER_EPOCH, 2, 4, 4, SAS_LISTEN, kafka_offset_for_leader_epoch)             \
     X(24, ADD_PARTITIONS_TO_TXN, 0, 3, 3, SAS_SEND, kafka_add_partitions_to_txn)                   \
     X(25, ADD_OFFSETS_TO_TXN, 0, 4, 3, SAS_SEND, kafka_add_offsets_to_txn)                         \
-    X(26, END_TXN, 0, 4, 3, SAS_SEND, kafka_end_txn)                                               \
-    X(28, TXN_OFFSET_COMMIT, 0, 4, 3, SAS_LISTEN, kafka_txn_offset_commit)                         \
+    X(26, END_TXN, 0, 5, 3, SAS_SEND, kafka_end_txn)                                               \
+    X(28, TXN_OFFSET_COMMIT, 0, 5, 3, SAS_LISTEN, kafka_txn_offset_commit)                         \
     X(29, DESCRIBE_ACLS, 1, 3, 2, SAS_MANAGE, kafka_describe_acls)                                 \
     X(30, CREATE_ACLS, 1, 3, 2, SAS_MANAGE, kafka_create_acls)                                     \
     X(31, DELETE_ACLS, 1, 3, 2, SAS_MANAGE, kafka_delete_acls)                                     \

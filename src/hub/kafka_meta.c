@@ -6,6 +6,34 @@
 #define CLUSTER_ID STR("paystreak")
 enum { LATEST = -1, EARLIEST = -2, MAX_TIME = -3, EARLIEST_LOCAL = -4, LATEST_TIERED = -5 };
 
+/* Features are tagged fields. One is said: the second protocol of transactions, which clients use only if they see it.
+ * Before version 4 a feature that begins at level 0 must not be told. */
+enum { TAG_SUPPORTED, TAG_EPOCH, TAG_FINALIZED, FEATURE_TAGS };
+
+static void put_features(struct kreq *r)
+{
+    enum { TRANSACTION_LEVEL = 2 };
+    struct kout *o = &r->out;
+    kout_uvarint(o, FEATURE_TAGS);
+    for (uint32_t tag = TAG_SUPPORTED; tag < FEATURE_TAGS; tag++) {
+        struct kout field = {.flex = true};
+        buf_init(&field.b);
+        if (tag == TAG_EPOCH) {
+            kout_i64(&field, 0);
+        } else {
+            kout_count(&field, 1);
+            kout_str(&field, STR("transaction.version"));
+            kout_i16(&field, tag == TAG_SUPPORTED ? 0 : TRANSACTION_LEVEL); /* least; of what is in force: most */
+            kout_i16(&field, TRANSACTION_LEVEL);
+            kout_tags(&field);
+        }
+        kout_uvarint(o, tag);
+        kout_uvarint(o, (uint32_t)field.b.len);
+        buf_str(&o->b, buf_view(&field.b));
+        buf_release(&field.b);
+    }
+}
+
 static void put_api_versions(struct kreq *r, enum kerr error)
 {
     struct kout *o = &r->out;
@@ -19,7 +47,10 @@ static void put_api_versions(struct kreq *r, enum kerr error)
     }
     if (r->version >= 1)
         kout_i32(o, 0);
-    kout_tags(o);
+    if (r->version >= 4)
+        put_features(r);
+    else
+        kout_tags(o);
     kreq_done(r);
 }
 

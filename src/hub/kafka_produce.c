@@ -5,15 +5,19 @@
  * the staged bytes, and the request waits for the flush. acks 0 is not answered; acks 1 and -1 mean
  * the same: durable.
  *
- * Transactional batches are taken while the transaction goes on in that partition (txn.h). */
+ * Transactional batches are taken while the transaction goes on in that partition (txn.h); from version 12 on they make it
+ * go on there. */
 #include "hub/kafka_int.h"
 #include "hub/txn.h"
 
-enum { PRODUCE_MAX_RECORD_ERRORS = 10000 }; /* of one batch, told one by one */
+enum {
+    PRODUCE_MAX_RECORD_ERRORS = 10000, /* of one batch, told one by one */
+    SECOND_PROTOCOL = 12,              /* of transactions: partitions are added by producing */
+};
 
 struct part_result { int32_t index; enum kerr error; const char *message; int64_t base_offset, append_ms; struct plog *log; int32_t *bad, bad_count; };
 struct topic_result { struct str name; struct part_result *parts; int32_t count; };
-struct produce { struct str txn_id; struct topic_result *topics; int32_t count; };
+struct produce { struct str txn_id; struct txns *txns; struct topic_result *topics; int32_t count; };
 
 static enum kerr check_batch(struct hub *h, struct str bytes, struct batch *b, const char **message)
 {
@@ -65,12 +69,15 @@ static enum kerr check_keys(struct kreq *r, const struct topic *t, const struct 
 
 static enum kerr check_txn(struct kreq *r, const struct partition *p, const struct batch *b, const char **message)
 {
-    const struct produce *q = r->state;
-    const struct txns *x = r->conn->ns->txns;
+    struct produce *q = r->state;
+    struct txns *x = r->conn->ns->txns;
+    struct txn_producer who = {b->producer_id, b->producer_epoch};
     if (!(b->attributes & BATCH_TRANSACTIONAL))
         return KERR_NONE;
     enum kerr k = !x || !q->txn_id.ptr ? KERR_INVALID_TXN_STATE
-                  : txn_may_write(x, q->txn_id, (struct txn_producer){b->producer_id, b->producer_epoch}, str_z(p->topic->name), p->index);
+                  : r->version >= SECOND_PROTOCOL ? txn_begin_write(x, q->txn_id, who, str_z(p->topic->name), p->index)
+                                                  : txn_may_write(x, q->txn_id, who, str_z(p->topic->name), p->index);
+    q->txns = x;
     if (k == KERR_INVALID_TXN_STATE)
         *message = "no transaction of this producer goes on in the partition";
     return k;
@@ -111,7 +118,7 @@ static void respond(void *arg)
         kout_count(o, t->count);
         for (int32_t j = 0; j < t->count; j++) {
             struct part_result *x = &t->parts[j];
-            if (x->error == KERR_NONE && x->log->offline)
+            if (x->error == KERR_NONE && (x->log->offline || (p->txns && txns_error(p->txns))))
                 x->error = KERR_KAFKA_STORAGE_ERROR;
             kout_i32(o, x->index);
             kout_i16(o, (int16_t)x->error);

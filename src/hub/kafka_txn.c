@@ -1,13 +1,13 @@
 /* kafka_txn.c -- InitProducerId, and a transaction's steps: AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit,
  * EndTxn. Fields in, txn.h's calls, fields out when what they wrote is durable.
  *
- * Versions below those that know PRODUCER_FENCED are told INVALID_PRODUCER_EPOCH. AddPartitionsToTxn above 3 is
- * between brokers, EndTxn 5 and TxnOffsetCommit 5 are of Kafka's second protocol of transactions: not served. */
+ * Versions below those that know PRODUCER_FENCED are told INVALID_PRODUCER_EPOCH. AddPartitionsToTxn above 3 is between
+ * brokers: not served. EndTxn 5, TxnOffsetCommit 5 and Produce 12 are of Kafka's second protocol of transactions. */
 #include "hub/group.h"
 #include "hub/kafka_int.h"
 #include "hub/txn.h"
 
-enum { FENCED_FROM_INIT = 4, FENCED_FROM = 2 };
+enum { FENCED_FROM_INIT = 4, FENCED_FROM = 2, SECOND_PROTOCOL = 5 };
 
 static struct txns *txns_for(struct kreq *r)
 {
@@ -270,10 +270,12 @@ struct committer { struct str id, group, member, instance; int32_t generation; s
 /* The group's rules hold for one who says that he is a member; the transaction's for all. */
 static enum kerr may_commit(const struct kreq *r, struct groups *gs, const struct committer *w)
 {
-    const struct txns *x = r->conn->ns->txns;
+    struct txns *x = r->conn->ns->txns;
     enum kerr k = id_error(r) ? id_error(r) : kreq_txn_group_error(r, w->group);
     if (!k)
-        k = x ? txn_may_write(x, w->id, w->producer, STR(OFFSETS_TOPIC), 0) : KERR_INVALID_PRODUCER_ID_MAPPING;
+        k = !x ? KERR_INVALID_PRODUCER_ID_MAPPING
+            : r->version >= SECOND_PROTOCOL ? txn_begin_write(x, w->id, w->producer, STR(OFFSETS_TOPIC), 0)
+                                            : txn_may_write(x, w->id, w->producer, STR(OFFSETS_TOPIC), 0);
     if (!k && !w->group.len)
         k = KERR_INVALID_GROUP_ID;
     if (!k && (w->generation >= 0 || w->member.len))
@@ -333,24 +335,42 @@ void kafka_txn_offset_commit(struct kreq *r)
 
 /* ------------------------------------------------------------------ EndTxn */
 
+struct end { struct txns *txns; struct str id; struct txn_ending ending; };
+
+static void put_ended(struct kreq *r, enum kerr error)
+{
+    const struct end *e = r->state;
+    struct kout *o = &r->out;
+    const struct txn *t = !error && e->txns ? txn_find(e->txns, e->id) : NULL;
+    kout_i32(o, 0); /* throttle */
+    kout_i16(o, (int16_t)fenced(r, error, FENCED_FROM));
+    if (r->version >= SECOND_PROTOCOL) {
+        kout_i64(o, t ? t->producer_id : -1);
+        kout_i16(o, t ? t->epoch : -1);
+    }
+    kout_tags(o);
+    kreq_done(r);
+}
+
 static void ended(void *arg, enum kerr error)
 {
-    put_answer(arg, error);
+    put_ended(arg, error);
 }
 
 void kafka_end_txn(struct kreq *r)
 {
     struct kin *in = &r->in;
-    struct txns *x;
-    struct str id = kin_str(in);
+    struct end *e = ARENA_NEW(r->arena, struct end);
+    e->id = str_copy(r->arena, kin_str(in));
     struct txn_producer p = {.id = kin_i64(in)};
     p.epoch = kin_i16(in);
-    bool commit = kin_bool(in);
-    if (!kreq_read_all(r) || !(x = txns_for(r)))
+    e->ending = (struct txn_ending){kin_bool(in), r->version >= SECOND_PROTOCOL, ended, r};
+    if (!kreq_read_all(r) || !(e->txns = txns_for(r)))
         return;
+    r->state = e;
     enum kerr k = id_error(r);
     if (!k)
-        k = txn_end(x, id, p, commit, ended, r);
+        k = txn_end(e->txns, e->id, p, &e->ending);
     if (k)
-        put_answer(r, fenced(r, k, FENCED_FROM));
+        put_ended(r, k);
 }

@@ -111,7 +111,7 @@ static enum kerr holds(const struct txns *x, struct str id, struct txn_producer 
 enum kerr txn_check(const struct txns *x, struct str id, struct txn_producer p, struct txn **out)
 {
     enum kerr k = holds(x, id, p, out);
-    return k ? k : decided(*out) ? KERR_CONCURRENT_TRANSACTIONS : KERR_NONE;
+    return k ? k : decided(*out) || (*out)->ending ? KERR_CONCURRENT_TRANSACTIONS : KERR_NONE;
 }
 
 static int64_t new_producer_id(void)
@@ -147,7 +147,7 @@ enum kerr txn_init(struct txns *x, struct str id, int32_t timeout_ms, struct txn
     bool again = expects && t->last_epoch >= 0 && t->last_epoch == expected.epoch; /* the answer was lost */
     if (expects && t->producer_id >= 0 && !again && t->epoch != expected.epoch)
         return KERR_PRODUCER_FENCED;
-    if (decided(t))
+    if (decided(t) || t->ending)
         return KERR_CONCURRENT_TRANSACTIONS;
     if (t->state == TXN_ONGOING) {
         txn_fence(t);
@@ -198,6 +198,15 @@ enum kerr txn_may_write(const struct txns *x, struct str id, struct txn_producer
     return t->state == TXN_ONGOING && txn_has_part(t, topic, partition) ? KERR_NONE : KERR_INVALID_TXN_STATE;
 }
 
+enum kerr txn_begin_write(struct txns *x, struct str id, struct txn_producer p, struct str topic, int32_t partition)
+{
+    enum kerr k = txn_may_write(x, id, p, topic, partition);
+    if (k != KERR_INVALID_TXN_STATE)
+        return k;
+    struct txn_part_in part = {topic, partition};
+    return txn_add(x, id, p, &part, 1);
+}
+
 /* ------------------------------------------------------------------ its end */
 
 static struct partition *partition_of(const struct txn *t, const struct txn_part *p)
@@ -232,6 +241,9 @@ static void on_marked(void *arg)
     if (!stuck) {
         t->state = commit ? TXN_COMPLETE_COMMIT : TXN_COMPLETE_ABORT;
         txn_parts_clear(t);
+        if (t->rotates)
+            bump(t, false);
+        t->rotates = false;
         if (txn_log_put(t))
             log_warn("hub", "transaction of '%s' is complete, but cannot be noted so", t->id);
     }
@@ -298,25 +310,69 @@ void txn_fence(struct txn *t)
     prepare(t, false);
 }
 
-enum kerr txn_end(struct txns *x, struct str id, struct txn_producer p, bool commit, void (*fn)(void *arg, enum kerr error), void *arg)
+/* In the second protocol the markers are written, and the id goes on, under a higher epoch. */
+static void raise_epoch(struct txn *t)
 {
-    struct txn *t;
-    enum kerr k = holds(x, id, p, &t);
+    t->last_epoch = t->epoch;
+    t->rotates = t->epoch >= INT16_MAX - 1;
+    t->epoch = t->epoch < INT16_MAX ? (int16_t)(t->epoch + 1) : t->epoch;
+}
+
+/* Was that end asked for before, and its answer lost? With a bump the producer still has the epoch before. */
+static bool ended_before(const struct txn *t, struct txn_producer p, const struct txn_ending *e)
+{
+    return t->state == (e->commit ? TXN_COMPLETE_COMMIT : TXN_COMPLETE_ABORT) && t->producer_id == p.id &&
+           p.epoch == (e->bump ? t->epoch - 1 : t->epoch);
+}
+
+/* Nothing was added, so there is nothing to abort: the producer gets its next epoch all the same. */
+static void on_nothing(void *arg)
+{
+    struct txn *t = arg;
+    tell(t, txns_error(t->txns));
+}
+
+static enum kerr abort_nothing(struct txn *t)
+{
+    bump(t, true);
+    t->state = TXN_COMPLETE_ABORT;
+    enum kerr k = txn_log_put(t);
     if (k)
         return k;
+    t->ending = true;
+    t->wait = (struct hub_wait){.done = on_nothing, .arg = t};
+    hub_wait_durable(t->txns->hub, &t->wait);
+    return KERR_NONE;
+}
+
+static enum kerr begin_end(struct txn *t, const struct txn_ending *e)
+{
     if (decided(t))
-        return (t->state == TXN_PREPARE_COMMIT) == commit ? KERR_CONCURRENT_TRANSACTIONS : KERR_INVALID_TXN_STATE;
-    if (t->state == (commit ? TXN_COMPLETE_COMMIT : TXN_COMPLETE_ABORT)) { /* asked again: the answer was lost */
-        fn(arg, KERR_NONE);
+        return (t->state == TXN_PREPARE_COMMIT) == e->commit ? KERR_CONCURRENT_TRANSACTIONS : KERR_INVALID_TXN_STATE;
+    if (t->ending)
+        return KERR_CONCURRENT_TRANSACTIONS;
+    if (t->state != TXN_ONGOING)
+        return e->bump && !e->commit ? abort_nothing(t) : KERR_INVALID_TXN_STATE;
+    if (e->bump)
+        raise_epoch(t);
+    return prepare(t, e->commit);
+}
+
+enum kerr txn_end(struct txns *x, struct str id, struct txn_producer p, const struct txn_ending *e)
+{
+    struct txn *t = txn_find(x, id);
+    if (t && !t->ending && ended_before(t, p, e)) {
+        e->fn(e->arg, KERR_NONE);
         return KERR_NONE;
     }
-    if (t->state != TXN_ONGOING)
-        return KERR_INVALID_TXN_STATE;
-    t->ended = fn;
-    t->ended_arg = arg;
-    if ((k = prepare(t, commit)))
-        t->ended = NULL;
-    return k;
+    enum kerr k = holds(x, id, p, &t);
+    if (!k)
+        k = begin_end(t, e);
+    if (k)
+        return k;
+    t->ended = e->fn; /* called from the loop, not yet */
+    t->ended_arg = e->arg;
+    return KERR_NONE;
 }
 
 /* ------------------------------------------------------------------ start, timeouts, end */

@@ -8,6 +8,9 @@
  *     COMPLETE_COMMIT, COMPLETE_ABORT  all markers are durable
  * Moves: EMPTY and COMPLETE_* → ONGOING → PREPARE_* → COMPLETE_*.
  *
+ * Kafka's second protocol: partitions and offsets are added by what is written there, and each end gives the producer a
+ * higher epoch, under which the markers are written; so nothing of an ended transaction can come late.
+ *
  * Durable: each move but the last is a record of <namespace>/__transaction_state, one partition, compacted, in
  * Kafka's format (key: i16 0, transactional id; value: i16 0, i64 producer id, i16 epoch, i32 timeout, i8 state,
  * partitions (topic, i32[]), i64 last change, i64 start; null: the id expired), and is answered when durable:
@@ -50,6 +53,7 @@ struct txn {
     struct map *parts;                 /* "topic\0<partition>" -> struct txn_part */
     int64_t start_ms, update_ms;       /* start: of the transaction; -1: none yet */
     int64_t deadline_us;               /* monotonic; while ONGOING */
+    bool rotates;                      /* the end gives another producer id: epochs are used up */
     bool ending;                       /* markers, or what precedes them, are on their way to the disk */
     struct hub_wait wait;              /* of the end that is under way */
     void (*ended)(void *arg, enum kerr error); /* who asked for it; NULL: nobody */
@@ -80,6 +84,10 @@ struct txn_part_in { struct str topic; int32_t partition; };
 enum kerr txn_add(struct txns *x, struct str id, struct txn_producer p, const struct txn_part_in *parts, size_t count);
 /* Is the producer's transaction going on in that partition? */
 enum kerr txn_may_write(const struct txns *x, struct str id, struct txn_producer p, struct str topic, int32_t partition);
-/* Commits or aborts. NONE: fn is called when it is done; else not. */
-enum kerr txn_end(struct txns *x, struct str id, struct txn_producer p, bool commit, void (*fn)(void *arg, enum kerr error), void *arg);
+/* The same, in the second protocol: the partition is added if it is not there. */
+enum kerr txn_begin_write(struct txns *x, struct str id, struct txn_producer p, struct str topic, int32_t partition);
+/* Commits or aborts; with `bump`, the second protocol, the id has a higher epoch then. NONE: fn is called when it is done;
+ * else not. */
+struct txn_ending { bool commit, bump; void (*fn)(void *arg, enum kerr error); void *arg; };
+enum kerr txn_end(struct txns *x, struct str id, struct txn_producer p, const struct txn_ending *e);
 #endif

@@ -55,6 +55,8 @@ public class HubTxn {
             if (i == 2) p.abortTransaction();
             else p.commitTransaction();
         }
+        // Of the second protocol of transactions: each end gave it an epoch.
+        out.append("\"epoch\":").append(admin.describeTransactions(List.of("java-id")).description("java-id").get().producerEpoch()).append(",");
         out.append("\"committed\":").append(count("read_committed")).append(",\"all\":").append(count("read_uncommitted"));
 
         try (Consumer<String, String> c = consumer("read_committed", "java-copy")) {

@@ -274,7 +274,7 @@ def java(*words):
 def test_the_java_client_in_transactions(hub, topic):
     told = json.loads(java(ROOT / "tests/e2e/HubTxn.java", hub.address, topic).splitlines()[-1])
     assert told == {
-        "committed": 150, "all": 200, "offset": 17, "metadata": "seventeen", "state": "Ongoing", "timeout": 30000, "partitions": 1, "listed": True,
+        "epoch": 4, "committed": 150, "all": 200, "offset": 17, "metadata": "seventeen", "state": "Ongoing", "timeout": 30000, "partitions": 1, "listed": True,
         "none_for_an_hour": True, "open": True, "unknown": "TransactionalIdNotFoundException", "fenced": True, "fenced_by_admin": True, "after": 151}
 
 
