@@ -307,8 +307,7 @@ static void become_empty(struct group *g)
     g->leader = NULL;
     ev_timer_stop(g->timer);
     mem_free(g->protocol);
-    mem_free(g->protocol_type);
-    g->protocol = g->protocol_type = NULL;
+    g->protocol = NULL;
 }
 
 static void complete_join(struct group *g)
@@ -517,8 +516,10 @@ void group_join(struct groups *gs, const struct join_request *q, struct join_wai
         refuse(w, KERR_INCONSISTENT_GROUP_PROTOCOL, "");
         return;
     }
-    if (!g->protocol_type)
+    if (!g->member_count) { /* the first member says what group it is; an empty one is still what it was */
+        mem_free(g->protocol_type);
         g->protocol_type = str_dup(q->protocol_type);
+    }
     if (q->member_id.len)
         join_known(g, q, w);
     else

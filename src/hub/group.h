@@ -56,7 +56,7 @@ struct committed { int64_t offset, time_ms; int32_t epoch; char *metadata; size_
 
 struct group {
     struct groups *groups;
-    char *name, *protocol_type, *protocol; /* the last two NULL while empty */
+    char *name, *protocol_type, *protocol; /* protocol NULL while empty; type NULL: nobody has joined yet */
     enum group_state state;
     int32_t generation;
     struct member **members;

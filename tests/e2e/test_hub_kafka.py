@@ -293,6 +293,15 @@ def test_a_group_forgets_offsets(hub, topic):
     c.close()
 
 
+def test_a_group_that_was_left_is_still_a_consumers(hub, topic, admin):
+    produce(hub, topic, [{"value": b"x", "partition": 0}])
+    consume(hub, topic, 1, group="left")
+    keep = Consumer({"bootstrap.servers": hub.address, "group.id": "never-joined"})
+    keep.commit(offsets=[TopicPartition(topic, 0, 1)], asynchronous=False)
+    simple = {g.group_id: (g.is_simple_consumer_group, g.state.name) for g in admin.list_consumer_groups().result().valid}
+    assert (simple["left"], simple["never-joined"]) == ((False, "EMPTY"), (True, "EMPTY"))
+
+
 def test_offsets_log_is_rewritten(tmp_path):
     h = Hub(tmp_path / "state")
     a = AdminClient({"bootstrap.servers": h.address})
