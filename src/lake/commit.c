@@ -6,17 +6,18 @@
  * the version is it written anew. Between tries a loser waits a little longer each time, by chance, so
  * that many writers do not meet again.
  *
- * Order for durability: data files (rows.c), their folders and the temporary file, together: their writing is begun for all before any
- * is waited for, on several threads if they are many; link; the log's folder. After the link the commit exists whatever fails, so its files are never deleted then.
+ * Order for durability: data files (rows.c), their folders and the temporary file, together
+ * (sync.c); link; the log's folder: two waits for the disk. After the link the commit exists whatever fails, so its files are
+ * never deleted then.
  * A crash leaves at most hidden temporary files and data files nobody names. */
 #include "lake/crc.h"
 #include "lake/txn_int.h"
 #include "lake/maintain.h"
-#include "lake/store_int.h"
+#include "lake/sync.h"
 #include "base/code.h"
 #include <string.h>
 
-enum { EAGER_TRIES = 3, LONGEST_WAIT_MS = 64, SYNC_IN_TURN = 5 };
+enum { EAGER_TRIES = 3, LONGEST_WAIT_MS = 64 };
 
 static bool changes_data(const struct lake_file *files, size_t count)
 {
@@ -36,50 +37,25 @@ int commit_upload(struct lake_txn *x, struct err *err)
     return store_cache_upload(x->table->dir, x->dir, x->written, x->written_count, err);
 }
 
-struct durable { const char **paths; size_t files, count; /* files first, then folders */ };
-
-static int sync_one(void *ctx, size_t i, struct err *err)
-{
-    const struct durable *d = ctx;
-    return i < d->files ? store_file_sync(d->paths[i], err) : fs_sync_dir(d->paths[i], err);
-}
-
-/* Few are synced one after the other, all begun before the first is waited for: making threads would cost more than it saves. */
-static int sync_in_turn(struct durable *d, struct err *err)
-{
-    for (size_t i = 0; i < d->files; i++) {
-        int fd = fs_open(d->paths[i], FS_READ, err);
-        if (fd < 0)
-            return -1;
-        fs_sync_begin(fd, 0, 0);
-        fs_close(fd);
-    }
-    for (size_t i = 0; i < d->count; i++)
-        if (sync_one(d, i, err))
-            return -1;
-    return 0;
-}
-
 /* Fsyncs the staged commit, the files written and their folders together. */
 static int make_durable(struct lake_txn *x, struct store_staged *staged, struct err *err)
 {
     struct map *seen = map_new();
-    struct durable d = {ARENA_ARRAY(x->arena, const char *, x->written_count + 1), 0, 0};
-    size_t cap = x->written_count + 1;
+    size_t count = 0, cap = x->written_count + 2; /* with one folder */
+    struct sync_item *items = ARENA_ARRAY(x->arena, struct sync_item, cap);
     for (size_t i = 0; i < x->written_count; i++)
-        d.paths[d.files++] = x->written[i];
-    d.paths[d.files++] = store_staged_file(staged);
-    d.count = d.files;
+        items[count++] = (struct sync_item){x->written[i], false};
+    items[count++] = (struct sync_item){store_staged_file(staged), false};
     for (size_t i = 0; i < x->written_count; i++) {
         struct str dir = path_dir(str_z(x->written[i]));
         /* A partition folder's own entry is in its parent, up to the table's folder. */
         for (; dir.len >= strlen(lake_table_dir(x->table)) && !map_put(seen, dir, (void *)1); dir = path_dir(dir)) {
-            d.paths = arena_grow(x->arena, d.paths, &cap, d.count + 1, sizeof *d.paths);
-            d.paths[d.count++] = str_cz(x->arena, dir);
+            items = arena_grow(x->arena, items, &cap, count + 1, sizeof *items);
+            items[count++] = (struct sync_item){str_cz(x->arena, dir), true};
         }
     }
     map_free(seen);
-    if (d.count <= SYNC_IN_TURN ? sync_in_turn(&d, err) : store_parallel(d.count, sync_one, &d, err))
+    if (sync_together(items, count, err))
         return -1;
     store_staged_synced(staged);
     return 0;
