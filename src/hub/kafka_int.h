@@ -39,10 +39,14 @@ enum { KAFKA_ANY = SAS_SEND | SAS_LISTEN | SAS_MANAGE };
     X(31, DELETE_ACLS, 1, 3, 2, SAS_MANAGE, kafka_delete_acls)                                     \
     X(32, DESCRIBE_CONFIGS, 1, 4, 4, KAFKA_ANY, kafka_describe_configs)                            \
     X(33, ALTER_CONFIGS, 0, 2, 2, SAS_MANAGE, kafka_alter_configs)                                 \
+    X(35, DESCRIBE_LOG_DIRS, 1, 4, 2, SAS_MANAGE, kafka_describe_log_dirs)                         \
     X(36, SASL_AUTHENTICATE, 0, 2, 2, KAFKA_ANY, kafka_sasl_authenticate)                          \
     X(37, CREATE_PARTITIONS, 0, 3, 2, SAS_MANAGE, kafka_create_partitions)                         \
     X(42, DELETE_GROUPS, 0, 2, 2, SAS_MANAGE, kafka_delete_groups)                                 \
+    X(43, ELECT_LEADERS, 0, 2, 2, SAS_MANAGE, kafka_elect_leaders)                                 \
     X(44, INCREMENTAL_ALTER_CONFIGS, 0, 1, 1, SAS_MANAGE, kafka_incremental_alter_configs)         \
+    X(45, ALTER_PARTITION_REASSIGNMENTS, 0, 0, 0, SAS_MANAGE, kafka_alter_partition_reassignments) \
+    X(46, LIST_PARTITION_REASSIGNMENTS, 0, 0, 0, KAFKA_ANY, kafka_list_partition_reassignments)    \
     X(47, OFFSET_DELETE, 0, 0, 99, SAS_MANAGE, kafka_offset_delete)                                \
     X(48, DESCRIBE_CLIENT_QUOTAS, 0, 1, 1, SAS_MANAGE, kafka_describe_client_quotas)               \
     X(49, ALTER_CLIENT_QUOTAS, 0, 1, 1, SAS_MANAGE, kafka_alter_client_quotas)                     \

@@ -58,6 +58,8 @@
     X(79, false, MEMBER_ID_REQUIRED)                                                               \
     X(81, false, GROUP_MAX_SIZE_REACHED)                                                           \
     X(82, false, FENCED_INSTANCE_ID)                                                               \
+    X(84, false, ELECTION_NOT_NEEDED)                                                              \
+    X(85, false, NO_REASSIGNMENT_IN_PROGRESS)                                                      \
     X(86, false, GROUP_SUBSCRIBED_TO_TOPIC)                                                        \
     X(87, false, INVALID_RECORD)                                                                   \
     X(88, true, UNSTABLE_OFFSET_COMMIT)                                                            \

@@ -144,3 +144,21 @@ def test_spark_reads_and_writes(hub, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     said = [line.split() for line in done.stdout.splitlines() if line.startswith(("batch", "part", "stream"))]
     assert said == [["batch", "1000", str(sum(range(1000))), "1000", "1000"], ["part", "10,11"], ["stream", "1000", "1000"], ["stream", "1010", "1010"]]
+
+
+def test_what_administers_several_brokers_is_answered_by_the_one(hub, tmp_path):
+    at = ("--bootstrap-server", hub.address)
+    tool(TOPICS, *at, "--create", "--topic", "alone", "--partitions", 2)
+    tool(PRODUCER, *at, "--topic", "alone", said="one\ntwo\n")
+    told = tool("org.apache.kafka.tools.LogDirsCommand", *at, "--describe", "--topic-list", "alone")
+    folders = json.loads(told.splitlines()[-1])["brokers"][0]["logDirs"]
+    sizes = {p["partition"]: p["size"] for p in folders[0]["partitions"]}
+    assert len(folders) == 1 and folders[0]["error"] is None and set(sizes) == {"alone-0", "alone-1"} and sum(sizes.values()) > 50
+    told = tool("org.apache.kafka.tools.LeaderElectionCommand", *at, "--election-type", "preferred", "--topic", "alone", "--partition", 1)
+    assert "Valid replica already elected for partitions alone-1" in told, told
+    plan = tmp_path / "plan.json"
+    plan.write_text(json.dumps({"version": 1, "partitions": [{"topic": "alone", "partition": 0, "replicas": [1]}]}))
+    reassign = ("org.apache.kafka.tools.reassign.ReassignPartitionsCommand", *at)
+    assert "Successfully started partition reassignment for alone-0" in tool(*reassign, "--reassignment-json-file", plan, "--execute")
+    assert "Reassignment of partition alone-0 is completed" in tool(*reassign, "--reassignment-json-file", plan, "--verify", "--preserve-throttles")
+    assert "No partition reassignments found" in tool(*reassign, "--list")
