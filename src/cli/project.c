@@ -83,8 +83,8 @@ static int capture_read(struct project_hub *hub, const struct doc *d, struct err
 
 static int hub_read(struct project_hub *hub, const struct doc *d, struct err *err)
 {
-    static const char *const keys[] = {"namespace", "name", "partitionCount", "messageRetentionInDays", "captureDescription", NULL};
-    int64_t n = 4, days = -1;
+    static const char *const keys[] = {"namespace", "name", "partitionCount", "messageRetentionInDays", "durability", "captureDescription", NULL};
+    int64_t n = 4, days = 0;
     if (!doc_is(d, DOC_OBJECT))
         return doc_err(d, ERR_INPUT, err, "a hub is an object with namespace and name");
     if (known_keys(d, "a hub", keys, err))
@@ -97,7 +97,12 @@ static int hub_read(struct project_hub *hub, const struct doc *d, struct err *er
         return doc_err(doc_get(d, "partitionCount"), ERR_INPUT, err, "partitionCount is a number from 1 to 1024");
     if (doc_get(d, "messageRetentionInDays") && (!doc_i64(doc_get(d, "messageRetentionInDays"), &days) || days < 1 || days > 90))
         return doc_err(doc_get(d, "messageRetentionInDays"), ERR_INPUT, err, "messageRetentionInDays is a number from 1 to 90");
-    *hub = (struct project_hub){ns->text, name->text, (int)n, days < 0 ? -1 : days * 86400000, false, STR_NONE, STR_NONE, 0, d};
+    const struct doc *durability = doc_get(d, "durability");
+    bool fsync = str_eqz(doc_str(durability, STR_NONE), "fsync"), page_cache = str_eqz(doc_str(durability, STR_NONE), "page-cache");
+    if (durability && !fsync && !page_cache)
+        return doc_err(durability, ERR_INPUT, err, "durability is fsync (an event is on the disk when it is acknowledged) or page-cache");
+    enum hub_durability wanted = fsync ? HUB_DURABILITY_FSYNC : page_cache ? HUB_DURABILITY_PAGE_CACHE : HUB_DURABILITY_AS_IS;
+    *hub = (struct project_hub){ns->text, name->text, {(int)n, days * 86400000, wanted}, false, STR_NONE, STR_NONE, 0, d};
     return capture_read(hub, doc_get(d, "captureDescription"), err);
 }
 

@@ -5,7 +5,7 @@
  *   pipeline/           of JSON files, with linkedService/ or dataset/ beside it: a Data Factory folder
  *   paystreak.yml       optional: says where those are, binds cloud names, and describes event hubs:
  *                         functions: DIR | [DIR…]   factory: DIR | [DIR…]   bundle: DIR   bind: [FROM=TO…]
- *                         hubs: [{namespace, name, partitionCount, messageRetentionInDays,
+ *                         hubs: [{namespace, name, partitionCount, messageRetentionInDays, durability,
  *                                 captureDescription: {enabled, encoding: Delta,
  *                                   destination: {path | table}, intervalInSeconds, sizeLimitInBytes}}]
  *
@@ -14,11 +14,11 @@
 #ifndef PAYSTREAK_CLI_PROJECT_H
 #define PAYSTREAK_CLI_PROJECT_H
 #include "base/base.h"
+#include "hub/hub.h"
 
 struct project_hub {
     struct str name_space, name;
-    int partitions;
-    int64_t retention_ms;          /* -1: none */
+    struct hub_spec spec;
     bool capture;
     struct str capture_path;       /* URI, or NONE */
     struct str capture_table;      /* a.b.c, or NONE */

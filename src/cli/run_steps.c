@@ -61,7 +61,7 @@ static void make_hubs(struct run *r)
     for (size_t i = 0; i < r->project->hub_count; i++) {
         const struct project_hub *hub = &r->project->hubs[i];
         r->work.pending++;
-        hub_create(r->hub, str_cz(r->a, hub->name_space), str_cz(r->a, hub->name), hub->partitions, hub->retention_ms < 0 ? 0 : hub->retention_ms, hub_made, r);
+        hub_create(r->hub, str_cz(r->a, hub->name_space), str_cz(r->a, hub->name), &hub->spec, hub_made, r);
     }
 }
 

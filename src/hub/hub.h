@@ -41,6 +41,7 @@ struct hub_opts {
     int64_t segment_bytes;           /* 0: 128 MiB */
     int64_t initial_rebalance_ms;    /* 0: HUB_INITIAL_REBALANCE_MS; -1: none */
     const struct hub_binding *bound; size_t bound_count;
+    int64_t outside_give_up_ms;      /* errors of brokers that failed for so long are not retriable any more; 0: never */
 };
 
 /* Opens the state and listens, then starts the threads. NULL and err on failure. `opts` is copied. */
@@ -54,10 +55,15 @@ int hub_https_port(const struct hub *h);     /* 0: not on */
 
 typedef void (*hub_done_fn)(void *arg, const struct err *err); /* err NULL: done */
 
+enum hub_durability { HUB_DURABILITY_AS_IS, HUB_DURABILITY_FSYNC, HUB_DURABILITY_PAGE_CACHE };
+struct hub_spec {
+    int partitions;
+    int64_t retention_ms;              /* 0: as it is, or the default; -1: unlimited */
+    enum hub_durability durability;    /* as it is: fsync for a new one */
+};
 /* Makes the hub unless it is there with at least that many partitions (then they stay as they are,
- * or grow). `ns` NULL: the default namespace. retention_ms 0: as it is, or the default; -1: unlimited. */
-void hub_create(struct hub *h, const char *ns, const char *name, int partitions, int64_t retention_ms,
-                hub_done_fn done, void *arg);
+ * or grow). `ns` NULL: the default namespace. Nothing given is kept. */
+void hub_create(struct hub *h, const char *ns, const char *name, const struct hub_spec *spec, hub_done_fn done, void *arg);
 /* Produces; see event_sink.h. Copies the batch. */
 void hub_produce(struct hub *h, const struct event_batch *batch, hub_done_fn done, void *arg);
 /* A sink that produces to this hub; valid as long as the hub. */

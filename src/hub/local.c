@@ -15,8 +15,7 @@ struct call {
     struct arena *arena;
     struct event_batch batch;        /* copied */
     const char *ns, *name;           /* of hub_create */
-    int partitions;
-    int64_t retention_ms;
+    struct hub_spec spec;
     hub_done_fn done;
     void *arg;
     bool failed;
@@ -192,16 +191,18 @@ static int create(struct call *c, struct err *err)
     struct topic *t = ns ? topic_find(ns, str_z(c->name)) : NULL;
     if (!ns)
         return -1;
-    if (!t) {
-        struct plog_config cfg = topic_default_config(c->hub->store);
-        cfg.retention_ms = c->retention_ms ? c->retention_ms : cfg.retention_ms;
-        return topic_create(ns, str_z(c->name), c->partitions, &cfg, err) ? 0 : -1;
-    }
-    if (c->partitions > t->part_count && topic_add_partitions(t, c->partitions, err))
+    struct plog_config cfg = t ? t->cfg : topic_default_config(c->hub->store);
+    if (c->spec.retention_ms)
+        cfg.retention_ms = c->spec.retention_ms;
+    if (c->spec.durability)
+        cfg.page_cache = c->spec.durability == HUB_DURABILITY_PAGE_CACHE;
+    if (!t)
+        return topic_create(ns, str_z(c->name), c->spec.partitions, &cfg, err) ? 0 : -1;
+    if (c->spec.partitions > t->part_count && topic_add_partitions(t, c->spec.partitions, err))
         return -1;
-    if (!c->retention_ms || t->cfg.retention_ms == c->retention_ms)
+    if (t->cfg.retention_ms == cfg.retention_ms && t->cfg.page_cache == cfg.page_cache)
         return 0;
-    t->cfg.retention_ms = c->retention_ms;
+    t->cfg = cfg;
     return topic_save(t, err);
 }
 
@@ -211,17 +212,16 @@ static void on_create(void *arg)
     answer(c, create(c, &c->err));
 }
 
-void hub_create(struct hub *h, const char *ns, const char *name, int partitions, int64_t retention_ms, hub_done_fn done, void *arg)
+void hub_create(struct hub *h, const char *ns, const char *name, const struct hub_spec *spec, hub_done_fn done, void *arg)
 {
     struct outside *x = hub_outside(h, ns);
     if (x) {
-        outside_create(x, name, partitions, done, arg);
+        outside_create(x, name, spec->partitions, done, arg);
         return;
     }
     struct call *c = call_new(h, done, arg);
     c->ns = ns ? arena_strdup(c->arena, ns) : NULL;
     c->name = arena_strdup(c->arena, name);
-    c->partitions = partitions;
-    c->retention_ms = retention_ms;
+    c->spec = *spec;
     ev_post(h->loop, on_create, c);
 }

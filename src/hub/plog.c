@@ -59,9 +59,12 @@ static struct plog_stage *stage_for(struct plog *log, const struct batch *b)
     if (full || log->roll_next || rel > INT32_MAX || s->size + b->size > UINT32_MAX) {
         log->roll_next = false;
         s->txns.open_first = log->open_first;
+        struct seg *before = s;
         s = seg_new(log->dir, log->next_offset);
         add_seg(log, s);
-        return new_stage(log, s, true);
+        struct plog_stage *g = new_stage(log, s, true);
+        seg_ref(g->before = before);
+        return g;
     }
     struct plog_stage *g = log->staged_count ? &log->staged[log->staged_count - 1] : NULL;
     if (g && g->seg == s)
@@ -135,7 +138,7 @@ bool plog_has_staged(const struct plog *log)
 void plog_stage_take(struct plog *log, struct plog_flush *out)
 {
     CHECK(!log->flushing && log->staged_count);
-    *out = (struct plog_flush){.log = log, .stages = log->staged, .count = log->staged_count};
+    *out = (struct plog_flush){.log = log, .stages = log->staged, .count = log->staged_count, .page_cache = log->cfg->page_cache};
     log->staged = NULL;
     log->staged_count = log->staged_cap = 0;
     log->flushing = true;
@@ -174,8 +177,9 @@ int plog_flush_write(struct plog_flush *f)
 {
     for (size_t i = 0; i < f->count && !f->failed; i++) {
         /* A segment is durable before the next one exists: recovery scans only the last. */
-        if (i > 0 && f->stages[i].create)
-            f->failed = fs_sync(f->stages[i - 1].seg->fd, &f->err);
+        const struct seg *before = f->stages[i].before;
+        if (before)
+            f->failed = fs_sync(before->fd, &f->err);
         if (!f->failed)
             f->failed = write_stage(f->log, &f->stages[i], &f->err);
     }
@@ -184,7 +188,7 @@ int plog_flush_write(struct plog_flush *f)
 
 int plog_flush_sync(struct plog_flush *f)
 {
-    for (size_t i = 0; i < f->count && !f->failed; i++)
+    for (size_t i = 0; i < f->count && !f->failed && !f->page_cache; i++)
         f->failed = fs_sync(f->stages[i].seg->fd, &f->err);
     return f->failed;
 }
@@ -217,6 +221,8 @@ void plog_flushed(struct plog_flush *f, int64_t now_ms)
                 close_before(log, g->seg);
         }
         seg_unref(g->seg);
+        if (g->before)
+            seg_unref(g->before);
         buf_release(&g->bytes);
         buf_release(&g->snapshot);
         buf_release(&g->epochs);

@@ -37,6 +37,7 @@ struct plog_config {
     int64_t retention_ms, retention_bytes; /* -1: no limit */
     int32_t max_batch_bytes;
     bool append_time;               /* LogAppendTime: the hub's clock is the record's timestamp */
+    bool page_cache;                /* acknowledged when the kernel has it: a crash of ours loses nothing, one of the machine may */
     bool compact, keep;             /* cleanup.policy: by key; keep: not by time and size */
     int64_t segment_ms;             /* a segment is closed before its records span this; 0: never for that */
     int64_t delete_retention_ms, min_lag_ms, max_lag_ms; /* of compaction: tombstones; left alone; done at the latest (0: never) */
@@ -53,9 +54,10 @@ struct plog_stage {                 /* bytes on their way to one segment */
     int64_t pos;                    /* where in the file they go */
     int64_t next_offset;
     bool create;                    /* the file is new: write `snapshot` beside it, then sync DIR */
+    struct seg *before;             /* the segment that this one follows in this log's life; NULL: none */
     struct buf snapshot, epochs;    /* empty: nothing to write */
 };
-struct plog_flush { struct plog *log; struct plog_stage *stages; size_t count; int failed; struct err err; };
+struct plog_flush { struct plog *log; struct plog_stage *stages; size_t count; bool page_cache; int failed; struct err err; };
 
 struct plog {
     char *dir, *label;              /* label: "namespace/hub-0" for messages */

@@ -12,6 +12,7 @@ GET(get_retention_bytes) { (void)s; put(out, c->retention_bytes); }
 GET(get_segment_bytes) { (void)s; put(out, c->segment_bytes); }
 GET(get_max_message) { (void)s; put(out, c->max_batch_bytes); }
 GET(get_timestamp) { (void)s; snprintf(out, SETTING_TEXT, "%s", c->append_time ? "LogAppendTime" : "CreateTime"); }
+GET(get_durability) { (void)s; snprintf(out, SETTING_TEXT, "%s", c->page_cache ? "page-cache" : "fsync"); }
 GET(get_cleanup) { (void)s; snprintf(out, SETTING_TEXT, "%s", !c->compact ? "delete" : c->keep ? "compact" : "compact,delete"); }
 GET(get_delete_retention) { (void)s; put(out, c->delete_retention_ms); }
 GET(get_min_lag) { (void)s; put(out, c->min_lag_ms); }
@@ -65,6 +66,13 @@ SET(set_timestamp)
     (void)s;
     c->append_time = str_eqz(v, "LogAppendTime");
     return c->append_time || str_eqz(v, "CreateTime");
+}
+
+SET(set_durability)
+{
+    (void)s;
+    c->page_cache = str_eqz(v, "page-cache");
+    return c->page_cache || str_eqz(v, "fsync");
 }
 
 SET(set_cleanup)
@@ -121,6 +129,7 @@ const struct setting SETTINGS[SETTING_COUNT] = {
     KEEPS_WORD("compression.type", SETTING_STRING, KEPT_COMPRESSION, CODECS),
     KEEPS("compression.zstd.level", SETTING_INT, KEPT_ZSTD, 3, -131072, 22),
     ACTS("delete.retention.ms", SETTING_LONG, delete_retention),
+    ACTS("durability", SETTING_STRING, durability),
     KEEPS("file.delete.delay.ms", SETTING_LONG, KEPT_DELETE_DELAY, 60000, 0, INT64_MAX),
     KEEPS("flush.messages", SETTING_LONG, KEPT_FLUSH_MESSAGES, INT64_MAX, 1, INT64_MAX),
     KEEPS("flush.ms", SETTING_LONG, KEPT_FLUSH_MS, INT64_MAX, 0, INT64_MAX),

@@ -1,9 +1,10 @@
 /* settings -- the settings of a hub that Kafka's clients read and change, under Kafka's names.
  *
  * Most are fields of struct plog_config and act. Some are *kept*: whoever sets one reads it back, also after a restart, but there is
- * nothing here for it to change. They are about how Kafka writes and deletes its files (`flush.ms`: every acknowledgement waits for
- * the disk anyway; `file.delete.delay.ms`, `index.interval.bytes`), about other brokers (`unclean.leader.election.enable`), and about
+ * nothing here for it to change. They are about how Kafka writes and deletes its files (`flush.ms`: `durability` says when
+ * a record is on the disk; `file.delete.delay.ms`, `index.interval.bytes`), about other brokers (`unclean.leader.election.enable`), and about
  * packing records anew (`compression.type`: batches stay as their producers packed them, whatever it says; readers see the same records).
+ * One is not Kafka's: `durability`, `fsync` or `page-cache`, says what an acknowledgement waits for.
  * A name that is not in the table, and a value that would not hold, is refused by name.
  *
  * Pure; any thread. */
@@ -12,7 +13,7 @@
 #include "hub/kerr.h"
 #include "hub/plog.h"
 
-enum { SETTING_TEXT = 64, SETTING_COUNT = 24 };
+enum { SETTING_TEXT = 64, SETTING_COUNT = 25 };
 /* Kafka's numbers. */
 enum setting_type { SETTING_BOOLEAN = 1, SETTING_STRING = 2, SETTING_INT = 3, SETTING_LONG = 5, SETTING_DOUBLE = 6, SETTING_LIST = 7 };
 enum setting_op { SETTING_SET, SETTING_DELETE, SETTING_APPEND, SETTING_SUBTRACT };

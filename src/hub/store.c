@@ -153,6 +153,7 @@ int topic_save(struct topic *t, struct err *err)
     doc_set(a, d, STR("retention_bytes"), doc_new_i64(a, t->cfg.retention_bytes));
     doc_set(a, d, STR("max_batch_bytes"), doc_new_i64(a, t->cfg.max_batch_bytes));
     doc_set(a, d, STR("append_time"), doc_new_bool(a, t->cfg.append_time));
+    doc_set(a, d, STR("page_cache"), doc_new_bool(a, t->cfg.page_cache));
     doc_set(a, d, STR("compact"), doc_new_bool(a, t->cfg.compact));
     doc_set(a, d, STR("keep"), doc_new_bool(a, t->cfg.keep));
     doc_set(a, d, STR("segment_ms"), doc_new_i64(a, t->cfg.segment_ms));
@@ -202,6 +203,7 @@ static int topic_read_meta(struct topic *t, const struct doc *d, int64_t *partit
     if (max_batch > 0 && max_batch <= BATCH_MAX_BYTES)
         t->cfg.max_batch_bytes = (int32_t)max_batch;
     t->cfg.append_time = doc_bool(doc_get(d, "append_time"), false);
+    t->cfg.page_cache = doc_bool(doc_get(d, "page_cache"), false);
     int64_t dirty = t->cfg.min_dirty_permille;
     t->cfg.compact = doc_bool(doc_get(d, "compact"), false);
     t->cfg.keep = doc_bool(doc_get(d, "keep"), false);

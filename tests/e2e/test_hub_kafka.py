@@ -351,12 +351,13 @@ def test_topics_partitions_configs_records(hub, admin):
     assert list(config["segment.bytes"].synonyms) == ["segment.bytes"]  # where the value comes from
     change = ConfigResource(ResourceType.TOPIC, name, incremental_configs=[
         ConfigEntry("retention.ms", "777", incremental_operation=AlterConfigOpType.SET),
+        ConfigEntry("durability", "page-cache", incremental_operation=AlterConfigOpType.SET),
         ConfigEntry("max.message.bytes", None, incremental_operation=AlterConfigOpType.DELETE)])
     admin.incremental_alter_configs([change])[change].result()
     hub.kill()
     hub.start()
     config = admin.describe_configs([resource])[resource].result()
-    assert config["retention.ms"].value == "777" and config["max.message.bytes"].is_default
+    assert config["retention.ms"].value == "777" and config["max.message.bytes"].is_default and config["durability"].value == "page-cache"
     admin.create_partitions([NewPartitions(name, 5)])[name].result()
     assert len(admin.list_topics(name, timeout=10).topics[name].partitions) == 5
     with pytest.raises(KafkaException):
@@ -402,7 +403,7 @@ def test_settings_are_added_to_replaced_and_kept(hub, admin):
     change("cleanup.policy", "delete", AlterConfigOpType.SUBTRACT)
     assert settings()["cleanup.policy"] == "compact"
     for key, value, op in [("retention.ms", "5", AlterConfigOpType.APPEND), ("cleanup.policy", "compact", AlterConfigOpType.SUBTRACT),
-                           ("compression.type", "lzma", AlterConfigOpType.SET), ("log.nonsense", "1", AlterConfigOpType.SET)]:
+                           ("compression.type", "lzma", AlterConfigOpType.SET), ("durability", "none", AlterConfigOpType.SET), ("log.nonsense", "1", AlterConfigOpType.SET)]:
         with pytest.raises(KafkaException) as e:
             change(key, value, op)
         assert e.value.args[0].code() == KafkaError.INVALID_CONFIG, key

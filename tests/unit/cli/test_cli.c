@@ -49,7 +49,7 @@ static void parts_are_found_by_their_files(void **state)
     put(b, "adf/pipeline/p.json", "{}");
     put(b, "adf/linkedService/l.json", "{}");
     put(b, "databricks.yml", "bundle: {name: x}\n");
-    put(b, "paystreak.yml", "bind:\n  - https://a/b=file://./c\nhubs:\n  - {namespace: n, name: h, partitionCount: 3, captureDescription: "
+    put(b, "paystreak.yml", "bind:\n  - https://a/b=file://./c\nhubs:\n  - {namespace: n, name: h, partitionCount: 3, durability: page-cache, captureDescription: "
                             "{destination: {table: main.bronze.h}, intervalInSeconds: 2}}\n");
     struct project *p = project_load(b->a, b->dir, &err);
     if (!p)
@@ -59,7 +59,8 @@ static void parts_are_found_by_their_files(void **state)
     assert_non_null(p->bundle_file);
     assert_int_equal(p->bind_count, 1);
     assert_int_equal(p->hub_count, 1);
-    assert_int_equal(p->hubs[0].partitions, 3);
+    assert_int_equal(p->hubs[0].spec.partitions, 3);
+    assert_int_equal(p->hubs[0].spec.durability, HUB_DURABILITY_PAGE_CACHE);
     assert_true(p->hubs[0].capture);
     assert_int_equal(p->hubs[0].capture_interval_ms, 2000);
     assert_true(str_eqz(p->hubs[0].capture_table, "main.bronze.h"));
@@ -91,6 +92,7 @@ static void settings_are_refused_with_their_place(void **state)
         {"hub: []\n", "unknown key 'hub'", 1, 1},
         {"hubs:\n  - {name: h}\n", "namespace", 2, 5},
         {"hubs:\n  - {namespace: n, name: h, partitionCount: 0}\n", "partitionCount is a number from 1 to 1024", 2, 45},
+        {"hubs:\n  - {namespace: n, name: h, durability: none}\n", "durability is fsync", 2, 41},
         {"functions: nowhere\n", "there is no folder 'nowhere'", 1, 12},
         {"factory: ../x\n", "outside the project", 1, 10},
         {"bundle: .\n", "no databricks.yml", 1, 9},

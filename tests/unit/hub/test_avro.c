@@ -256,7 +256,7 @@ static void test_what_fails_is_done_again(void **state)
     struct hub *h = hub_start(loop, &o, &err);
     assert_non_null(h);
     waiting = 1;
-    hub_create(h, NULL, "orders", 1, 0, on_done, NULL);
+    hub_create(h, NULL, "orders", &(struct hub_spec){.partitions = 1}, on_done, NULL);
     turn();
     static const char *const parts[] = {"captured", "hub-capture"};
     for (int nth = 1; nth <= 5; nth += 2)

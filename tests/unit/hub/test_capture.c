@@ -69,7 +69,7 @@ static int setup(void **state)
     table = lake_table_open(table_dir);
     start();
     waiting = 1;
-    hub_create(hub, NULL, "sales", 3, 0, done, NULL);
+    hub_create(hub, NULL, "sales", &(struct hub_spec){.partitions = 3}, done, NULL);
     turn_until_done();
     return failures;
 }
@@ -545,7 +545,7 @@ static void a_lost_log_goes_on_behind_the_table(void **state)
     OK(fs_remove_tree(hub_dir, &err));
     start();
     waiting = 1;
-    hub_create(hub, NULL, "sales", 3, 0, done, NULL);
+    hub_create(hub, NULL, "sales", &(struct hub_spec){.partitions = 3}, done, NULL);
     turn_until_done();
     log_set_level(LOG_ERROR);
     capture_open();

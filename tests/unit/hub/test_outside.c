@@ -202,7 +202,7 @@ static void unreachable(void **state)
     hub_reader_open_some(hub, "away", "sales", &ranges, 1000, on_reader, NULL);
     assert_unreachable();
     waiting = 1;
-    hub_create(hub, "away", "sales", 4, 0, done, NULL);
+    hub_create(hub, "away", "sales", &(struct hub_spec){.partitions = 4}, done, NULL);
     assert_unreachable();
     waiting = 1;
     hub_produce(hub, &b, done, NULL);
