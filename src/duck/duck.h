@@ -28,7 +28,7 @@ int duck_execf(struct duck_conn *c, struct err *err, const char *fmt, ...) PRINT
  * streamed one is read, another statement on the connection ends it and duck_next() fails. */
 struct duck_result *duck_query(struct duck_conn *c, struct str sql, struct err *err) MUST_CHECK;
 void duck_result_free(struct duck_result *r);    /* NULL is allowed */
-/* Names and types of a statement's columns without running it: binds only. */
+/* Names and types of a statement's columns without running it: binds only. VARIANT is told here, and refused where it would be read. */
 struct duck_result *duck_describe(struct duck_conn *c, struct str sql, struct err *err) MUST_CHECK;
 
 enum duck_type { DUCK_OTHER, DUCK_BOOL, DUCK_I8, DUCK_I16, DUCK_I32, DUCK_I64, DUCK_U8, DUCK_U16,
@@ -43,6 +43,7 @@ enum duck_type duck_col_type(const struct duck_result *r, size_t col);
 struct str duck_col_type_text(const struct duck_result *r, size_t col);
 /* Is the column of this very type? An ENUM is no VARCHAR, though its text says so, nor is JSON, an alias. */
 bool duck_col_is(const struct duck_result *r, size_t col, struct str type_text);
+bool duck_col_is_json(const struct duck_result *r, size_t col); /* VARCHAR that DuckDB calls JSON */
 void duck_col_decimal(const struct duck_result *r, size_t col, int *precision, int *scale);
 int64_t duck_changed(const struct duck_result *r);   /* rows changed by DML, or 0 */
 

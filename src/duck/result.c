@@ -41,6 +41,15 @@ void duck_result_free(struct duck_result *r)
     mem_free(r);
 }
 
+/* A VARIANT can be told, though not read. */
+static struct duck_node *variant_node(struct arena *a)
+{
+    struct duck_node *n = ARENA_NEW(a, struct duck_node);
+    n->type = DUCK_OTHER;
+    n->raw = DUCKDB_TYPE_VARIANT;
+    return n;
+}
+
 static int fill_columns(struct duck_result *r, bool from_result, struct err *err)
 {
     r->col_count = from_result ? duckdb_column_count(&r->res) : duckdb_prepared_statement_column_count(r->stmt);
@@ -57,7 +66,7 @@ static int fill_columns(struct duck_result *r, bool from_result, struct err *err
         }
         duckdb_logical_type t = from_result ? duckdb_column_logical_type(&r->res, i)
                                             : duckdb_prepared_statement_column_logical_type(r->stmt, i);
-        c->node = duck_node_of(r->arena, t, 0, err);
+        c->node = !from_result && duckdb_get_type_id(t) == DUCKDB_TYPE_VARIANT ? variant_node(r->arena) : duck_node_of(r->arena, t, 0, err);
         duckdb_destroy_logical_type(&t);
         if (!c->node)
             return err_wrap(err, "column '%.*s'", STR_ARGS(c->name));
@@ -202,6 +211,12 @@ bool duck_col_is(const struct duck_result *r, size_t col, struct str type_text)
 {
     CHECK(col < r->col_count);
     return str_eq(r->cols[col].type_text, type_text) && duck_node_is_told(r->cols[col].node);
+}
+
+bool duck_col_is_json(const struct duck_result *r, size_t col)
+{
+    CHECK(col < r->col_count);
+    return r->cols[col].node->is_json;
 }
 
 void duck_col_decimal(const struct duck_result *r, size_t col, int *precision, int *scale)

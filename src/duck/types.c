@@ -188,6 +188,8 @@ void duck_node_text(struct buf *out, const struct duck_node *n)
             duck_node_text(out, n->child[i]);
         }
         buf_char(out, ')');
+    } else if (n->raw == DUCKDB_TYPE_VARIANT) {
+        buf_z(out, "VARIANT");
     } else {
         buf_z(out, "VARCHAR"); /* ENUM reads as text */
     }

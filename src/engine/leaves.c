@@ -299,7 +299,7 @@ int leaf_print(void *ctx, const struct rel *leaf, struct buf *out, struct err *e
         return rc < 0 ? -1 : 0;
     }
     case BOUND_SNAPSHOT:
-        return lake_scan_sql(b->snapshot, NULL, out, err);
+        return lake_scan_sql(b->snapshot, &(struct lake_scan){.json_variants = true}, out, err);
     case BOUND_FILES:
         return file_source_print(b->files, b->list, b->count, out, err);
     case BOUND_TEXT:

@@ -241,14 +241,13 @@ static int check_schema(struct lake_txn *x, struct err *err)
     for (size_t i = 0; i < x->meta.schema->field_count; i++)
         if (check_type(x->meta.schema->fields[i].type, x->meta.schema->fields[i].name, false, &n, 0, err))
             return -1;
-    if (n.variant && !txn_has_feature(x, "variantType")) /* a table that has it is written as far as DuckDB hands values over */
-        return err_set(err, ERR_UNSUPPORTED, "a Delta column of type variant");
     const struct { bool used; const char *feature; } asked[] = {
         {any_field(x->meta.schema, field_is_generated, 0), "generatedColumns"},
         {any_field(x->meta.schema, field_is_identity, 0), "identityColumns"},
         {any_field(x->meta.schema, has_default, 0), "allowColumnDefaults"},
         {has_constraints(&x->meta), "checkConstraints"},
         {n.ntz, "timestampNtz"},
+        {n.variant && !txn_has_feature(x, "variantType-preview"), "variantType"},
     };
     for (size_t i = 0; i < COUNT_OF(asked); i++)
         if (asked[i].used)

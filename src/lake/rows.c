@@ -8,6 +8,7 @@
  * folders are fsynced at commit, all at once. */
 #include "base/code.h"
 #include "lake/schema.h"
+#include "lake/variant_write.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -59,12 +60,33 @@ static int settle_schema(struct lake_txn *x, const struct duck_result *d, const 
     return schema_grow(x, rows, err); /* columns that are there are cast to their type, unless they widen */
 }
 
+/* A VARIANT in Parquet's binary form. DuckDB's own has one null, and doubles for JSON's decimals: JSON is turned by us. */
+static void put_variant(struct buf *sql, const char *expr, bool json)
+{
+    buf_printf(sql, "CASE WHEN %s IS NULL THEN NULL ELSE ", expr);
+    if (json)
+        buf_printf(sql, "struct_pack(metadata := " LAKE_VARIANT_NAMES_FUNCTION "(CAST(%s AS VARCHAR)), \"value\" := " LAKE_VARIANT_VALUE_FUNCTION "(CAST(%s AS VARCHAR))) END",
+                   expr, expr);
+    else
+        buf_printf(sql, "struct_pack(metadata := CAST(variant_to_parquet_variant(CAST(%s AS VARIANT)) AS STRUCT(metadata BLOB, \"value\" BLOB)).metadata, \"value\" := "
+                   LAKE_VARIANT_MEND_FUNCTION "(CAST(variant_to_parquet_variant(CAST(%s AS VARIANT)) AS STRUCT(metadata BLOB, \"value\" BLOB)).\"value\")) END", expr, expr);
+}
+
 /* A column of the table out of the SELECT's column `at`, or (-1) its default. A cast costs time even where it changes nothing. */
 static int put_value(struct lake_txn *x, struct buf *sql, const struct duck_result *d, int64_t at, const struct type_field *f, struct err *err)
 {
     struct buf type;
     int rc = 0;
     buf_init(&type);
+    if (f->type->kind == TYPE_VARIANT) {
+        if (at >= 0)
+            duck_quote_ident(&type, duck_col_name(d, (size_t)at));
+        else
+            rc = default_put(x, f, &type, err);
+        put_variant(sql, type.ptr, at >= 0 && duck_col_is_json(d, (size_t)at));
+        buf_release(&type);
+        return rc;
+    }
     type_write_duck(&type, f->type);
     bool same = at >= 0 && duck_col_is(d, (size_t)at, buf_view(&type));
     buf_z(sql, same ? "" : "CAST(");
@@ -206,9 +228,7 @@ static int put_final(struct lake_txn *x, struct buf *sql, const struct duck_resu
         duck_quote_ident(&column, f->name);
         mapping_put_physical(x->arena, &physical, &x->meta, f->type, column.ptr);
         buf_z(sql, any ? ", " : "");
-        if (f->type->kind == TYPE_VARIANT)
-            buf_printf(sql, "variant_to_parquet_variant(%s)", column.ptr);
-        else if (!any && o->kind == ROWS_DATA && !o->pub.no_data_change)
+        if (!any && o->kind == ROWS_DATA && !o->pub.no_data_change)
             rc = constraint_put_checks(x, sql, buf_view(&physical), given, err);
         else
             buf_str(sql, buf_view(&physical));
@@ -238,7 +258,7 @@ static int is_plain(struct lake_txn *x, const struct duck_result *d, const struc
     *plain = o->kind == ROWS_DATA && !o->row_ids && meta_mapping(&x->meta) == LAKE_MAP_NONE;
     for (size_t i = 0; i < x->meta.schema->field_count && *plain; i++) {
         const struct type_field *f = &x->meta.schema->fields[i];
-        *plain = !field_is_generated(f) && !field_is_identity(f) && f->type->kind != TYPE_VARIANT;
+        *plain = !field_is_generated(f) && !field_is_identity(f);
     }
     if (!*plain || o->pub.no_data_change)
         return 0;

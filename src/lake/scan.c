@@ -24,6 +24,7 @@
 #include "lake/place.h"
 #include "lake/scan_form.h"
 #include "lake/variant.h"
+#include "lake/variant_write.h"
 #include <string.h>
 
 enum { MAX_ARMS = 64, MAX_DEPTH = 100 };
@@ -164,7 +165,7 @@ static void put_renamed(const struct plan *p, struct buf *out, const struct type
     } else if (t->kind == TYPE_VARIANT) {
         const char *bytes = p->bare_variants ? expr : arena_printf(p->arena, "CAST(variant_to_parquet_variant(%s) AS STRUCT(metadata BLOB, \"value\" BLOB))", expr);
         if (p->json_variants)
-            buf_printf(out, "CAST(" LAKE_VARIANT_FUNCTION "((%s).metadata, (%s).\"value\") AS JSON)", bytes, bytes);
+            buf_printf(out, "CAST(" LAKE_VARIANT_FUNCTION "((%s).metadata, %s((%s).\"value\")) AS JSON)", bytes, p->bare_variants ? "" : LAKE_VARIANT_MEND_FUNCTION, bytes);
         else
             buf_printf(out, "variant_bytes_to_variant((%s).metadata || (%s).\"value\")", expr, expr);
     } else if (t->kind == TYPE_DATE || t->kind == TYPE_TIMESTAMP) {
@@ -578,5 +579,5 @@ void lake_empty_sql(const struct type *schema, struct buf *sql)
 
 int lake_register(struct duck *db, struct err *err)
 {
-    return lake_dv_register(db, err) || lake_variant_register(db, err) ? -1 : 0;
+    return lake_dv_register(db, err) || lake_variant_register(db, err) || lake_variant_write_register(db, err) ? -1 : 0;
 }

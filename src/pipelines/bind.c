@@ -360,7 +360,7 @@ static int leaf_print(void *ctx, const struct rel *leaf, struct buf *out, struct
     }
     int rc = bl->kind == LEAF_STREAM ? source_print(bl->source, out, err) :
              bl->kind == LEAF_FILES ? file_source_print(bl->files, bl->list, bl->count, out, err) :
-             lake_scan_sql(bl->snapshot, NULL, out, err);
+             lake_scan_sql(bl->snapshot, &(struct lake_scan){.json_variants = true}, out, err);
     return rc ? -1 : 1;
 }
 

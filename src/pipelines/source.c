@@ -78,10 +78,11 @@ static int delta_range(struct stream_source *s, struct arena *a, struct session 
 
 static int delta_print(const struct stream_source *s, struct buf *out, struct err *err)
 {
+    const struct lake_scan as_json = {.json_variants = true};
     if (s->whole)
-        return lake_scan_sql(s->whole, NULL, out, err);
+        return lake_scan_sql(s->whole, &as_json, out, err);
     if (s->add_count)
-        return lake_scan_files_sql(s->snapshot, s->adds, s->add_count, NULL, out, err);
+        return lake_scan_files_sql(s->snapshot, s->adds, s->add_count, &as_json, out, err);
     lake_empty_sql(s->snapshot->schema, out);
     return 0;
 }

@@ -143,7 +143,7 @@ def test_both_append_to_one_table(lake, tmp_path):
 def test_what_is_not_written_is_refused_by_name(lake, tmp_path):
     path = tmp_path / "refused"
     for command, part in [
-        ("create v VARIANT", "variant"),
+        ("create s STRUCT<v: VARIANT>", "nested field of type variant"),
         ("create `a b` INT", "a b"),
         ("create a INT, A STRING", "twice"),
         ("create a INT;b", "'b'"),
