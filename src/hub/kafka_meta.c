@@ -279,6 +279,8 @@ static struct found find_offset(struct plog *log, int64_t ts, bool committed, st
         f.offset = log->start_offset;
     else if (ts == MAX_TIME)
         plog_max_time(log, &f.offset, &f.ts);
+    if (ts == MAX_TIME && f.ts >= 0 && plog_offset_of_time(log, f.ts, &f.offset, &f.ts, err)) /* the record within the batch */
+        f.error = kerr_of(err);
     else if (ts >= 0 && plog_offset_of_time(log, ts, &f.offset, &f.ts, err))
         f.error = kerr_of(err);
     else if (ts < LATEST_TIERED)

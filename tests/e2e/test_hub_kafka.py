@@ -174,6 +174,9 @@ def test_offsets_by_time_and_by_name(hub, topic, admin):
     assert c.offsets_for_times([TopicPartition(topic, 1, 99999999)], timeout=10)[0].offset == -1
     assert c.get_watermark_offsets(TopicPartition(topic, 1), timeout=10) == (0, 3000)
     c.close()
+    produce(hub, topic, [{"value": b"x", "timestamp": 10**7 + t, "partition": 2} for t in (100, 400, 250)], **{"linger.ms": 500})
+    latest = admin.list_offsets({TopicPartition(topic, 2): OffsetSpec.max_timestamp()})[TopicPartition(topic, 2)].result()
+    assert (latest.offset, latest.timestamp) == (1, 10**7 + 400)  # within its batch
 
 
 def test_fetch_out_of_range_is_told(hub, topic):
