@@ -171,6 +171,8 @@ static void put_aborted(struct kreq *r, struct fetch_part *p)
     struct txn_aborts a = {0};
     struct err err;
     int64_t end = p->part && !p->error && f->committed ? read_end(f, p->part->log) : -1;
+    if (end > p->offset && plog_read_bound(p->part->log, p->offset) < end)
+        end = plog_read_bound(p->part->log, p->offset); /* not all segments to the log's end are asked */
     if (end > p->offset && plog_aborted(p->part->log, p->offset, end, &a, &err)) {
         log_err(LOG_ERROR, "hub", &err);
         p->error = kerr_of(&err);

@@ -134,6 +134,8 @@ size_t plog_seg_of(const struct plog *log, int64_t offset);
 
 /* Everything before it is durable, and committed or aborted for good. */
 int64_t plog_stable_offset(struct plog *log);
+/* No read from `offset` goes beyond this: it ends with a segment. */
+int64_t plog_read_bound(const struct plog *log, int64_t offset);
 /* Adds the aborted transactions that overlap [from, to), in the order of their markers. */
 int plog_aborted(struct plog *log, int64_t from, int64_t to, struct txn_aborts *out, struct err *err) MUST_CHECK;
 /* What a batch, appended or replayed, does to producers and transactions; `s`: where it lies. `bytes`: of a

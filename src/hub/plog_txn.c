@@ -123,6 +123,15 @@ int plog_need_txns(struct plog *log, struct seg *s, struct err *err)
     return good ? 0 : rebuild(log, s, err);
 }
 
+/* Its segment may hold nothing from there on: then the next one that holds anything is read. */
+int64_t plog_read_bound(const struct plog *log, int64_t offset)
+{
+    size_t i = plog_seg_of(log, offset) + 1;
+    while (i < log->seg_count && !log->segs[i]->synced)
+        i++;
+    return i + 1 < log->seg_count ? log->segs[i + 1]->base : INT64_MAX;
+}
+
 int plog_aborted(struct plog *log, int64_t from, int64_t to, struct txn_aborts *out, struct err *err)
 {
     for (size_t i = plog_seg_of(log, from); i < log->seg_count; i++) {

@@ -309,6 +309,35 @@ def test_kafkajs_in_transactions(hub, topic):
     assert told == {"offset": "3", "committed": sorted(f"{i}-{n}" for i in (0, 2) for n in range(5)), "all": 20}
 
 
+def test_an_amqp_receiver_sees_what_is_committed(tmp_path):
+    pytest.importorskip("azure.eventhub")
+    from test_hub_amqp import consumer, receive
+
+    h = Hub(tmp_path / "state", amqp=0, partitions=1)
+    make(h, NewTopic("amqp", 1, 1))
+    p = producer(h, "amqp-id")
+    sent = []
+    for i in range(12):
+        p.begin_transaction()
+        for j in range(5):
+            p.produce("amqp", f"{i}-{j}", partition=0)
+        if i % 3:
+            p.commit_transaction(20)
+            sent += [f"{i}-{j}" for j in range(5)]
+        else:
+            p.flush(20)
+            p.abort_transaction(20)
+    p.begin_transaction()
+    p.produce("amqp", "last", partition=0)
+    p.flush(20)
+    got = receive(consumer(h, "amqp"), len(sent), partition_id="0", starting_position="-1")
+    assert [e.body_as_str() for _, e in got] == sent
+    p.commit_transaction(20)
+    got = receive(consumer(h, "amqp"), len(sent) + 1, partition_id="0", starting_position="-1")
+    assert [e.body_as_str() for _, e in got] == [*sent, "last"]
+    h.stop()
+
+
 # ---------------------------------------------------------------- kill -9
 
 
