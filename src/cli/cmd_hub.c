@@ -2,11 +2,16 @@
  *
  * The hub is the one at --listen (127.0.0.1:9093 otherwise); the key is the state's, so the commands work
  * beside the process that owns the state. --namespace chooses another namespace than the default.
+ * One that is bound to an outside hub (--bind, or bind: in paystreak.yml) is looked for there: without --namespace that of the
+ * project's first hub, or the one that is bound.
  * A value that is JSON is printed as it is with --output json; other text as a string; other bytes as
  * {"base64": "…"}. */
 #include "cli/cli.h"
+#include "cli/project.h"
 #include "cli/state.h"
+#include "hub/outside_conf.h"
 #include "hub/sas.h"
+#include "resolve/resolve.h"
 #include <librdkafka/rdkafka.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +26,7 @@ struct client {
     const struct cli_args *args;
     struct arena *arena;
     rd_kafka_t *rk;
+    bool outside;
     uint64_t sent, failed;
     struct err err;                    /* of the first delivery that failed */
 };
@@ -51,27 +57,72 @@ static void quiet(const rd_kafka_t *rk, int level, const char *fac, const char *
     log_debug("hub", "librdkafka (%d): %s", level, text);
 }
 
-static int client_open(struct client *c, rd_kafka_type_t type, const char *group, struct err *err)
+/* Where the namespace is bound to, in *to; NULL: it is served here. */
+static int outside_of(struct client *c, const char **ns, const char **to, struct err *err)
 {
-    char host[256], why[256];
+    char *dir = cli_project_dir(c->arena, c->args);
+    const char *name, *where;
+    struct resolver_names *names = resolve_new(cli_state_dir(c->arena, c->args), dir);
+    int rc = cli_bind_all(names, c->arena, c->args, err);
+    *ns = c->args->name_space;
+    *to = NULL;
+    if (rc == 0 && !*ns && resolve_bound_hub(names, 0, &name, &where)) {
+        bool more = resolve_bound_hub(names, 1, &name, &where);
+        struct project *p = fs_exists(path_join(c->arena, dir, "paystreak.yml")) ? project_load(c->arena, dir, err) : NULL;
+        if (p && p->hub_count)
+            *ns = str_cz(c->arena, p->hubs[0].name_space);
+        else if (more)
+            rc = err_set(err, ERR_USAGE, "several namespaces are bound: say which one with --namespace");
+        else
+            *ns = arena_strdup(c->arena, name);
+    }
+    for (size_t i = 0; rc == 0 && *ns && resolve_bound_hub(names, i, &name, &where); i++)
+        if (str_ieqz(str_z(*ns), name))
+            *to = arena_strdup(c->arena, where);
+    resolve_free(names);
+    return rc;
+}
+
+/* How to reach the hub that runs beside us. */
+static rd_kafka_conf_t *local_conf(struct client *c, struct err *err)
+{
+    char host[256];
     int port;
     if (cli_listen_address(c->args, DEFAULT_PORT, host, &port, err))
-        return -1;
+        return NULL;
     struct state *s = state_open(cli_state_dir(c->arena, c->args), false, "hub", err);
     if (!s)
-        return -1;
+        return NULL;
     const char *ns = c->args->name_space;
     const char *password = arena_printf(c->arena, "Endpoint=sb://%s%s/;SharedAccessKeyName=" SAS_ROOT_POLICY ";SharedAccessKey=%s", ns ? ns : "localhost",
                                         ns ? ".servicebus.windows.net" : "", s->keys.sas);
     state_close(s);
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     rd_kafka_conf_set_log_cb(conf, quiet);
+    if (set(conf, "bootstrap.servers", arena_printf(c->arena, "%s:%d", host, port), err) || set(conf, "security.protocol", "sasl_plaintext", err) ||
+        set(conf, "sasl.mechanisms", "PLAIN", err) || set(conf, "sasl.username", "$ConnectionString", err) ||
+        set(conf, "sasl.password", password, err)) {
+        rd_kafka_conf_destroy(conf);
+        return NULL;
+    }
+    return conf;
+}
+
+static int client_open(struct client *c, rd_kafka_type_t type, const char *group, struct err *err)
+{
+    char why[256];
+    const char *ns, *to;
+    struct outside_address at;
+    if (outside_of(c, &ns, &to, err) || (to && outside_address_read(c->arena, ns, to, &at, err)))
+        return -1;
+    c->outside = to != NULL;
+    rd_kafka_conf_t *conf = to ? outside_conf_new(&at, err) : local_conf(c, err);
+    if (!conf)
+        return -1;
     rd_kafka_conf_set_opaque(conf, c);
     if (type == RD_KAFKA_PRODUCER)
         rd_kafka_conf_set_dr_msg_cb(conf, on_delivery);
-    if (set(conf, "bootstrap.servers", arena_printf(c->arena, "%s:%d", host, port), err) || set(conf, "security.protocol", "sasl_plaintext", err) ||
-        set(conf, "sasl.mechanisms", "PLAIN", err) || set(conf, "sasl.username", "$ConnectionString", err) ||
-        set(conf, "sasl.password", password, err) || (group && set(conf, "group.id", group, err)) ||
+    if ((group && set(conf, "group.id", group, err)) || (type == RD_KAFKA_PRODUCER && set(conf, "enable.idempotence", "true", err)) ||
         (type == RD_KAFKA_CONSUMER && set(conf, "enable.auto.commit", "false", err)) ||
         !(c->rk = rd_kafka_new(type, conf, why, sizeof why))) {
         rd_kafka_conf_destroy(conf);
@@ -320,7 +371,7 @@ static int create(struct client *c, struct err *err)
     char why[256];
     if (client_open(c, RD_KAFKA_PRODUCER, NULL, err))
         return -1;
-    rd_kafka_NewTopic_t *t = rd_kafka_NewTopic_new(c->args->words[0], (int)c->args->partitions, 1, why, sizeof why);
+    rd_kafka_NewTopic_t *t = rd_kafka_NewTopic_new(c->args->words[0], (int)c->args->partitions, c->outside ? -1 /* as its brokers have it */ : 1, why, sizeof why);
     if (!t)
         return err_set(err, ERR_USAGE, "%s", why);
     rd_kafka_queue_t *q = rd_kafka_queue_new(c->rk);

@@ -14,7 +14,7 @@ static const char *const SERVE_OPTIONS[] = {COMMON, "--target", "--bind", "--pg"
 static const char *const CONNECT_OPTIONS[] = {COMMON, "--bind", "--listen", "--insecure-local", NULL};
 static const char *const FACTORY_RUN_OPTIONS[] = {COMMON, "--factory", "--bind", "--param", "--parameters", "--activity-outputs", NULL};
 static const char *const HUB_OPTIONS[] = {"--state", "--project", "--output", "--listen", "--insecure-local", "--partitions", "--auto-create", "--amqp", "--https", "--tls-cert", "--tls-key", NULL};
-#define HUB_CLIENT COMMON, "--listen", "--namespace"
+#define HUB_CLIENT COMMON, "--listen", "--namespace", "--bind"
 static const char *const HUB_CLIENT_OPTIONS[] = {HUB_CLIENT, NULL};
 static const char *const HUB_CREATE_OPTIONS[] = {HUB_CLIENT, "--partitions", NULL};
 static const char *const HUB_PRODUCE_OPTIONS[] = {HUB_CLIENT, "--key", NULL};

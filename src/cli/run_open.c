@@ -383,6 +383,8 @@ static int open_engine(struct run *r, struct err *err)
     return r->state->lock_fd >= 0 ? history_repair(r->history, err) : 0; /* what runs in the owner is not interrupted */
 }
 
+enum { OUTSIDE_ONCE_MS = 20000 };
+
 /* The namespaces that are bound, and the first of the project's that is not: clients that name none get it. */
 static void bind_hubs(struct run *r, struct hub_opts *o)
 {
@@ -394,6 +396,7 @@ static void bind_hubs(struct run *r, struct hub_opts *o)
         bound[o->bound_count++] = (struct hub_binding){arena_strdup(r->a, name), arena_strdup(r->a, to)};
     }
     o->bound = bound;
+    o->outside_give_up_ms = r->args->once ? OUTSIDE_ONCE_MS : 0;
     for (size_t i = r->project->hub_count; i-- > 0;)
         if (!bound_to(r, r->project->hubs[i].name_space))
             o->default_namespace = str_cz(r->a, r->project->hubs[i].name_space);

@@ -20,6 +20,8 @@ struct capture {
     struct hub_watch *watch;
     struct ev_timer *timer;
     int64_t *next; int32_t parts; /* next offset by partition */
+    char *source;                 /* the outside cluster whose events these are; NULL: the log in process, or not known yet */
+    struct map *sources;          /* what the table says of clusters: txn's id -> (void *) version */
     struct hub_ranges batch;      /* what is being written */
     struct hub_reader *reader;
     int64_t rows, version, batch_started_us, retry_ms;
@@ -42,6 +44,14 @@ static void look(void *arg);
 static char *app_id(char out[512], const struct capture *c, int32_t partition)
 {
     snprintf(out, 512, "capture.%s.%s-%d", c->ns, c->name, partition);
+    return out;
+}
+
+/* An outside cluster's own `txn`: its version is the sum of all next offsets, which any commit of events raises. So it is the
+ * present sum as long as nobody but that cluster has filled the table. */
+static char *source_id(char out[512], const struct capture *c, const char *source)
+{
+    snprintf(out, 512, "capture.%s.%s@%s", c->ns, c->name, source);
     return out;
 }
 
@@ -79,6 +89,8 @@ static void read_offsets(struct capture *c, const struct lake_snapshot *snap)
     for (size_t i = 0; i < snap->txn_count; i++) {
         int64_t p;
         struct str id = snap->txns[i].app_id;
+        if (str_starts(id, str_of(prefix, n - 1)) && str_starts_z(str_from(id, n - 1), "@"))
+            map_put(c->sources, id, (void *)(intptr_t)snap->txns[i].version);
         if (!str_starts(id, str_of(prefix, n)) || !str_i64(str_from(id, n), &p) || p < 0 || p > 100000)
             continue;
         grow(c, (int32_t)p + 1);
@@ -105,6 +117,19 @@ static void open_work(void *arg)
     c->rc = 0;
 }
 
+/* The sum of the next offsets, with the batch that is being written. */
+static int64_t sum_of_next(const struct capture *c)
+{
+    int64_t sum = 0;
+    for (int32_t p = 0; p < c->parts; p++)
+        sum += c->next[p] < 0 ? 0 : c->next[p];
+    for (int32_t i = 0; i < c->batch.count; i++) {
+        const struct hub_range *r = &c->batch.items[i];
+        sum += r->to > r->from ? r->to - (c->next[r->partition] < 0 ? 0 : c->next[r->partition]) : 0;
+    }
+    return sum;
+}
+
 static int64_t write_rows(struct capture *c, struct lake_txn *x, struct err *err)
 {
     char sql[512], id[512];
@@ -116,6 +141,8 @@ static int64_t write_rows(struct capture *c, struct lake_txn *x, struct err *err
     for (int32_t i = 0; i < c->batch.count && rows >= 0; i++)
         if (c->batch.items[i].to > c->batch.items[i].from)
             lake_txn_app(x, str_z(app_id(id, c, c->batch.items[i].partition)), c->batch.items[i].to);
+    if (c->source && rows >= 0)
+        lake_txn_app(x, str_z(source_id(id, c, c->source)), sum_of_next(c));
     return rows;
 }
 
@@ -164,6 +191,8 @@ static void capture_end(void *arg)
         mem_free(d);
     }
     mem_free(c->next);
+    mem_free(c->source);
+    map_free(c->sources);
     mem_free(c->ns);
     mem_free(c->name);
     mem_free(c);
@@ -233,7 +262,8 @@ static void write_done(void *arg)
     }
     bool landed_before = c->rc != 0; /* another capture of the same table: its offsets are read again */
     for (int32_t i = 0; i < c->batch.count; i++)
-        c->next[c->batch.items[i].partition] = c->batch.items[i].to;
+        if (c->batch.items[i].to > c->batch.items[i].from)
+            c->next[c->batch.items[i].partition] = c->batch.items[i].to;
     if (!landed_before) {
         c->stat.rows += c->rows;
         c->stat.batches++;
@@ -283,11 +313,25 @@ static void choose(struct capture *c, const struct hub_ranges *there)
     }
 }
 
+/* Offsets of one log say nothing of another: a table that another one filled is not gone on with. */
+static int check_source(struct capture *c, const char *source, struct err *err)
+{
+    char id[512];
+    if (!source || (c->source && strcmp(c->source, source) == 0))
+        return 0;
+    int64_t sum = sum_of_next(c);
+    if (c->source || (sum && (int64_t)(intptr_t)map_get(c->sources, str_z(source_id(id, c, source))) != sum))
+        return err_set(err, ERR_CONFLICT, "the table holds events of hub '%s' that came from elsewhere than the cluster '%s', to which namespace '%s' is bound "
+                       "now: capture into another table, or start a new state", c->name, source, c->ns);
+    c->source = mem_strdup(source);
+    return 0;
+}
+
 static void on_offsets(void *arg, const struct hub_ranges *there, const struct err *err)
 {
     struct capture *c = arg;
-    if (err) {
-        c->err = *err;
+    if (err || check_source(c, there->source, &c->err)) {
+        c->err = err ? *err : c->err;
         rest(c, true);
         return;
     }
@@ -372,6 +416,7 @@ struct capture *capture_start(const struct capture_opts *o, void (*ready)(void *
     c->name = mem_strdup(o->name);
     c->ready = ready;
     c->ready_arg = arg;
+    c->sources = map_new();
     c->timer = ev_timer_new(o->owner, look, c);
     ev_work(o->owner, open_work, open_done, c);
     return c;
@@ -401,6 +446,7 @@ void capture_drain(struct capture *c, void (*fn)(void *arg), void *arg)
         look(c);
     else if (c->state == CAPTURE_WAITING)
         ev_timer_start(c->timer, 0, 0);
+    c->retry_ms = 0; /* who waits is told soon if it fails */
 }
 
 void capture_stop(struct capture *c, void (*done)(void *arg), void *arg)

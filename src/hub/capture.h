@@ -6,7 +6,8 @@
  * immutable reader (hub.h) whose source DuckDB scans in place, and commits the rows to the table
  * together with one `txn` a partition: appId "capture.<ns>.<hub>-<p>", version = the next offset. At
  * start the next offsets are read back from there, so a crash neither loses nor doubles an event:
- * what was written without its commit is no part of the table.
+ * what was written without its commit is no part of the table. Events of an outside cluster (outside.h) bring one more, "capture.<ns>.<hub>@<cluster>"
+ * with the sum of all next offsets: where it does not match at start, something else has filled the table, and it is refused.
  *
  * Table: key, value, headers, topic, partition, offset, timestamp, timestampType as Spark's Kafka
  * source has them; body, enqueuedTime, sequenceNumber, systemProperties, properties as Event Hubs

@@ -1,5 +1,6 @@
 #include "hub/outside.h"
 #include "base/code.h"
+#include "hub/hub_int.h"
 #include "hub/outside_int.h"
 #include <string.h>
 
@@ -142,6 +143,15 @@ static const struct { rd_kafka_resp_err_t e; enum err_code code; bool final; } C
     {RD_KAFKA_RESP_ERR__TIMED_OUT, ERR_TIMEOUT, false},
 };
 
+/* Notes a failure. Has everything failed for so long that who runs once is not kept any more? */
+static bool given_up(struct outside *x)
+{
+    int64_t now = time_mono_us(), most = x->hub->opts.outside_give_up_ms;
+    if (!x->failing_since_us)
+        x->failing_since_us = now;
+    return most && now - x->failing_since_us > most * 1000;
+}
+
 int outside_failed(struct outside *x, struct outside_client *c, rd_kafka_resp_err_t e, const char *hub, struct err *err)
 {
     bool down = e == RD_KAFKA_RESP_ERR__TRANSPORT || e == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN || e == RD_KAFKA_RESP_ERR__TIMED_OUT ||
@@ -162,7 +172,7 @@ int outside_failed(struct outside *x, struct outside_client *c, rd_kafka_resp_er
         err_set(err, code, "cannot reach %s, to which namespace '%s' is bound: %s", x->at.shown, x->ns, c->why ? c->text : rd_kafka_err2str(e));
     else
         err_set(err, code, "%s%s%s: %s", x->at.shown, hub ? ", hub " : "", hub ? hub : "", rd_kafka_err2str(e));
-    err->retriable = !final;
+    err->retriable = !final && !given_up(x);
     return -1;
 }
 
@@ -193,6 +203,8 @@ int outside_partitions(struct outside *x, struct outside_client *c, rd_kafka_top
     rd_kafka_metadata_destroy(md);
     if (!e && !*count)
         e = RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    if (!e)
+        x->failing_since_us = 0;
     return e ? outside_failed(x, c, e, name, err) : 0;
 }
 

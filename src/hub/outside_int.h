@@ -19,7 +19,7 @@ struct outside {
     struct arena *arena;
     const char *ns, *dir, *id;
     struct outside_address at;
-    bool closing;
+    _Atomic bool closing;            /* the owner says it, workers hear it */
     struct outside_lane ask, send;
     struct map *given;               /* hub -> struct given (outside.c) */
     struct outside_client consumer;  /* the asking lane's */
@@ -27,6 +27,7 @@ struct outside {
     char *cluster;                   /* the cluster's id, once it is known */
     uint64_t files;                  /* read so far; the asking lane's */
     struct map *senders;             /* the sending lane's: producer -> struct sender (outside_send.c) */
+    _Atomic int64_t failing_since_us;  /* 0: the brokers answer; both lanes */
     bool no_transactions;            /* the brokers refused them */
 };
 

@@ -92,9 +92,10 @@ static int txn_failed(struct outside *x, struct sender *s, rd_kafka_error_t *e, 
     text[said.len] = 0;
     rd_kafka_error_destroy(e);
     outside_failed(x, &s->client, code, hub, err);
+    bool again = err->retriable;
     if (generic && err->code == ERR_IO)
         err_set(err, ERR_IO, "%s, hub %s: %s", x->at.shown, hub, text);
-    err->retriable = err->code != ERR_LIMIT && err->code != ERR_INPUT;
+    err->retriable = again;
     return -1;
 }
 

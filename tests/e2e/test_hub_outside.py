@@ -2,11 +2,12 @@
 
 import json
 import random
+import subprocess
 
 import pytest
-from conftest import RETAIL, SLOW, SOAK, Run, run_once, until
+from conftest import DEADLINE_SEC, RETAIL, SLOW, SOAK, Run, environment, program, run_once, until
 from deltalake import DeltaTable
-from kafkad import JARS, Kafka
+from kafkad import JARS, Kafka, free_ports
 
 ck = pytest.importorskip("confluent_kafka")
 admin = pytest.importorskip("confluent_kafka.admin")
@@ -163,3 +164,123 @@ def test_kill9(tmp_path, kafka, seed):
     run_once(RETAIL, state, "--events", "200", *bound(kafka))
     assert_bronze_is_the_topic(state, kafka)
     assert_each_line_once(kafka)
+
+
+def table(state):
+    return DeltaTable(str(state / "storage" / "paystreakretail" / "bronze" / "sales_events"))
+
+
+def fill(broker, count, value="x"):
+    p = ck.Producer({"bootstrap.servers": broker.address})
+    for i in range(count):
+        p.produce(HUB, value=f"{value} {i}")
+    assert p.flush(60) == 0
+
+
+def test_what_is_not_there_is_named(tmp_path, kafka):
+    """A missing topic, a topic made anew, a table that another hub filled: each ends --once with its name, and nothing is mixed."""
+    project, state = quiet(tmp_path), tmp_path / "state"
+    (tmp_path / "other").mkdir()
+    missing = quiet(tmp_path / "other")
+    text = (missing / "paystreak.yml").read_text()
+    (missing / "paystreak.yml").write_text(text.replace(f"name: {HUB}", "name: nowhere"))
+    failures = run_once(missing, tmp_path / "missing", *bound(kafka), status=1).failures()
+    assert any("there is no hub 'nowhere'" in f and kafka.address in f for f in failures), failures
+
+    fill(kafka, 3000)
+    run_once(project, state, *bound(kafka))
+    before = bronze(state)
+    assert len(before) == 3000
+    a = admin.AdminClient({"bootstrap.servers": kafka.address})
+    a.delete_topics([HUB])[HUB].result(30)
+    until(lambda: partitions_of(a, HUB) == 0, "the topic is gone")
+    create(kafka, HUB, 4)
+    fill(kafka, 10)
+    failures = run_once(project, state, *bound(kafka), status=1).failures()
+    assert any("was made anew" in f for f in failures), failures
+    assert bronze(state) == before
+
+    # A table that the hub in process filled is not gone on with, and a namespace that is bound is not served here.
+    local = tmp_path / "local"
+    run = Run(project, local, "--insecure-local")
+    address = run.ready()["kafka"]
+    p = ck.Producer({"bootstrap.servers": address})
+    p.produce(HUB, value="here")
+    assert p.flush(60) == 0
+    until(lambda: len(bronze(local)) == 1, "it is captured")
+    run.stop()
+    failures = run_once(project, local, *bound(kafka), status=1).failures()
+    assert any("came from elsewhere" in f for f in failures), failures
+    assert len(bronze(local)) == 1
+
+
+def test_a_broker_that_comes_back(tmp_path, kafka):
+    """While it is away, events wait in the outbox and capture waits; then all of them arrive."""
+    state = tmp_path / "state"
+    run = Run(RETAIL, state, *bound(kafka), settings={"SALES_RATE": 20})
+    try:
+        run.ready()
+        until(lambda: len(topic(kafka)) >= 40, "events are sent")
+        kafka.stop()
+        until(lambda: any("cannot reach" in line or "trying again" in line for line in run.log), "it is told")
+        kafka.start()
+        before = len(topic(kafka))
+        until(lambda: len(topic(kafka)) >= before + 40, "events are sent again")
+    finally:
+        run.stop()
+    assert_each_line_once(kafka)
+    run_once(RETAIL, state, "--events", "1", *bound(kafka))
+    assert_bronze_is_the_topic(state, kafka)
+
+
+def test_nobody_there(tmp_path):
+    """--once ends with the list."""
+    failures = run_once(RETAIL, tmp_path / "state", "--events", "10", "--bind", f"sb://{NAMESPACE}.servicebus.windows.net=kafka://127.0.0.1:1", status=1).failures()
+    assert any("cannot reach kafka://127.0.0.1:1" in f and "refused" in f for f in failures), failures
+
+
+def command(*words, given="", settings=None):
+    done = subprocess.run([program(), "hub", *map(str, words)], input=given, capture_output=True, text=True, timeout=DEADLINE_SEC, env=environment(settings or {}))
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_commands_follow_the_binding(tmp_path, kafka):
+    where = ("--state", tmp_path / "state", "--namespace", NAMESPACE, *bound(kafka))
+    assert command("create", "made", "--partitions", 3, *where)[0] == 0
+    assert command("produce", "made", "--key", "k", *where, given="first\nsecond\n")[:2] == (0, "2 events sent\n")
+    status, said, _ = command("consume", "made", "--output", "json", *where)
+    assert status == 0 and [(r["key"], r["value"]) for r in map(json.loads, said.splitlines())] == [("k", "first"), ("k", "second")]
+    topics = {r["hub"]: r for r in map(json.loads, command("topics", "--output", "json", *where)[1].splitlines())}
+    assert topics["made"] == {"hub": "made", "partitions": 3, "events": 2}
+    status, _, said = command("consume", "nowhere", *where)
+    assert status and "nowhere" in said
+    status, _, said = command("topics", "--state", tmp_path / "state", "--namespace", "shop", "--bind", "sb://shop.servicebus.windows.net=sb:")
+    assert status and "AZURE_EVENTHUBS_CONNECTION_STRING_SHOP" in said
+
+
+def test_over_tls_with_a_connection_string(tmp_path):
+    """As on Azure: TLS, SASL PLAIN with $ConnectionString. What answers is a hub of our own under Azure's name."""
+    port, folder = free_ports(1)[0], tmp_path / "away"
+    away = subprocess.Popen([program(), "hub", "start", "--state", folder, "--listen", f"127.0.0.1:{port}"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert json.loads(away.stdout.readline())["ready"]
+        keys = subprocess.run([program(), "keys", "--state", folder, "--output", "json"], capture_output=True, text=True, check=True)
+        text = f"Endpoint=sb://{NAMESPACE}.servicebus.windows.net/;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey="
+        settings = {"AZURE_EVENTHUBS_CONNECTION_STRING": text + json.loads(keys.stdout)["sas"], "KAFKA_SSL_CA_LOCATION": folder / "tls" / "cert.pem"}
+        to = ("--bind", f"sb://{NAMESPACE}.servicebus.windows.net=sb://localhost:{port}")
+        where = ("--state", tmp_path / "state", *to)
+        assert command("create", HUB, "--partitions", 4, *where, settings=settings)[0] == 0
+        assert command("produce", HUB, *where, given="".join(f"{i}\n" for i in range(300)), settings=settings)[0] == 0
+        state, project = tmp_path / "state", quiet(tmp_path)
+        run_once(project, state, *to, settings=settings)
+        rows = bronze(state)
+        assert sorted(int(r[4]) for r in rows) == list(range(300)) and len({r[:3] for r in rows}) == 300
+        run_once(project, state, *to, settings=settings)
+        assert len(bronze(state)) == 300
+        run_once(RETAIL, tmp_path / "sends", "--events", "200", *to, settings=settings)
+        wrong = settings | {"AZURE_EVENTHUBS_CONNECTION_STRING": text + "wrong"}
+        failures = run_once(project, state, *to, settings=wrong, status=1).failures()
+        assert any("uthentication" in f for f in failures) and not any("wrong" in f for f in failures), failures
+    finally:
+        away.terminate()
+        assert away.wait(30) == 0
