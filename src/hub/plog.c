@@ -178,7 +178,7 @@ int plog_flush_write(struct plog_flush *f)
     for (size_t i = 0; i < f->count && !f->failed; i++) {
         /* A segment is durable before the next one exists: recovery scans only the last. */
         const struct seg *before = f->stages[i].before;
-        if (before)
+        if (before && before->fd >= 0) /* one that no batch reached has no file */
             f->failed = fs_sync(before->fd, &f->err);
         if (!f->failed)
             f->failed = write_stage(f->log, &f->stages[i], &f->err);
