@@ -346,7 +346,7 @@ static void on_open(struct tcp_conn *tcp)
     c->kafka = k;
     c->tcp = tcp;
     c->ns = k->hub->default_ns;
-    c->authenticated = k->hub->opts.insecure_local;
+    c->authenticated = c->by_acl = c->open = k->hub->opts.insecure_local;
     c->claim = (struct sas_claim){.rights = c->authenticated ? KAFKA_ANY : 0, .path = STR("")};
     tcp_conn_set_user(tcp, c);
     if (!c->authenticated)

