@@ -344,6 +344,51 @@ static void complete_join(struct group *g)
     }
 }
 
+/* A member id that was given out: the client is awaited with it for as long as a session lasts. */
+struct pending_member { struct group *group; char *id; struct ev_timer *timer; };
+
+static bool pending_remove(struct group *g, struct str id)
+{
+    struct pending_member *p = map_remove(g->pending, id);
+    if (!p)
+        return false;
+    ev_timer_free(p->timer);
+    mem_free(p->id);
+    mem_free(p);
+    return true;
+}
+
+static void pending_clear(struct group *g)
+{
+    size_t at = 0;
+    struct str id;
+    void *v;
+    while (map_next(g->pending, &at, &id, &v)) {
+        struct pending_member *p = v;
+        ev_timer_free(p->timer);
+        mem_free(p->id);
+        mem_free(p);
+    }
+    map_free(g->pending);
+    g->pending = map_new();
+}
+
+static void on_pending_end(void *arg)
+{
+    struct pending_member *p = arg;
+    struct group *g = p->group;
+    pending_remove(g, str_z(p->id));
+    maybe_complete(g);
+}
+
+static void pending_add(struct group *g, const char *id, const struct join_request *q)
+{
+    struct pending_member *p = NEW(struct pending_member);
+    *p = (struct pending_member){g, mem_strdup(id), ev_timer_new(g->groups->hub->loop, on_pending_end, p)};
+    map_put(g->pending, str_z(id), p);
+    ev_timer_start(p->timer, q->session_ms, 0);
+}
+
 static void on_group_timer(void *arg)
 {
     struct group *g = arg;
@@ -356,8 +401,7 @@ static void on_group_timer(void *arg)
         }
         complete_join(g);
     } else if (g->state == GROUP_PREPARING) {
-        map_free(g->pending);
-        g->pending = map_new();
+        pending_clear(g);
         complete_join(g);
     } else if (g->state == GROUP_COMPLETING) {
         size_t i = 0;
@@ -445,7 +489,6 @@ static void join_static(struct group *g, struct member *m, const struct join_req
 
 static void join_new(struct group *g, const struct join_request *q, struct join_wait *w)
 {
-    static char marker;
     struct member *known = find_instance(g, q->instance);
     if (known) {
         join_static(g, known, q, w);
@@ -457,7 +500,7 @@ static void join_new(struct group *g, const struct join_request *q, struct join_
     }
     char *id = new_member_id(g->groups, q);
     if (q->needs_known_id && !q->instance.ptr) {
-        map_put(g->pending, str_z(id), &marker);
+        pending_add(g, id, q);
         refuse(w, KERR_MEMBER_ID_REQUIRED, id);
         mem_free(id);
         return;
@@ -469,7 +512,7 @@ static void join_new(struct group *g, const struct join_request *q, struct join_
 
 static void join_known(struct group *g, const struct join_request *q, struct join_wait *w)
 {
-    if (map_remove(g->pending, q->member_id)) {
+    if (pending_remove(g, q->member_id)) {
         struct member *m = member_add(g, str_dup(q->member_id), q);
         member_update(m, q);
         join_as(g, m, true, false, w);
@@ -620,7 +663,7 @@ enum kerr group_leave(struct groups *gs, struct str group, struct str member_id,
 {
     enum kerr error;
     struct group *g = group_find(gs, group);
-    if (g && map_remove(g->pending, member_id)) {
+    if (g && pending_remove(g, member_id)) {
         maybe_complete(g);
         return KERR_NONE;
     }
@@ -646,6 +689,7 @@ void group_free(struct group *g)
         mem_free(c);
     }
     map_free(g->offsets);
+    pending_clear(g);
     map_free(g->pending);
     ev_timer_free(g->timer);
     mem_free(g->members);

@@ -62,7 +62,7 @@ struct group {
     struct member **members;
     size_t member_count, member_cap;
     struct member *leader;
-    struct map *pending;               /* member ids given out, not joined yet -> NULL-less marker */
+    struct map *pending;               /* member ids given out, not joined yet -> struct pending_member */
     struct ev_timer *timer;            /* of the rebalance, or of the syncs that are awaited */
     bool initial;                      /* the timer is the initial delay: more may come */
     int64_t initial_until_us;          /* monotonic: it is not extended beyond this */

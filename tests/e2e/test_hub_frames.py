@@ -270,3 +270,24 @@ def test_a_member_that_names_no_time_to_rebalance_may_join(hub):
         s.sendall(frame(14, 0, text("no-time") + struct.pack(">i", generation) + text(leader) + struct.pack(">i", 1) + text(leader)
                         + struct.pack(">i", 2) + b"ok"))
         assert answer(s)[4:] == struct.pack(">hi", 0, 2) + b"ok"
+
+
+def test_a_member_id_that_nobody_came_back_with_is_awaited_for_a_session_only(hub):
+    """A client that asked for an id and forgot it must not hold up the group for the whole rebalance timeout."""
+    def join(s, member, subscription=b""):
+        s.sendall(frame(11, 4, text("forgot") + struct.pack(">ii", 6000, 300000) + text(member) + text("consumer") + struct.pack(">i", 1)
+                        + text("range") + struct.pack(">i", len(subscription)) + subscription))
+        body = answer(s)[8:]  # after the throttle time
+        error, generation, at = struct.unpack(">hi", body[:6]) + (6,)
+        for _ in range(3):  # protocol, leader, the member's own id
+            size = struct.unpack(">h", body[at:at + 2])[0]
+            name, at = body[at + 2:at + 2 + size].decode(), at + 2 + size
+        return error, generation, name
+
+    with connect(hub) as s:
+        assert join(s, "")[0] == 79  # MEMBER_ID_REQUIRED; the id is thrown away
+        member = join(s, "")[2]
+        assert join(s, member)[:2] == (0, 1)  # the first rebalance waits for nobody
+        started = time.monotonic()
+        assert join(s, member, b"more")[:2] == (0, 2)
+        assert time.monotonic() - started < 15
