@@ -356,7 +356,8 @@ static int replay(struct groups *gs, struct err *err)
     return got < 0 || rc < 0 ? -1 : 0;
 }
 
-/* An offset was given out once it is committed: the log never goes behind it. */
+/* An offset was given out once it is committed: the log never goes behind it. What a log can have lost is in its last
+ * segment; an offset farther on was never a record's, whatever a client may commit. */
 static void raise_logs(struct groups *gs)
 {
     size_t at = 0, in;
@@ -368,7 +369,7 @@ static void raise_logs(struct groups *gs)
             const struct committed *c = v;
             struct topic *t = topic_find(gs->ns, str_z(c->topic));
             struct partition *p = t ? topic_partition(t, c->partition) : NULL;
-            if (p)
+            if (p && c->offset - p->log->next_offset <= t->cfg.segment_bytes)
                 plog_skip_to(p->log, c->offset);
         }
     }

@@ -541,6 +541,29 @@ def test_only_who_manages_changes_hubs(guarded):
     assert set(AdminClient({"bootstrap.servers": h.address, **h.root}).list_topics(timeout=10).topics) == {"orders", "other"}
 
 
+def test_offsets_never_go_back_nor_far_ahead(tmp_path):
+    h = Hub(tmp_path / "state")
+    p = Producer({"bootstrap.servers": h.address, "acks": "all"})
+
+    def next_offset(topic):
+        told = []
+        p.produce(topic, b"x", partition=0, on_delivery=lambda e, m: told.append((e, m.offset())))
+        assert p.flush(30) == 0 and told[0][0] is None
+        return told[0][1]
+
+    for topic, committed in (("lost", 6), ("ahead", 10**12)):
+        assert [next_offset(topic) for _ in range(6)] == list(range(6))
+        c = Consumer({"bootstrap.servers": h.address, "group.id": "g", "enable.auto.commit": False})
+        c.commit(offsets=[TopicPartition(topic, 0, committed)], asynchronous=False)
+        c.close()
+    h.kill()
+    for log in (tmp_path / "state").rglob("lost*/**/*.log"):
+        log.write_bytes(b"")
+    h.start()
+    assert next_offset("lost") == 6 and next_offset("ahead") == 6
+    h.stop()
+
+
 def test_a_policy_of_one_hub_sees_that_hub(guarded):
     h = guarded
     one = connection("one-hub", "b25l")
