@@ -24,13 +24,12 @@ static void fuzz_log(struct arena *a, struct str in)
     replay_init(&again, "/table");
     if (replay_apply_text(&r, in, 0, &ict, &err) == 0) {
         struct buf out;
-        struct str key;
-        void *value;
+        const struct lake_file *f;
         buf_init(&out);
-        for (size_t at = 0; map_next(r.files, &at, &key, &value);)
-            action_put_add(&out, value);
+        for (size_t at = 0; (f = file_index_next(&r.files, &at));)
+            action_put_add(&out, f);
         CHECK(replay_apply_text(&again, buf_view(&out), 0, &ict, &err) == 0);
-        CHECK(map_count(again.files) == map_count(r.files));
+        CHECK(again.files.count == r.files.count);
         buf_release(&out);
         struct lake_snapshot *s = replay_snapshot(&r, &err);
         lake_snapshot_unref(s);
@@ -44,10 +43,22 @@ static void fuzz_row(struct arena *a, struct str in)
     struct err err;
     struct str path = STR_NONE, stats = STR_NONE;
     struct lake_file f = {.version = -1};
-    if (!str_split(&in, '\n', &path) || !str_split(&in, '\n', &stats))
+    struct stats_packer p;
+    struct buf text, packed;
+    if (!str_split(&in, '\n', &path) || !str_split(&in, '\n', &stats) || action_file_rest(a, in, &f, &err))
         return;
-    if (action_file_columns(a, path, stats, in, &f, &err) == 0)
-        CHECK(f.partition.count == 0 || f.partition.items);
+    CHECK(f.partition.count == 0 || f.partition.items);
+    f.path = path;
+    f.stats = LAKE_STATS(stats);
+    stats_packer_init(&p);
+    buf_init(&text);
+    buf_init(&packed);
+    lake_file_put_stats(&text, &f);
+    lake_file_put_stats(&packed, action_file_pack(a, &p, &f, f.partition));
+    CHECK(str_eq(buf_view(&text), buf_view(&packed)));
+    buf_release(&text);
+    buf_release(&packed);
+    stats_packer_release(&p);
 }
 
 static void fuzz_dv(struct arena *a, struct str in)
@@ -103,7 +114,7 @@ static void fuzz_stats(struct arena *a, struct str in)
     struct str partition = STR("p");
     struct lake_snapshot s = {.dir = "/table", .schema = schema, .partition_columns = &partition, .partition_count = 1};
     struct lake_pair pair = {STR("p"), value, false};
-    struct lake_file f = {.path = STR("x"), .stats = stats, .partition = {&pair, 1}};
+    struct lake_file f = {.path = STR("x"), .stats = LAKE_STATS(stats), .partition = {&pair, 1}};
     const struct lake_predicate *p = lake_predicate_parse(a, &s, in, &err);
     if (!p)
         return;
