@@ -119,7 +119,7 @@ int blob_find(struct op *o, const struct container *c, struct str path, struct b
         return op_fail_err(o, &err);
     int row = db_row(d, &err);
     if (row == 0 && !st.is_dir) {
-        if (db_query(d, &err, ROW "ino = ? AND size < ? ORDER BY size DESC LIMIT 1", "ttii", c->name, path, st.id, st.size))
+        if (db_query(d, &err, ROW "ino = ? AND size <= ? ORDER BY size DESC LIMIT 1", "ttii", c->name, path, st.id, st.size))
             return op_fail_err(o, &err);
         row = db_row(d, &err);
     }
@@ -127,7 +127,7 @@ int blob_find(struct op *o, const struct container *c, struct str path, struct b
         return op_fail_err(o, &err);
     if (row)
         take_row(o, out);
-    else
+    if (!row || (out->size == st.size && out->row_mtime_us != mtime && !st.is_dir)) /* as long as its row says, but touched since */
         out->etag = etag_derived(o, out->size, out->changed_us);
     if (st.is_dir)
         out->size = 0;

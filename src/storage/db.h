@@ -5,8 +5,8 @@
  *               mtime in its key: a row of another state is as none. So a row is written before the
  *               file is renamed to its place, and the rename alone decides which row counts.
  *               Directories have size -1. `ino` is the file's id (disk.h), of files that grow in place (append
- *               blobs): the row then also speaks of this file when it is larger, and its first `size`
- *               bytes count; the rest is what a crash left of an unacknowledged append.
+ *               blobs): the row then also speaks of this file when it is larger or touched, and its first `size`
+ *               bytes count; the rest, and the new time, are what a crash left of an unacknowledged append.
  *   leases      of blobs, and of containers (empty path)
  *   blocks      staged: Put Block (id), DFS append (pos). Their bytes are files in .paystreak/staging
  *   parts       the committed blocks of a blob, in order; valid like its row, by size and mtime
