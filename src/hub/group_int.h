@@ -10,8 +10,9 @@ void offsets_writer_release(struct offsets_writer *w);
 void offsets_writer_add(struct offsets_writer *w, struct str group, const struct commit_in *c, int64_t now_ms); /* offset -1: forgotten */
 enum kerr offsets_writer_end(struct groups *gs, struct offsets_writer *w, int16_t attributes, int64_t producer_id, int16_t epoch, int64_t *base);
 
-/* Rewrites the log if it has grown to many times what is alive. */
-void offsets_maybe_compact(struct groups *gs);
+/* Writes what a group commits, all in one batch, into the log; rewrites that first if little of it is alive. */
+enum kerr offsets_log(struct groups *gs, struct str group, const struct commit_in *items, size_t count, int16_t attributes, int64_t producer_id,
+                      int16_t epoch);
 
 void group_set_offset(struct group *g, const struct commit_in *in, int64_t now_ms);
 

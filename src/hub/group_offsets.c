@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { KEY_VERSION = 1, VALUE_VERSION = 3, READ_BYTES = 1 << 20, ALIVE_BYTES = 128, COMPACT_FACTOR = 8, SNAPSHOT_RECORDS = 1000 };
+enum { KEY_VERSION = 1, VALUE_VERSION = 3, ALIVE_BYTES = 128, COMPACT_FACTOR = 8, SNAPSHOT_RECORDS = 1000 };
 
 struct group *group_find(struct groups *g, struct str name)
 {
@@ -186,7 +186,7 @@ static enum kerr write_alive(struct groups *gs, int64_t *first)
     return k ? k : group_txns_write(gs);
 }
 
-void offsets_maybe_compact(struct groups *gs)
+static void maybe_compact(struct groups *gs)
 {
     struct plog *log = gs->log->parts[0]->log;
     int64_t size = plog_size(log);
@@ -205,7 +205,8 @@ void offsets_maybe_compact(struct groups *gs)
     hub_wait_durable(gs->hub, &c->wait);
 }
 
-enum kerr group_log_commit(struct groups *gs, struct str group, const struct commit_in *items, size_t count)
+enum kerr offsets_log(struct groups *gs, struct str group, const struct commit_in *items, size_t count, int16_t attributes, int64_t producer_id,
+                      int16_t epoch)
 {
     struct offsets_writer w;
     int64_t base;
@@ -213,13 +214,18 @@ enum kerr group_log_commit(struct groups *gs, struct str group, const struct com
         return KERR_NONE;
     if (!group_find(gs, group) && map_count(gs->by_name) >= GROUPS_MAX)
         return KERR_GROUP_MAX_SIZE_REACHED;
-    offsets_maybe_compact(gs);
+    maybe_compact(gs);
     offsets_writer_init(&w);
     for (size_t i = 0; i < count; i++)
         offsets_writer_add(&w, group, &items[i], time_now_ms());
-    enum kerr k = offsets_writer_end(gs, &w, 0, -1, -1, &base);
+    enum kerr k = offsets_writer_end(gs, &w, attributes, producer_id, epoch, &base);
     offsets_writer_release(&w);
     return k;
+}
+
+enum kerr group_log_commit(struct groups *gs, struct str group, const struct commit_in *items, size_t count)
+{
+    return offsets_log(gs, group, items, count, 0, -1, -1);
 }
 
 static void forget_topic(struct groups *gs, struct group *g, struct str topic)
@@ -323,37 +329,23 @@ static void replay_record(struct groups *gs, const struct batch *b, const struct
         group_set_offset(g, &c, time_ms);
 }
 
+static int on_record(void *ctx, const struct batch *b, const struct record *rec, struct err *err)
+{
+    (void)err;
+    replay_record(ctx, b, rec);
+    return 0;
+}
+
+static void on_marker(void *ctx, const struct batch *b, struct str bytes)
+{
+    int32_t coordinator;
+    group_txn_end(ctx, b->producer_id, batch_marker_of(b, bytes.ptr, &coordinator) == MARKER_COMMIT);
+}
+
 static int replay(struct groups *gs, struct err *err)
 {
-    struct plog *log = gs->log->parts[0]->log;
-    struct batch_reader r;
-    struct buf bytes;
-    int64_t at = log->start_offset, got = 1;
-    int rc = 0;
-    buf_init(&bytes);
-    batch_reader_init(&r);
-    while (at < log->high_watermark && rc >= 0) {
-        struct batch b;
-        struct record rec;
-        buf_clear(&bytes);
-        got = plog_read(log, at, READ_BYTES, true, &bytes, err);
-        if (got <= 0)
-            break;
-        for (struct str rest = buf_view(&bytes); rc >= 0 && batch_read_header(rest, &b); rest = str_from(rest, (size_t)b.size)) {
-            at = batch_last_offset(&b) + 1;
-            if (b.attributes & BATCH_CONTROL) {
-                int32_t coordinator;
-                group_txn_end(gs, b.producer_id, batch_marker_of(&b, rest.ptr, &coordinator) == MARKER_COMMIT);
-                continue;
-            }
-            rc = batch_reader_start(&r, &b, rest, err);
-            while (rc >= 0 && (rc = batch_reader_next(&r, &rec, err)) == 1)
-                replay_record(gs, &b, &rec);
-        }
-    }
-    batch_reader_release(&r);
-    buf_release(&bytes);
-    return got < 0 || rc < 0 ? -1 : 0;
+    static const struct plog_visitor visitor = {on_record, on_marker};
+    return plog_replay(gs->log->parts[0]->log, &visitor, gs, err);
 }
 
 /* An offset was given out once it is committed: the log never goes behind it. What a log can have lost is in its last

@@ -66,18 +66,7 @@ void group_txn_note(struct groups *gs, int64_t producer_id, int16_t epoch, struc
 enum kerr group_log_txn_commit(struct groups *gs, int64_t producer_id, int16_t epoch, struct str group, const struct commit_in *items,
                                size_t count)
 {
-    struct offsets_writer w;
-    int64_t base;
-    if (!count)
-        return KERR_NONE;
-    if (!group_find(gs, group) && map_count(gs->by_name) >= GROUPS_MAX)
-        return KERR_GROUP_MAX_SIZE_REACHED;
-    offsets_maybe_compact(gs);
-    offsets_writer_init(&w);
-    for (size_t i = 0; i < count; i++)
-        offsets_writer_add(&w, group, &items[i], time_now_ms());
-    enum kerr k = offsets_writer_end(gs, &w, BATCH_TRANSACTIONAL, producer_id, epoch, &base);
-    offsets_writer_release(&w);
+    enum kerr k = offsets_log(gs, group, items, count, BATCH_TRANSACTIONAL, producer_id, epoch);
     for (size_t i = 0; i < count && !k; i++)
         group_txn_note(gs, producer_id, epoch, group, &items[i]);
     return k;

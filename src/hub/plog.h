@@ -136,6 +136,13 @@ size_t plog_seg_of(const struct plog *log, int64_t offset);
 int64_t plog_stable_offset(struct plog *log);
 /* No read from `offset` goes beyond this: it ends with a segment. */
 int64_t plog_read_bound(const struct plog *log, int64_t offset);
+/* Calls `record` for each durable record from the start of the log, and `marker` (NULL: they are passed over) for each control
+ * batch, whose bytes begin `bytes`. What is given lives during the call. Stops at the first -1. */
+struct plog_visitor {
+    int (*record)(void *ctx, const struct batch *b, const struct record *rec, struct err *err);
+    void (*marker)(void *ctx, const struct batch *b, struct str bytes);
+};
+int plog_replay(struct plog *log, const struct plog_visitor *v, void *ctx, struct err *err) MUST_CHECK;
 /* Adds the aborted transactions that overlap [from, to), in the order of their markers. */
 int plog_aborted(struct plog *log, int64_t from, int64_t to, struct txn_aborts *out, struct err *err) MUST_CHECK;
 /* What a batch, appended or replayed, does to producers and transactions; `s`: where it lies. `bytes`: of a

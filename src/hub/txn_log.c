@@ -1,7 +1,7 @@
 /* txn_log.c -- the coordinator's log: writing an id's state, and reading all of them at start. */
 #include "hub/txn_int.h"
 
-enum { KEY_VERSION = 0, VALUE_VERSION = 0, READ_BYTES = 1 << 20 };
+enum { KEY_VERSION = 0, VALUE_VERSION = 0 };
 
 static enum kerr append(struct txn *t, struct str value)
 {
@@ -88,8 +88,10 @@ static int replay_value(struct txn *t, struct str value, struct err *err)
     return 0;
 }
 
-static int replay_record(struct txns *x, const struct record *rec, struct err *err)
+static int replay_record(void *ctx, const struct batch *b, const struct record *rec, struct err *err)
 {
+    struct txns *x = ctx;
+    (void)b;
     struct kin k = kin_of(rec->key);
     int16_t version = kin_i16(&k);
     struct str id = kin_str(&k);
@@ -124,30 +126,8 @@ static void set_deadlines(struct txns *x)
 
 int txn_log_replay(struct txns *x, struct err *err)
 {
-    struct plog *log = x->log->parts[0]->log;
-    struct batch_reader r;
-    struct buf bytes;
-    int64_t at = log->start_offset, got = 1;
-    int rc = 0;
-    buf_init(&bytes);
-    batch_reader_init(&r);
-    while (at < log->high_watermark && rc >= 0) {
-        struct batch b;
-        struct record rec;
-        buf_clear(&bytes);
-        got = plog_read(log, at, READ_BYTES, true, &bytes, err);
-        if (got <= 0)
-            break;
-        for (struct str rest = buf_view(&bytes); rc >= 0 && batch_read_header(rest, &b); rest = str_from(rest, (size_t)b.size)) {
-            rc = batch_reader_start(&r, &b, rest, err);
-            while (rc >= 0 && (rc = batch_reader_next(&r, &rec, err)) == 1)
-                rc = replay_record(x, &rec, err);
-            at = batch_last_offset(&b) + 1;
-        }
-    }
-    batch_reader_release(&r);
-    buf_release(&bytes);
-    if (got < 0 || rc < 0)
+    static const struct plog_visitor visitor = {.record = replay_record};
+    if (plog_replay(x->log->parts[0]->log, &visitor, x, err))
         return -1;
     set_deadlines(x);
     return 0;
