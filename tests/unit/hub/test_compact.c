@@ -1,22 +1,11 @@
 /* hub: compaction by key against a model: what stays, where, in which codec; transactions, tombstones, a small table, crashes. */
+#include "one_log.h"
 #include "hub/compact.h"
-#include "hub/plog.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 enum { KEYS = 20, MOST = 4000, TINY_MAP = 1, DAY = 86400000 };
 
-static char dir[64];
-static struct plog_config cfg;
-static struct batch_builder builder;
-static int32_t epoch;
 static uint64_t seed;
 
 /* What was appended, by offset. */
@@ -31,31 +20,13 @@ static uint32_t pick(uint32_t n)
 static int setup(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "/tmp/hub-compact-XXXXXX");
-    cfg = (struct plog_config){.segment_bytes = 3000, .retention_ms = -1, .retention_bytes = -1, .max_batch_bytes = 1 << 20,
-                               .compact = true, .keep = true, .delete_retention_ms = DAY, .min_dirty_permille = 500};
-    epoch = 0;
     seed = 7;
     memset(model, 0, sizeof model);
-    batch_builder_init(&builder);
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    struct err err;
-    batch_builder_release(&builder);
-    return fs_remove_tree(dir, &err);
-}
-
-static struct plog *open_log(void)
-{
-    struct err err;
-    struct plog *log = plog_open(dir, "test/log-0", &cfg, ++epoch, &err);
-    if (!log)
-        fail_msg("%s", err.msg);
-    return log;
+    int rc = one_log_setup(3000);
+    cfg.compact = cfg.keep = true;
+    cfg.delete_retention_ms = DAY;
+    cfg.min_dirty_permille = 500;
+    return rc;
 }
 
 static void flush(struct plog *log)

@@ -1,45 +1,12 @@
 /* hub: a partition's log. Appends, reads, segments, recovery from every torn end, power cuts, retention. */
-#include "hub/plog.h"
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "one_log.h"
 #include <sys/wait.h>
 #include <unistd.h>
-#include <cmocka.h>
-
-static char dir[64];
-static struct plog_config cfg;
-static struct batch_builder builder;
-static int32_t epoch;
 
 static int setup(void **state)
 {
     (void)state;
-    snprintf(dir, sizeof dir, "/tmp/hub-log-XXXXXX");
-    cfg = (struct plog_config){.segment_bytes = 4000, .retention_ms = -1, .retention_bytes = -1, .max_batch_bytes = 1 << 20};
-    epoch = 0;
-    batch_builder_init(&builder);
-    return mkdtemp(dir) ? 0 : -1;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    struct err err;
-    batch_builder_release(&builder);
-    return fs_remove_tree(dir, &err);
-}
-
-static struct plog *open_log(void)
-{
-    struct err err;
-    struct plog *log = plog_open(dir, "test/log-0", &cfg, ++epoch, &err);
-    if (!log)
-        fail_msg("%s", err.msg);
-    return log;
+    return one_log_setup(4000);
 }
 
 /* A batch of `n` records whose values are their numbers from `first` on. */
