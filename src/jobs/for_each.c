@@ -158,6 +158,7 @@ static void on_item_done(void *arg, const struct task_result *result)
     }
     it->timer = ev_timer_new(f->base.jobs->o.loop, attempt, it);
     ev_timer_start(it->timer, wait_ms, 0);
+    jobs_tell_retry(it->request.name, it->attempt, wait_ms, r.error);
 }
 
 static void timed_out(void *arg)

@@ -120,6 +120,13 @@ static void task_start(struct job_task *t);
 
 static void retry_now(void *arg) { task_start(arg); }
 
+void jobs_tell_retry(const char *name, int attempt, int64_t wait_ms, const struct err *why)
+{
+    char when[40];
+    snprintf(when, sizeof when, "in %g s", (double)wait_ms / 1000);
+    log_warn(name, "attempt %d failed, the next begins %s: %s", attempt, wait_ms > 0 ? when : "at once", why ? why->msg : "it ran too long");
+}
+
 static void on_task_done(void *arg, const struct task_result *result)
 {
     struct job_task *t = arg;
@@ -145,6 +152,7 @@ static void on_task_done(void *arg, const struct task_result *result)
         ev_timer_free(t->timer);
         t->timer = ev_timer_new(t->run->jobs->o.loop, retry_now, t);
         ev_timer_start(t->timer, wait_ms, 0);
+        jobs_tell_retry(arena_printf(t->run->a, "%.*s/%.*s", STR_ARGS(t->run->job->key), STR_ARGS(t->key)), t->attempt, wait_ms, result->error);
         return;
     }
     task_end(t, result->status, result->error, result->output);

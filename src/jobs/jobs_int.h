@@ -83,6 +83,8 @@ struct run_if { const char *name; bool (*holds)(const struct upstream *u); };
 /* jobs.c */
 struct job_run *jobs_start(struct jobs *j, const struct job_start *s, struct err *err) MUST_CHECK; /* NULL: it cannot */
 void jobs_run_cancel(struct job_run *r);
+/* Says that an attempt of a task failed, and when the next begins. `why` NULL: it has no message. */
+void jobs_tell_retry(const char *name, int attempt, int64_t wait_ms, const struct err *why);
 /* graph.c */
 const struct task_kind *jobs_kind_find(struct jobs *j, const char *name);
 /* Which kind a task's block names; NULL and an error if none, several, or one that nobody runs. */

@@ -234,18 +234,30 @@ static void log_finish(void *ctx, const struct run_record *r, void (*saved)(void
         buf_printf(ctx, "%s %d %s%s%s; ", r->name, r->attempt, run_status_name(r->status), r->error ? " " : "", r->error ? r->error->msg : "");
 }
 
+static void keep_line(void *ctx, enum log_level level, struct str line)
+{
+    (void)level;
+    buf_str(ctx, line);
+}
+
 static void each_attempt_is_a_record(void **state)
 {
     struct scene *s = *state;
     struct buf said;
     buf_init(&said);
     struct run_log log = {log_start, log_finish, &said};
-    have_jobs(s, "j:\n  tasks:\n" T("a", "max_retries: 1, pipeline_task: {fails: 1}"));
+    struct buf told;
+    buf_init(&told);
+    log_set_sink(keep_line, &told);
+    have_jobs(s, "j:\n  tasks:\n" T("a", "max_retries: 1, min_retry_interval_millis: 10, pipeline_task: {fails: 1}"));
     s->jobs->o.log = &log;
     start(s, "j");
     expect(s, RUN_SUCCEEDED, "a Succeeded");
+    log_set_sink(NULL, NULL);
     assert_str(buf_view(&said), "a 1 Failed as told; a 2 Succeeded; ");
+    assert_true(str_find(buf_view(&told), STR("attempt 1 failed, the next begins in 0.01 s: as told")) >= 0);
     buf_release(&said);
+    buf_release(&told);
 }
 
 static void a_task_that_runs_too_long_times_out(void **state)
