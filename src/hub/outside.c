@@ -4,10 +4,10 @@
 #include "hub/outside_int.h"
 #include <string.h>
 
-enum { ID_MAX = 100, CLOSE_LOOK_MS = 50, TRY_MS = 1000, TRIES_TOLD = 2 /* with a reason, before a broker counts as unreachable */ };
+enum { ID_MAX = 100, CLOSE_LOOK_MS = 50, SETTLE_LOOK_MS = 10, TRY_MS = 1000, TRIES_TOLD = 2 /* with a reason, before a broker counts as unreachable */ };
 
-/* What a flow has recorded of a hub: its end never lies before. */
-struct given { int64_t *to; int32_t count; };
+/* Offsets of a hub by partition: what a flow has recorded (its end never lies before), or where what we sent ends. */
+struct ends { int64_t *to; int32_t count; };
 
 /* ------------------------------------------------------------------ lanes */
 
@@ -90,11 +90,13 @@ static void on_error(rd_kafka_t *rk, int e, const char *reason, void *opaque)
 
 static void on_delivery(rd_kafka_t *rk, const rd_kafka_message_t *m, void *opaque)
 {
-    rd_kafka_resp_err_t *first = m->_private;
+    struct outside_delivery *d = m->_private;
     (void)rk;
     (void)opaque;
-    if (m->err && first && !*first)
-        *first = m->err;
+    if (d && m->err && !d->error)
+        d->error = m->err;
+    if (d && !m->err && m->partition < d->count && m->offset >= d->ends[m->partition])
+        d->ends[m->partition] = m->offset + 1;
 }
 
 int outside_client_open(struct outside *x, struct outside_client *c, rd_kafka_type_t type, const char *const *settings, struct err *err)
@@ -214,6 +216,7 @@ struct offsets_job {
     struct outside_job job;
     char *name;
     bool ends_only;                  /* for a watch: only `total` is asked for */
+    struct ends sent;                /* what we sent ends there: waited for, for a while */
     int64_t total;                   /* sum of the ends */
     struct hub_ranges ranges;
     void (*fn)(void *arg, const struct hub_ranges *r, const struct err *err);
@@ -234,6 +237,7 @@ static struct offsets_job *offsets_new(const char *name, void *arg)
 static void offsets_free(struct offsets_job *j)
 {
     mem_free(j->ranges.items);
+    mem_free(j->sent.to);
     mem_free(j->name);
     mem_free(j);
 }
@@ -265,13 +269,35 @@ static int ask_cluster(struct outside *x, struct err *err)
     return 0;
 }
 
+static bool behind(const struct ends *sent, const int64_t *end, int32_t count)
+{
+    for (int32_t i = 0; i < sent->count && i < count; i++)
+        if (end[i] < sent->to[i])
+            return true;
+    return false;
+}
+
+/* Where committed events end. A broker acknowledges a commit before its markers are in the partitions: who asks after that
+ * would be told that what we sent is not there yet. Another's open transaction may hold it back for longer than we wait. */
+static int ask_stable_ends(struct outside *x, struct offsets_job *j, int32_t count, int64_t *end, struct err *err)
+{
+    int rc = ask_ends(x, j, count, RD_KAFKA_OFFSET_END, end, err);
+    for (int64_t begun_us = time_mono_us(); rc == 0 && behind(&j->sent, end, count) && !x->closing;) {
+        if (time_mono_us() - begun_us > OUTSIDE_SETTLE_MS * INT64_C(1000))
+            break;
+        rd_kafka_poll(x->consumer.rk, SETTLE_LOOK_MS);
+        rc = ask_ends(x, j, count, RD_KAFKA_OFFSET_END, end, err);
+    }
+    return rc;
+}
+
 static int ask_offsets(struct outside *x, struct offsets_job *j, struct err *err)
 {
     int32_t count;
     if (outside_consumer(x, err) || outside_partitions(x, &x->consumer, outside_topic(x, j->name), &count, err) || ask_cluster(x, err))
         return -1;
     int64_t *start = mem_alloc(sizeof *start * (size_t)count), *end = mem_alloc(sizeof *end * (size_t)count);
-    int rc = ask_ends(x, j, count, RD_KAFKA_OFFSET_END, end, err);
+    int rc = ask_stable_ends(x, j, count, end, err);
     if (rc == 0 && !j->ends_only)
         rc = ask_ends(x, j, count, RD_KAFKA_OFFSET_BEGINNING, start, err);
     if (rc == 0) {
@@ -294,7 +320,7 @@ static void offsets_work(struct outside_job *job)
 /* A partition that ends before what was read of it is another one. */
 static int check_given(struct outside *x, struct offsets_job *j, struct err *err)
 {
-    const struct given *g = map_get(x->given, str_z(j->name));
+    const struct ends *g = map_get(x->given, str_z(j->name));
     for (int32_t i = 0; g && i < g->count; i++) {
         int64_t end = i < j->ranges.count ? j->ranges.items[i].to : 0;
         if (end < g->to[i])
@@ -316,26 +342,41 @@ static void offsets_done(struct outside_job *job)
 void outside_offsets(struct outside *x, const char *name, void (*fn)(void *arg, const struct hub_ranges *r, const struct err *err), void *arg)
 {
     struct offsets_job *j = offsets_new(name, arg);
+    const struct ends *sent = map_get(x->sent, str_z(name));
+    if (sent) {
+        j->sent = (struct ends){mem_alloc(sizeof *sent->to * (size_t)sent->count), sent->count};
+        memcpy(j->sent.to, sent->to, sizeof *sent->to * (size_t)sent->count);
+    }
     j->job.work = offsets_work;
     j->job.done = offsets_done;
     j->fn = fn;
     outside_put(&x->ask, &j->job);
 }
 
+static void ends_raise(struct map *m, const char *name, int32_t partition, int64_t to)
+{
+    struct ends *e = map_get(m, str_z(name));
+    if (!e)
+        map_put(m, str_z(name), e = NEW(struct ends));
+    if (partition >= e->count)
+        e->to = mem_realloc(e->to, sizeof *e->to * (size_t)(partition + 1));
+    while (e->count <= partition)
+        e->to[e->count++] = 0;
+    if (to > e->to[partition])
+        e->to[partition] = to;
+}
+
 void outside_reserve(struct outside *x, const char *name, const struct hub_ranges *ranges)
 {
-    struct given *g = map_get(x->given, str_z(name));
-    if (!g)
-        map_put(x->given, str_z(name), g = NEW(struct given));
-    for (int32_t i = 0; i < ranges->count; i++) {
-        int32_t p = ranges->items[i].partition;
-        if (p >= g->count)
-            g->to = mem_realloc(g->to, sizeof *g->to * (size_t)(p + 1));
-        while (g->count <= p)
-            g->to[g->count++] = 0;
-        if (ranges->items[i].to > g->to[p])
-            g->to[p] = ranges->items[i].to;
-    }
+    for (int32_t i = 0; i < ranges->count; i++)
+        ends_raise(x->given, name, ranges->items[i].partition, ranges->items[i].to);
+}
+
+void outside_sent(struct outside *x, const char *hub, const struct outside_delivery *d)
+{
+    for (int32_t i = 0; i < d->count; i++)
+        if (d->ends[i])
+            ends_raise(x->sent, hub, i, d->ends[i]);
 }
 
 /* ------------------------------------------------------------------ hubs */
@@ -459,6 +500,7 @@ struct outside *outside_open(struct hub *h, struct ev_loop *owner, const char *s
     x->ns = arena_strdup(x->arena, ns);
     x->dir = path_join(x->arena, state_dir, "outside");
     x->given = map_new();
+    x->sent = map_new();
     x->topics = map_new();
     x->senders = map_new();
     lane_init(&x->ask, x);
@@ -469,15 +511,15 @@ struct outside *outside_open(struct hub *h, struct ev_loop *owner, const char *s
     return NULL;
 }
 
-static void free_given(struct outside *x)
+static void free_ends(struct map *m)
 {
     struct str key;
     void *v;
-    for (size_t at = 0; map_next(x->given, &at, &key, &v);) {
-        mem_free(((struct given *)v)->to);
+    for (size_t at = 0; map_next(m, &at, &key, &v);) {
+        mem_free(((struct ends *)v)->to);
         mem_free(v);
     }
-    map_free(x->given);
+    map_free(m);
 }
 
 void outside_stop(struct outside *x)
@@ -499,7 +541,8 @@ void outside_close(struct outside *x)
         rd_kafka_topic_destroy(v);
     map_free(x->topics);
     outside_client_close(&x->consumer);
-    free_given(x);
+    free_ends(x->given);
+    free_ends(x->sent);
     mem_free(x->cluster);
     arena_free(x->arena);
     mem_free(x);

@@ -26,6 +26,7 @@ enum {
     OUTSIDE_ASK_MS = 8000,           /* for an answer of a broker */
     OUTSIDE_SEND_MS = 20000,         /* for a batch to be stored */
     OUTSIDE_STALL_MS = 15000,        /* of a fetch without an event or an end */
+    OUTSIDE_SETTLE_MS = 5000,        /* for what we sent and was committed to be readable */
     OUTSIDE_POLL_MS = 200,           /* between two looks for new events */
     OUTSIDE_READ_BYTES = 64 << 20,   /* of one read handle */
     OUTSIDE_MAX_SENDERS = 256,       /* named producers of a namespace */

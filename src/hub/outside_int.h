@@ -11,6 +11,9 @@ struct outside_client {
     char text[200];
 };
 
+/* What became of a batch's events: the first error, and the offset behind the last one of each partition. */
+struct outside_delivery { rd_kafka_resp_err_t error; int64_t *ends; int32_t count; };
+
 struct outside_lane { struct outside_job *first, **end; bool busy; struct outside *outside; };
 
 struct outside {
@@ -21,7 +24,7 @@ struct outside {
     struct outside_address at;
     _Atomic bool closing;            /* the owner says it, workers hear it */
     struct outside_lane ask, send;
-    struct map *given;               /* hub -> struct given (outside.c) */
+    struct map *given, *sent;        /* hub -> struct ends (outside.c): offsets that we have read up to, and sent up to */
     struct outside_client consumer;  /* the asking lane's */
     struct map *topics;              /* its rd_kafka_topic_t by hub */
     char *cluster;                   /* the cluster's id, once it is known */
@@ -49,6 +52,9 @@ void outside_client_close(struct outside_client *c);
 int outside_failed(struct outside *x, struct outside_client *c, rd_kafka_resp_err_t e, const char *hub, struct err *err);
 /* Partitions of a hub. */
 int outside_partitions(struct outside *x, struct outside_client *c, rd_kafka_topic_t *t, int32_t *count, struct err *err) MUST_CHECK;
+
+/* Owner's loop: where a batch that was acknowledged ends. */
+void outside_sent(struct outside *x, const char *hub, const struct outside_delivery *d);
 
 /* outside_read.c: the asking lane. */
 int outside_consumer(struct outside *x, struct err *err) MUST_CHECK;

@@ -36,7 +36,7 @@ struct send_job {
     struct outside_job job;
     struct arena *arena;
     struct event_batch batch;        /* copied */
-    rd_kafka_resp_err_t delivery;    /* of the first event that was not stored */
+    struct outside_delivery delivery;
     hub_done_fn done;
     void *arg;
 };
@@ -231,6 +231,7 @@ static int produce_all(struct outside *x, struct sender *s, struct sender_hub *h
     const struct event_batch *b = &j->batch;
     uint64_t n = b->producer ? (uint64_t)producer_named_id(str_z(b->producer)) + (uint64_t)b->number : (uint64_t)time_mono_us();
     int32_t keyless = (int32_t)(n % (uint64_t)h->partitions);
+    j->delivery = (struct outside_delivery){.ends = ARENA_ARRAY(j->arena, int64_t, h->partitions), .count = h->partitions};
     for (size_t i = 0; i < b->count; i++)
         if (produce_one(x, s, h, j, &b->events[i], keyless, err))
             return -1;
@@ -247,9 +248,9 @@ static int commit(struct outside *x, struct sender *s, struct send_job *j, struc
     rd_kafka_consumer_group_metadata_destroy(group);
     if (!e)
         e = rd_kafka_commit_transaction(s->client.rk, OUTSIDE_SEND_MS);
-    if (e && j->delivery) { /* it says more than that the transaction must be aborted */
+    if (e && j->delivery.error) { /* it says more than that the transaction must be aborted */
         rd_kafka_error_destroy(e);
-        return outside_failed(x, &s->client, j->delivery, j->batch.hub, err);
+        return outside_failed(x, &s->client, j->delivery.error, j->batch.hub, err);
     }
     return e ? txn_failed(x, s, e, j->batch.hub, err) : 0;
 }
@@ -257,8 +258,8 @@ static int commit(struct outside *x, struct sender *s, struct send_job *j, struc
 static int flush_all(struct outside *x, struct sender *s, struct send_job *j, struct err *err)
 {
     rd_kafka_resp_err_t e = rd_kafka_flush(s->client.rk, OUTSIDE_SEND_MS);
-    if (j->delivery)
-        e = j->delivery;
+    if (j->delivery.error)
+        e = j->delivery.error;
     return e ? outside_failed(x, &s->client, e, j->batch.hub, err) : 0;
 }
 
@@ -302,6 +303,8 @@ static void send_work(struct outside_job *job)
 static void send_done(struct outside_job *job)
 {
     struct send_job *j = (struct send_job *)job;
+    if (!job->rc)
+        outside_sent(job->outside, j->batch.hub, &j->delivery);
     if (j->done)
         j->done(j->arg, job->rc ? &job->err : NULL);
     arena_free(j->arena);
